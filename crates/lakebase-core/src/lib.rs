@@ -1,1 +1,37 @@
-//! lakebase-core
+//! Traits, value types, token refresh and connect policy of the Lakebase connector.
+//!
+//! This crate performs no I/O, reads no clock and knows no runtime, no HTTP client and no database driver.
+//! Everything it needs from the outside is a small trait ([`effect`]), and time is an argument.
+//!
+//! | To | implement |
+//! |---|---|
+//! | mint database credentials in your own way | [`CredentialSource`] |
+//! | find endpoints in your own way | [`EndpointResolver`] |
+//! | resolve host names in your own way | [`HostResolver`] |
+//! | use another Postgres driver | [`ConnectionFactory`] |
+//! | run on another async runtime | the traits in [`effect`] |
+
+pub mod connect;
+mod credential;
+pub mod effect;
+pub mod endpoint;
+mod error;
+mod future;
+mod name;
+pub mod refresh;
+mod secret;
+mod setting;
+mod time;
+
+pub use connect::{ConnectFailure, ConnectParams, ConnectionFactory, SslMode, Tls};
+pub use credential::{Claim, CredentialRequest, CredentialSource, DatabaseCredential};
+pub use effect::{Clock, HostResolver, HttpClient, Process, Relay, Runtime, Spawn, Timer};
+pub use endpoint::{
+    Access, Endpoint, EndpointHosts, EndpointResolver, EndpointState, EndpointType, UserResolver,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use future::{BoxFuture, MaybeSend, MaybeSync};
+pub use name::{BranchName, EndpointName, Target};
+pub use secret::Secret;
+pub use setting::{Environment, Setting, SettingOrigin};
+pub use time::Timestamp;

@@ -1,0 +1,104 @@
+//! What a driver needs to know to open one connection.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{Error, ErrorKind, Secret};
+
+/// How far the server's identity is checked; libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS only if the server insists; nothing is verified.
+    Allow,
+    /// TLS if the server offers it; nothing is verified.
+    Prefer,
+    /// TLS; nothing is verified.
+    Require,
+    /// TLS with a certificate of a trusted authority.
+    VerifyCa,
+    /// TLS with a certificate of a trusted authority for exactly this host. The default.
+    #[default]
+    VerifyFull,
+}
+
+impl SslMode {
+    /// The name that libpq uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
+impl FromStr for SslMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "{text:?} is not an sslmode; accepted: disable, allow, prefer, require, verify-ca, verify-full"
+                    ),
+                )
+            })
+    }
+}
+
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How the connection is protected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// How far the server's identity is checked. Default: `verify-full`.
+    pub mode: SslMode,
+    /// Authorities to trust besides the public and the platform's ones, as PEM.
+    pub extra_roots: Option<Bytes>,
+}
+
+/// Everything a driver needs to open one connection and log in.
+///
+/// `Debug` shows no password.
+#[derive(Clone, Debug)]
+pub struct ConnectParams {
+    /// The server's name for TLS (SNI and verification), and its address unless [`addresses`](Self::addresses) says otherwise.
+    pub host: Arc<str>,
+    /// A folder with the server's Unix socket, used instead of TCP.
+    pub socket_directory: Option<PathBuf>,
+    /// Where to connect to, in order of preference; empty leaves looking up `host` to the driver.
+    pub addresses: Vec<IpAddr>,
+    /// The server's port. Default: 5432.
+    pub port: u16,
+    /// The database. Default: `databricks_postgres`.
+    pub database: Arc<str>,
+    /// The Postgres role.
+    pub user: Arc<str>,
+    /// The token or native password; `None` sends none.
+    pub password: Option<Secret>,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// `application_name` at start-up.
+    pub application_name: Option<Arc<str>>,
+    /// Further settings at start-up, as by `options=-c name=value`.
+    pub options: Vec<(Arc<str>, Arc<str>)>,
+}

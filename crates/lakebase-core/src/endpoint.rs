@@ -1,0 +1,287 @@
+//! Endpoints: the computes of a branch, and how one is found.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{EndpointName, Error, ErrorKind, MaybeSend, MaybeSync, Result, Target};
+
+/// What an endpoint may be used for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointType {
+    /// Reads and writes; a branch has at most one.
+    ReadWrite,
+    /// Reads only.
+    ReadOnly,
+    /// A value that this version does not know. Never chosen by type.
+    Unknown(Arc<str>),
+}
+
+/// What an endpoint's compute is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointState {
+    /// Being created; a login waits for it.
+    Init,
+    /// Running.
+    Active,
+    /// Scaled to zero; the next login wakes it.
+    Idle,
+    /// Running with problems. Logins are tried.
+    Degraded,
+    /// Absent, or a value that this version does not know. Logins are tried.
+    Unknown(Arc<str>),
+}
+
+/// The DNS names of an endpoint, as the service reports them; never built by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EndpointHosts {
+    /// The endpoint itself.
+    pub host: Option<Arc<str>>,
+    /// Its readable secondaries.
+    pub read_only_host: Option<Arc<str>>,
+    /// The built-in pooler in front of it; takes native passwords only.
+    pub read_write_pooled_host: Option<Arc<str>>,
+    /// The built-in pooler in front of its secondaries; takes native passwords only.
+    pub read_only_pooled_host: Option<Arc<str>>,
+}
+
+/// A compute of a branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its full resource name.
+    pub name: EndpointName,
+    /// What it may be used for.
+    pub endpoint_type: EndpointType,
+    /// What it was doing when the service was asked.
+    pub state: EndpointState,
+    /// Whether it refuses to wake.
+    pub disabled: bool,
+    /// Its DNS names.
+    pub hosts: EndpointHosts,
+    /// How long it may be idle before it scales to zero; `None` if the service did not say.
+    pub suspend_timeout: Option<Duration>,
+}
+
+impl Endpoint {
+    /// The host to log in to for `access`: for reads the readable secondaries if there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Disabled`] for a disabled endpoint, [`ErrorKind::Unavailable`] if the service reports
+    /// no host (yet).
+    pub fn host(&self, access: Access) -> Result<Arc<str>> {
+        let EndpointHosts { host, read_only_host, .. } = &self.hosts;
+        if self.disabled {
+            return Err(Error::new(
+                ErrorKind::Disabled,
+                format!("endpoint {} is disabled; enable it in the workspace", self.name),
+            ));
+        }
+        let host = match access {
+            Access::ReadWrite => host,
+            Access::ReadOnly | Access::PreferReadOnly => {
+                read_only_host.as_ref().map_or(host, |_| read_only_host)
+            }
+        };
+        host.clone().ok_or_else(|| {
+            let state = &self.state;
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("the workspace reports no host for endpoint {} (state {state})", self.name),
+            )
+        })
+    }
+}
+
+/// Which kind of endpoint is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// The branch's read-write endpoint.
+    #[default]
+    ReadWrite,
+    /// A read-only endpoint; an error if there is none.
+    ReadOnly,
+    /// A read-only endpoint, or the read-write one if there is none.
+    PreferReadOnly,
+}
+
+/// Chooses the endpoint for `access` by type, never by position.
+///
+/// Among several that fit, one that is running comes before a suspended one, then the order of names.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] if no endpoint has the wanted type, [`ErrorKind::Disabled`] if all that have
+/// it are disabled; the message lists what there is.
+pub fn choose(target: &Target, access: Access, endpoints: &[Endpoint]) -> Result<Endpoint> {
+    let best = |wanted: &EndpointType| {
+        endpoints
+            .iter()
+            .filter(|endpoint| endpoint.endpoint_type == *wanted && !endpoint.disabled)
+            .min_by_key(|endpoint| (endpoint.state != EndpointState::Active, endpoint.name.clone()))
+    };
+    let found = match access {
+        Access::ReadWrite => best(&EndpointType::ReadWrite),
+        Access::ReadOnly => best(&EndpointType::ReadOnly),
+        Access::PreferReadOnly => {
+            best(&EndpointType::ReadOnly).or_else(|| best(&EndpointType::ReadWrite))
+        }
+    };
+    found.cloned().ok_or_else(|| none_fits(target, access, endpoints))
+}
+
+fn none_fits(target: &Target, access: Access, endpoints: &[Endpoint]) -> Error {
+    let wanted = match access {
+        Access::ReadWrite => EndpointType::ReadWrite,
+        Access::ReadOnly | Access::PreferReadOnly => EndpointType::ReadOnly,
+    };
+    let there: Vec<String> = endpoints
+        .iter()
+        .map(|endpoint| {
+            let disabled = if endpoint.disabled { ", disabled" } else { "" };
+            format!("{} ({}{disabled})", endpoint.name.endpoint(), endpoint.endpoint_type)
+        })
+        .collect();
+    let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+    if endpoints.iter().any(|endpoint| endpoint.endpoint_type == wanted) {
+        return Error::new(
+            ErrorKind::Disabled,
+            format!("every {wanted} endpoint of {target} is disabled; there: {there}"),
+        );
+    }
+    Error::new(ErrorKind::NotFound, format!("{target} has no {wanted} endpoint; there: {there}"))
+}
+
+impl fmt::Display for EndpointType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadWrite => "read-write",
+            Self::ReadOnly => "read-only",
+            Self::Unknown(text) => text,
+        })
+    }
+}
+
+impl fmt::Display for EndpointState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "init",
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::Degraded => "degraded",
+            Self::Unknown(text) => text,
+        })
+    }
+}
+
+/// Finds the endpoint for a target.
+///
+/// # Contract
+///
+/// - **Freshness:** every call asks the service; implementations do not cache.
+/// - **Choice:** a branch's endpoint is chosen with [`choose`] over *all* pages of the list.
+/// - **Named endpoints** are returned as they are, whatever their type and also when disabled.
+/// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
+/// - **Secrecy:** neither `Debug` output nor an error may contain a secret.
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+pub trait EndpointResolver: fmt::Debug + MaybeSend + MaybeSync {
+    /// Finds the endpoint of `target` for `access`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Disabled`], [`ErrorKind::Unauthenticated`],
+    /// [`ErrorKind::PermissionDenied`], or a transient kind.
+    async fn resolve(&self, target: &Target, access: Access) -> Result<Endpoint>;
+}
+
+/// Finds the Postgres user name of the identity that the credentials belong to.
+///
+/// The same contract as [`EndpointResolver`]: asks every time, keeps nothing.
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+pub trait UserResolver: fmt::Debug + MaybeSend + MaybeSync {
+    /// The user name: an e-mail address, or a service principal's application id.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unauthenticated`], [`ErrorKind::PermissionDenied`], or a transient kind.
+    async fn resolve(&self) -> Result<Arc<str>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(
+        id: &str,
+        endpoint_type: EndpointType,
+        state: EndpointState,
+        disabled: bool,
+    ) -> Endpoint {
+        Endpoint {
+            name: format!("projects/p/branches/b/endpoints/{id}").parse().unwrap(),
+            endpoint_type,
+            state,
+            disabled,
+            hosts: EndpointHosts { host: Some(id.into()), ..EndpointHosts::default() },
+            suspend_timeout: None,
+        }
+    }
+
+    fn check(access: Access, endpoints: &[Endpoint], expected: &str) {
+        let target = "projects/p/branches/b".parse().unwrap();
+        let found = match choose(&target, access, endpoints) {
+            Ok(endpoint) => endpoint.name.endpoint().to_owned(),
+            Err(error) => format!("{}: {error}", error.kind().as_str()),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn chooses_by_type_not_by_position() {
+        let all = [
+            endpoint("replica", EndpointType::ReadOnly, EndpointState::Active, false),
+            endpoint("odd", EndpointType::Unknown("NEW".into()), EndpointState::Active, false),
+            endpoint("old", EndpointType::ReadWrite, EndpointState::Active, true),
+            endpoint("primary", EndpointType::ReadWrite, EndpointState::Idle, false),
+        ];
+        check(Access::ReadWrite, &all, "primary");
+        check(Access::ReadOnly, &all, "replica");
+        check(Access::PreferReadOnly, &all, "replica");
+        check(Access::PreferReadOnly, &all[2..], "primary");
+        check(
+            Access::ReadWrite,
+            &all[..3],
+            "disabled: every read-write endpoint of projects/p/branches/b is disabled; there: replica (read-only), odd (NEW), old (read-write, disabled)",
+        );
+        check(
+            Access::ReadOnly,
+            &all[1..],
+            "not_found: projects/p/branches/b has no read-only endpoint; there: odd (NEW), old (read-write, disabled), primary (read-write)",
+        );
+        check(
+            Access::ReadWrite,
+            &[],
+            "not_found: projects/p/branches/b has no read-write endpoint; there: none",
+        );
+    }
+
+    #[test]
+    fn reads_go_to_secondaries_if_there_are_any() {
+        let mut one = endpoint("e", EndpointType::ReadWrite, EndpointState::Active, false);
+        assert_eq!(&*one.host(Access::ReadOnly).unwrap(), "e");
+        one.hosts.read_only_host = Some("e-ro".into());
+        assert_eq!(&*one.host(Access::ReadOnly).unwrap(), "e-ro");
+        assert_eq!(&*one.host(Access::ReadWrite).unwrap(), "e");
+        one.disabled = true;
+        assert_eq!(one.host(Access::ReadWrite).unwrap_err().kind(), ErrorKind::Disabled);
+        one.disabled = false;
+        one.hosts = EndpointHosts::default();
+        assert!(one.host(Access::ReadWrite).unwrap_err().is_transient());
+    }
+}

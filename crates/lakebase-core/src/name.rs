@@ -1,0 +1,233 @@
+//! Resource names of the workspace: projects, branches, endpoints.
+//!
+//! Only the shape is checked (the right segments, ids that can stand in a URL path), because ids made in
+//! the web interface are UUIDs and `br-…` / `ep-…` strings that break the documented pattern.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::{Error, ErrorKind};
+
+/// The longest id that is accepted; the service's own limit is 63.
+const MAX_ID: usize = 255;
+
+/// A branch: `projects/{project}/branches/{branch}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BranchName(Arc<str>);
+
+/// An endpoint: `projects/{project}/branches/{branch}/endpoints/{endpoint}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointName(Arc<str>);
+
+impl BranchName {
+    /// The branch with these ids.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if an id is empty, too long or has a character that cannot stand in a path.
+    pub fn new(project: &str, branch: &str) -> Result<Self, Error> {
+        id("project", project)?;
+        id("branch", branch)?;
+        Ok(Self(format!("projects/{project}/branches/{branch}").into()))
+    }
+
+    /// The full resource name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The project's id.
+    #[must_use]
+    pub fn project(&self) -> &str {
+        segment(&self.0, 1)
+    }
+
+    /// The branch's id.
+    #[must_use]
+    pub fn branch(&self) -> &str {
+        segment(&self.0, 3)
+    }
+}
+
+impl EndpointName {
+    /// The endpoint with this id on `branch`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the id is empty, too long or has a character that cannot stand in a path.
+    pub fn new(branch: &BranchName, endpoint: &str) -> Result<Self, Error> {
+        id("endpoint", endpoint)?;
+        Ok(Self(format!("{branch}/endpoints/{endpoint}").into()))
+    }
+
+    /// The full resource name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The branch that the endpoint belongs to.
+    #[must_use]
+    pub fn branch(&self) -> BranchName {
+        let end = self.0.rfind("/endpoints/").unwrap_or(self.0.len());
+        BranchName(self.0[..end].into())
+    }
+
+    /// The endpoint's id.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        segment(&self.0, 5)
+    }
+}
+
+/// What to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The endpoint of this branch that has the wanted type; it is looked up.
+    Branch(BranchName),
+    /// This endpoint.
+    Endpoint(EndpointName),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Branch(name) => name.fmt(f),
+            Self::Endpoint(name) => name.fmt(f),
+        }
+    }
+}
+
+/// Reads either kind of full resource name.
+impl FromStr for Target {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split('/').count() {
+            4 => text.parse().map(Self::Branch),
+            6 => text.parse().map(Self::Endpoint),
+            _ => Err(shape(text, &format!("{BRANCH} or {ENDPOINT}"))),
+        }
+    }
+}
+
+const BRANCH: &str = "projects/{project}/branches/{branch}";
+const ENDPOINT: &str = "projects/{project}/branches/{branch}/endpoints/{endpoint}";
+
+impl FromStr for BranchName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split('/').collect::<Vec<_>>()[..] {
+            ["projects", project, "branches", branch] => Self::new(project, branch),
+            _ => Err(shape(text, BRANCH)),
+        }
+    }
+}
+
+impl FromStr for EndpointName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.split('/').collect::<Vec<_>>()[..] {
+            ["projects", project, "branches", branch, "endpoints", endpoint] => {
+                Self::new(&BranchName::new(project, branch)?, endpoint)
+            }
+            _ => Err(shape(text, ENDPOINT)),
+        }
+    }
+}
+
+fn shape(text: &str, accepted: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("{text:?} is not a resource name; accepted: {accepted}"))
+}
+
+fn id(what: &str, id: &str) -> Result<(), Error> {
+    let reason = if id.is_empty() {
+        "is empty"
+    } else if id.len() > MAX_ID {
+        "is longer than 255 bytes"
+    } else if id == "." || id == ".." {
+        "is a relative path"
+    } else if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+        "has a character other than letters, digits and - . _ ~"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::Config, format!("the {what} id {id:?} {reason}")))
+}
+
+fn segment(name: &str, index: usize) -> &str {
+    name.split('/').nth(index).unwrap_or_default()
+}
+
+macro_rules! print_as_text {
+    ($($name:ident)*) => { $(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    )* };
+}
+print_as_text!(BranchName EndpointName);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn takes_a_name_apart() {
+        let name: EndpointName =
+            "projects/shop/branches/br-1/endpoints/ep-quiet.7".parse().unwrap();
+        assert_eq!(name.endpoint(), "ep-quiet.7");
+        assert_eq!(name.branch().as_str(), "projects/shop/branches/br-1");
+        assert_eq!(name.branch().project(), "shop");
+        assert_eq!(name.branch().branch(), "br-1");
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, part) in [
+            ("", "accepted: projects/{project}/branches/{branch} or projects/"),
+            ("projects/p", "not a resource name"),
+            ("projects//branches/b", "the project id \"\" is empty"),
+            ("projects/p/branches/..", "is a relative path"),
+            ("projects/p/branches/b/endpoints/e?x", "has a character other than"),
+            (
+                "projects/p/branches/b/roles/r",
+                "accepted: projects/{project}/branches/{branch}/endpoints",
+            ),
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(error.to_string().contains(part), "{text}: {error}");
+            assert_eq!(error.kind(), ErrorKind::Config);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_reading_agree(p in "[a-z0-9-]{1,63}", b in "[a-z0-9-]{1,63}", e in "[a-z0-9-]{1,63}") {
+            let name = EndpointName::new(&BranchName::new(&p, &b).unwrap(), &e).unwrap();
+            prop_assert_eq!(name.to_string().parse::<EndpointName>().unwrap(), name.clone());
+            prop_assert_eq!(name.to_string().parse::<Target>().unwrap(), Target::Endpoint(name));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(projects|branches|endpoints|/|\\PC){0,20}") {
+            if let Ok(target) = text.parse::<Target>() {
+                prop_assert_eq!(target.to_string(), text);
+            }
+        }
+    }
+}
