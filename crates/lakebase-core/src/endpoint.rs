@@ -87,13 +87,32 @@ impl Endpoint {
                 read_only_host.as_ref().map_or(host, |_| read_only_host)
             }
         };
-        host.clone().ok_or_else(|| {
-            let state = &self.state;
-            Error::new(
-                ErrorKind::Unavailable,
-                format!("the workspace reports no host for endpoint {} (state {state})", self.name),
-            )
-        })
+        host.clone().ok_or_else(|| self.lacks("host"))
+    }
+
+    /// The built-in pooler's host for `access`.
+    ///
+    /// # Errors
+    ///
+    /// As [`host`](Self::host).
+    pub fn pooled_host(&self, access: Access) -> Result<Arc<str>> {
+        let EndpointHosts { read_write_pooled_host, read_only_pooled_host, .. } = &self.hosts;
+        let host = match (access, &self.endpoint_type) {
+            (Access::ReadWrite, EndpointType::ReadWrite | EndpointType::Unknown(_)) => {
+                read_write_pooled_host
+            }
+            _ => read_only_pooled_host,
+        };
+        self.host(access)?;
+        host.clone().ok_or_else(|| self.lacks("pooled host"))
+    }
+
+    fn lacks(&self, what: &str) -> Error {
+        let Self { name, state, .. } = self;
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the workspace reports no {what} for endpoint {name} (state {state})"),
+        )
     }
 }
 

@@ -16,6 +16,7 @@ mod credential;
 pub mod effect;
 pub mod endpoint;
 mod error;
+mod facts;
 mod future;
 mod name;
 pub mod refresh;

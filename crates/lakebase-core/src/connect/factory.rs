@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use async_trait::async_trait;
 
-use crate::{ConnectParams, MaybeSend, MaybeSync};
+use crate::{ConnectParams, ErrorKind, MaybeSend, MaybeSync};
 
 /// What a failed login means for the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,8 +15,8 @@ pub enum ConnectFailure {
     Waking,
     /// The network or the server failed in a way that usually passes.
     Transient,
-    /// The same login fails every time.
-    Permanent,
+    /// The same login fails every time, for a reason of this kind.
+    Permanent(ErrorKind),
 }
 
 /// Opens authenticated connections with one particular Postgres driver.

@@ -1,7 +1,26 @@
 //! From a target to a logged-in connection: parameters, policy and the loop that joins them.
+//!
+//! ```text
+//!   Connector ── login() ──▶ endpoint, user, credential, addresses (each cached, asked for at the same time)
+//!       │
+//!       └─ connect(factory) ──▶ login ▶ driver ▶ ok
+//!                                  ▲       │ refused: forget that token, mint, once more
+//!                                  └───────┤ waking, transient: back off, within one budget
+//!                                          └ permanent: the error, at once
+//! ```
+//!
+//! Only logins are retried, never statements.
 
+mod connector;
 mod factory;
+mod failure;
+mod hosts;
 mod params;
+mod policy;
+mod refusal;
 
+pub use connector::{Auth, Connector, ConnectorConfig, Login, Sources};
 pub use factory::{ConnectFailure, ConnectionFactory};
-pub use params::{ConnectParams, SslMode, Tls};
+pub use params::{ConnectParams, SslMode, Tls, is_loopback_name};
+pub use policy::{Attempts, ConnectPolicy, Next};
+pub use refusal::classify_refusal;

@@ -102,3 +102,36 @@ pub struct ConnectParams {
     /// Further settings at start-up, as by `options=-c name=value`.
     pub options: Vec<(Arc<str>, Arc<str>)>,
 }
+
+impl ConnectParams {
+    /// Whether the connection stays on this machine: a Unix socket, `localhost`, or loopback addresses only.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let named = is_loopback_name(&self.host);
+        self.socket_directory.is_some()
+            || if self.addresses.is_empty() {
+                named
+            } else {
+                named && self.addresses.iter().all(IpAddr::is_loopback)
+            }
+    }
+
+    /// User, database and place in one phrase for messages: no secret in it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self { user, database, host, port, .. } = self;
+        let place = match &self.socket_directory {
+            Some(directory) => directory.display().to_string(),
+            None => format!("{host}:{port}"),
+        };
+        format!("database {database:?} at {place} as {user:?}")
+    }
+}
+
+/// Whether `host` is a name or address of this machine that needs no resolver.
+#[must_use]
+pub fn is_loopback_name(host: &str) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,417 @@
+//! Joins endpoint, user, credential and addresses to a login, and logs in with patience.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::{self, Either};
+
+use super::failure::{Failure, check_token_is_safe};
+use super::hosts::Hosts;
+use super::{Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, Tls};
+use crate::facts::{EndpointFact, Fact, UserFact};
+use crate::refresh::{Cache, CredentialCache, Generation};
+use crate::{
+    Access, Claim, CredentialRequest, CredentialSource, Endpoint, EndpointName, EndpointResolver,
+    Error, ErrorKind, Result, Runtime, Secret, Target, UserResolver,
+};
+
+/// How to prove who is logging in.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// With database credentials from [`Sources::credentials`], fetched and refreshed as needed.
+    Credential {
+        /// How long each shall live; `None` leaves it to the service (1 hour).
+        ttl: Option<Duration>,
+        /// Narrows each; empty means everything that the identity may do.
+        claims: Vec<Claim>,
+    },
+    /// With the password of a native Postgres role.
+    Password(Secret),
+    /// With nothing (trust or peer authentication of a local server).
+    Nothing,
+}
+
+/// Where the parts of a login that are not configured come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Database credentials; needed for [`Auth::Credential`].
+    pub credentials: Option<Arc<dyn CredentialSource>>,
+    /// Endpoints; needed unless a host is configured and the target is a named endpoint.
+    pub endpoints: Option<Arc<dyn EndpointResolver>>,
+    /// The user name; needed unless one is configured.
+    pub users: Option<Arc<dyn UserResolver>>,
+}
+
+/// What to connect to, and how. Plain data; [`Connector::new`] checks it.
+#[derive(Clone, Debug)]
+pub struct ConnectorConfig {
+    /// The branch or endpoint; needed unless `host` is set and no credential is used.
+    pub target: Option<Target>,
+    /// The kind of endpoint that is wanted.
+    pub access: Access,
+    /// Use the endpoint's built-in pooler; native passwords only.
+    pub pooled: bool,
+    /// The host, instead of the one that the service reports.
+    pub host: Option<Arc<str>>,
+    /// A folder with the server's Unix socket, instead of TCP.
+    pub socket_directory: Option<PathBuf>,
+    /// The addresses, instead of looking the host up (libpq's `hostaddr`).
+    pub addresses: Vec<IpAddr>,
+    /// The port.
+    pub port: u16,
+    /// The database.
+    pub database: Arc<str>,
+    /// The user, instead of the identity's name.
+    pub user: Option<Arc<str>>,
+    /// How to prove who is logging in.
+    pub auth: Auth,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// `application_name` at start-up.
+    pub application_name: Option<Arc<str>>,
+    /// Further settings at start-up.
+    pub options: Vec<(Arc<str>, Arc<str>)>,
+    /// How long and how often a login is tried.
+    pub policy: ConnectPolicy,
+}
+
+/// Parameters for one login, and which credential they hold.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// What the driver needs.
+    pub params: Arc<ConnectParams>,
+    /// The credential's generation, for [`Connector::refused`]; `None` with native passwords.
+    pub generation: Option<Generation>,
+}
+
+/// Logs in: the one code path for connections, pools and proxies.
+///
+/// Cheap to clone; clones share the cached endpoint, user and credential.
+#[derive(Clone)]
+pub struct Connector(Arc<Inner>);
+
+struct Inner {
+    config: ConnectorConfig,
+    runtime: Runtime,
+    credentials: Option<Arc<dyn CredentialSource>>,
+    endpoint: Option<Cache<Fact<Endpoint>>>,
+    user: Option<Cache<Fact<Arc<str>>>>,
+    /// The cache for the endpoint that was found last.
+    cache: Mutex<Option<(EndpointName, CredentialCache)>>,
+    hosts: Hosts,
+}
+
+impl Connector {
+    /// A connector for `config`; nothing is asked before the first login.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if parts are missing or contradict each other.
+    pub fn new(config: ConnectorConfig, sources: Sources, runtime: &Runtime) -> Result<Self> {
+        let fail = |message: &str| Err(Error::new(ErrorKind::Config, message));
+        let Sources { credentials, endpoints, users } = sources;
+        if matches!(config.auth, Auth::Credential { .. }) {
+            if credentials.is_none() {
+                return fail(
+                    "logging in with a token needs a workspace to mint it; none is configured",
+                );
+            }
+            if config.target.is_none() {
+                return fail(
+                    "logging in with a token needs an endpoint, or a project and branch, to mint it for",
+                );
+            }
+            if config.pooled {
+                return fail("pooled hosts take native passwords only; tokens are refused there");
+            }
+        }
+        let endpoint = match (&config.target, endpoints) {
+            (Some(target), Some(resolver)) => {
+                let origin =
+                    EndpointFact { resolver, target: target.clone(), access: config.access };
+                Some(Cache::new(Arc::new(origin), runtime))
+            }
+            _ => None,
+        };
+        let local = config.host.is_some() || config.socket_directory.is_some();
+        if endpoint.is_none() && !local {
+            return fail("there is neither a host nor a workspace that could be asked for one");
+        }
+        if endpoint.is_none() && matches!(config.target, Some(Target::Branch(_))) {
+            return fail("finding the endpoint of a branch needs a workspace; none is configured");
+        }
+        let user = users.map(|resolver| Cache::new(Arc::new(UserFact { resolver }), runtime));
+        if user.is_none() && config.user.is_none() {
+            return fail("there is neither a user nor a workspace that could be asked for one");
+        }
+        Ok(Self(Arc::new(Inner {
+            config,
+            runtime: runtime.clone(),
+            credentials,
+            endpoint,
+            user,
+            cache: Mutex::new(None),
+            hosts: Hosts::default(),
+        })))
+    }
+
+    /// What this connector was made from.
+    #[must_use]
+    pub fn config(&self) -> &ConnectorConfig {
+        &self.0.config
+    }
+
+    /// The effects it uses.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// The endpoint that logins go to; `None` if only a host is configured.
+    ///
+    /// # Errors
+    ///
+    /// Those of the [`EndpointResolver`].
+    pub async fn endpoint(&self) -> Result<Option<Endpoint>> {
+        match &self.0.endpoint {
+            None => Ok(None),
+            Some(cache) => Ok(Some(cache.get().await?.0.clone())),
+        }
+    }
+
+    /// The user that logs in.
+    ///
+    /// # Errors
+    ///
+    /// Those of the [`UserResolver`].
+    pub async fn user(&self) -> Result<Arc<str>> {
+        match (&self.0.config.user, &self.0.user) {
+            (Some(user), _) => Ok(Arc::clone(user)),
+            (None, Some(cache)) => Ok(Arc::clone(&cache.get().await?.0)),
+            (None, None) => Err(Error::new(ErrorKind::Config, "no user is configured")),
+        }
+    }
+
+    /// The cache of database credentials; `None` with native passwords.
+    ///
+    /// # Errors
+    ///
+    /// Those of the [`EndpointResolver`], which a branch needs first.
+    pub async fn credentials(&self) -> Result<Option<CredentialCache>> {
+        let (Auth::Credential { ttl, claims }, Some(source)) =
+            (&self.0.config.auth, &self.0.credentials)
+        else {
+            return Ok(None);
+        };
+        let name = match &self.0.config.target {
+            Some(Target::Endpoint(name)) => name.clone(),
+            _ => match self.endpoint().await? {
+                Some(endpoint) => endpoint.name,
+                None => return Ok(None),
+            },
+        };
+        let mut slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((held, cache)) = &*slot
+            && *held == name
+        {
+            return Ok(Some(cache.clone()));
+        }
+        let request = CredentialRequest {
+            ttl: *ttl,
+            claims: claims.clone(),
+            ..CredentialRequest::new(name.clone())
+        };
+        let cache = CredentialCache::new(Arc::clone(source), request, &self.0.runtime);
+        *slot = Some((name, cache.clone()));
+        Ok(Some(cache))
+    }
+
+    /// Everything for one login: from the caches where they are fresh, else asked for, all at the same time.
+    ///
+    /// Cold, with a named endpoint, that is one round of requests after the workspace's own token; with a
+    /// branch two. The host is looked up meanwhile. Dropping the future loses nothing that was under way.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sources; [`ErrorKind::Config`] if a token would go over a connection that is not
+    /// verified, or to a pooled host; [`ErrorKind::NotFound`] if no resolver knows the host.
+    pub async fn login(&self) -> Result<Login> {
+        let config = &self.0.config;
+        let place = async {
+            let host = self.host().await?;
+            let addresses = self.addresses(&host).await?;
+            Ok((host, addresses))
+        };
+        let password = async {
+            match self.credentials().await? {
+                Some(cache) => {
+                    let held = cache.get().await?;
+                    Ok((Some(held.token.clone()), Some(held.generation())))
+                }
+                None => match &config.auth {
+                    Auth::Password(password) => Ok((Some(password.clone()), None)),
+                    _ => Ok((None, None)),
+                },
+            }
+        };
+        let ((host, addresses), (password, generation), user) =
+            future::try_join3(place, password, self.user()).await?;
+        let params = ConnectParams {
+            host,
+            socket_directory: config.socket_directory.clone(),
+            addresses,
+            port: config.port,
+            database: Arc::clone(&config.database),
+            user,
+            password,
+            tls: config.tls.clone(),
+            application_name: config.application_name.clone(),
+            options: config.options.clone(),
+        };
+        if generation.is_some() {
+            check_token_is_safe(&params)?;
+        }
+        Ok(Login { params: Arc::new(params), generation })
+    }
+
+    async fn host(&self) -> Result<Arc<str>> {
+        let config = &self.0.config;
+        if let Some(host) = &config.host {
+            return Ok(Arc::clone(host));
+        }
+        let Some(endpoint) = self.endpoint().await? else {
+            return Ok("localhost".into());
+        };
+        if config.pooled {
+            endpoint.pooled_host(config.access)
+        } else {
+            endpoint.host(config.access)
+        }
+    }
+
+    async fn addresses(&self, host: &Arc<str>) -> Result<Vec<IpAddr>> {
+        let config = &self.0.config;
+        if !config.addresses.is_empty() || config.socket_directory.is_some() {
+            return Ok(config.addresses.clone());
+        }
+        self.0.hosts.addresses(&self.0.runtime, host).await
+    }
+
+    /// Takes note that the server refused `login`'s credential, so that the next one is fresh.
+    ///
+    /// Does nothing if a newer one is held already.
+    pub fn refused(&self, login: &Login) {
+        let slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let (Some((_, cache)), Some(generation)) = (slot, login.generation) {
+            cache.invalidate(generation);
+        }
+    }
+
+    /// Opens one connection with `factory`, with all retries that make sense within one budget.
+    ///
+    /// **Cancellation:** dropping the future closes the socket in hand; a token request under way goes on
+    /// for other callers.
+    ///
+    /// # Errors
+    ///
+    /// The last failure, with the driver's or the service's error as its cause:
+    /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
+    /// out, the kind of the cause otherwise.
+    pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
+        let policy = self.0.config.policy;
+        self.run(
+            policy.attempt_timeout,
+            |login| async move { factory.connect(&login.params).await },
+            |error| factory.classify(error),
+        )
+        .await
+    }
+
+    /// The loop behind [`connect`](Self::connect), for anything that logs in: `attempt` is one login,
+    /// given up after `attempt_timeout`, and `classify` says what its error means.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn run<T, E, A>(
+        &self,
+        attempt_timeout: Duration,
+        mut attempt: impl FnMut(Login) -> A,
+        classify: impl Fn(&E) -> ConnectFailure,
+    ) -> Result<T>
+    where
+        A: Future<Output = Result<T, E>>,
+        E: StdError + Send + Sync + 'static,
+    {
+        let clock = &self.0.runtime.clock;
+        let mut attempts = Attempts::new(self.0.config.policy, clock.monotonic());
+        loop {
+            let mut used = None;
+            let step = async {
+                let login = self.login().await.map_err(Failure::Login)?;
+                used = Some(login.clone());
+                let left = attempts.remaining(clock.monotonic()).min(attempt_timeout);
+                match self.within(left, attempt(login)).await {
+                    Some(Ok(value)) => Ok(value),
+                    Some(Err(error)) => Err(Failure::Driver(classify(&error), Box::new(error))),
+                    None => Err(Failure::Silence(left)),
+                }
+            };
+            let budget = attempts.remaining(clock.monotonic());
+            let failure = match self.within(budget, step).await {
+                Some(Ok(value)) => return Ok(value),
+                Some(Err(failure)) => failure,
+                None => Failure::Silence(budget),
+            };
+            let generation = used.as_ref().and_then(|login| login.generation);
+            let mut class = failure.class();
+            if class == ConnectFailure::AuthRejected && generation.is_none() {
+                class = ConnectFailure::Permanent(ErrorKind::LoginRefused);
+            }
+            match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
+                Next::GiveUp => {
+                    let place = self.place(used.as_ref());
+                    let (count, budget) = (attempts.failed_attempts(), self.0.config.policy.budget);
+                    return Err(failure.into_error(&place, class, count, budget));
+                }
+                Next::Remint => {
+                    if let Some(login) = &used {
+                        self.refused(login);
+                    }
+                }
+                Next::Retry { after } => {
+                    self.0.hosts.forget();
+                    self.0.runtime.timer.sleep(after).await;
+                }
+            }
+        }
+    }
+
+    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let work = std::pin::pin!(work);
+        match future::select(work, self.0.runtime.timer.sleep(limit)).await {
+            Either::Left((value, _)) => Some(value),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Where a login went, or would have gone, for messages.
+    fn place(&self, login: Option<&Login>) -> String {
+        match (login, &self.0.config.target) {
+            (Some(login), _) => login.params.describe(),
+            (None, Some(target)) => target.to_string(),
+            (None, None) => self.0.config.host.as_deref().unwrap_or("the server").to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

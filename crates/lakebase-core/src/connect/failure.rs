@@ -1,0 +1,121 @@
+//! Why an attempt failed, and the error that the caller gets to see in the end.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use super::{ConnectFailure, ConnectParams};
+use crate::{Error, ErrorKind, Result, SslMode};
+
+/// Why one attempt failed.
+pub(super) enum Failure {
+    /// No login could be put together.
+    Login(Error),
+    /// The driver could not log in.
+    Driver(ConnectFailure, Box<dyn StdError + Send + Sync>),
+    /// Nothing happened for this long.
+    Silence(Duration),
+}
+
+impl Failure {
+    /// What it means for the next attempt.
+    pub(super) fn class(&self) -> ConnectFailure {
+        match self {
+            Self::Login(error) if error.is_transient() => ConnectFailure::Transient,
+            Self::Login(error) => ConnectFailure::Permanent(error.kind()),
+            Self::Driver(class, _) => *class,
+            Self::Silence(_) => ConnectFailure::Transient,
+        }
+    }
+
+    /// How long the service asked to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Login(error) => error.retry_after(),
+            Self::Driver(..) | Self::Silence(_) => None,
+        }
+    }
+
+    /// The final error: what was tried at `place`, in how many attempts, what to check, and this as the cause.
+    pub(super) fn into_error(
+        self,
+        place: &str,
+        class: ConnectFailure,
+        attempts: u32,
+        budget: Duration,
+    ) -> Error {
+        let (kind, message) = match (class, &self) {
+            (ConnectFailure::Permanent(kind), Self::Login(_)) => {
+                (kind, format!("cannot prepare the login to {place}"))
+            }
+            (ConnectFailure::Permanent(kind), _) => {
+                (kind, format!("cannot log in to {place}{}", advice(kind)))
+            }
+            (ConnectFailure::AuthRejected, _) => {
+                let kind = ErrorKind::LoginRefused;
+                let advice = advice(kind);
+                (kind, format!("the login to {place} was refused, also with a fresh token{advice}"))
+            }
+            (ConnectFailure::Waking | ConnectFailure::Transient, _) => {
+                let plural = if attempts == 1 { "" } else { "s" };
+                let effort = format!("within {budget:?} ({attempts} attempt{plural})");
+                (ErrorKind::TimedOut, format!("no login to {place} {effort}"))
+            }
+        };
+        let error = Error::new(kind, message);
+        match self {
+            Self::Login(cause) => match cause.status() {
+                Some(status) => error.with_status(status).with_source(cause),
+                None => error.with_source(cause),
+            },
+            Self::Driver(_, cause) => error.with_source(cause),
+            Self::Silence(limit) => {
+                error.with_source(format!("the server did not answer within {limit:.1?}"))
+            }
+        }
+    }
+}
+
+/// The likely causes, for the last part of an error.
+fn advice(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::LoginRefused => {
+            "; likely causes: the user name is not this identity's, its role does not exist on this branch \
+             (create it with databricks_create_role), the password is wrong, or the token comes from another workspace"
+        }
+        ErrorKind::NotFound => {
+            "; likely causes: the role was not created on this branch (databricks_create_role), or the \
+             database name is misspelt"
+        }
+        ErrorKind::PermissionDenied => {
+            "; check the workspace's IP access list and the role's grants"
+        }
+        ErrorKind::Tls => {
+            "; check the host name, and that the server's authority is trusted (PGSSLROOTCERT, SSL_CERT_FILE)"
+        }
+        ErrorKind::Disabled => "; enable the endpoint in the workspace",
+        _ => "",
+    }
+}
+
+/// Refuses to send a token where it could be read or where it is not accepted.
+pub(super) fn check_token_is_safe(params: &ConnectParams) -> Result<()> {
+    let ConnectParams { host, tls, .. } = params;
+    if host.split('.').next().unwrap_or_default().ends_with("-pooler") {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "{host} is a pooled host, which takes native passwords only; use the direct host"
+            ),
+        ));
+    }
+    if tls.mode != SslMode::VerifyFull && !params.is_loopback() {
+        let mode = tls.mode;
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "sslmode {mode} would send a token to {host} without verifying it; accepted: verify-full"
+            ),
+        ));
+    }
+    Ok(())
+}

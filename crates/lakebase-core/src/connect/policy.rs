@@ -1,0 +1,174 @@
+//! When a failed login is tried again; pure, time is an argument.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use crate::ConnectFailure;
+
+/// How long and how often a login is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectPolicy {
+    /// All attempts, waits and token requests of one `connect` together. Default: 60 s.
+    pub budget: Duration,
+    /// One login at the driver. Waking a compute that holds the handshake takes part of it. Default: 15 s.
+    pub attempt_timeout: Duration,
+    /// The first wait between attempts is at most this long; the bound doubles. Default: 200 ms.
+    pub min_backoff: Duration,
+    /// No wait is longer, unless the service asks for it. Default: 5 s.
+    pub max_backoff: Duration,
+}
+
+impl Default for ConnectPolicy {
+    fn default() -> Self {
+        Self {
+            budget: Duration::from_secs(60),
+            attempt_timeout: Duration::from_secs(15),
+            min_backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What to do after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Wait and try again.
+    Retry {
+        /// How long to wait.
+        after: Duration,
+    },
+    /// Forget the token that was refused and try again at once with a fresh one.
+    Remint,
+    /// Report the failure.
+    GiveUp,
+}
+
+/// The attempts of one `connect`: counts them and says what comes after each.
+///
+/// `now` is monotonic time, always from the same clock.
+#[derive(Debug)]
+pub struct Attempts {
+    policy: ConnectPolicy,
+    deadline: Duration,
+    failed: u32,
+    reminted: bool,
+    random: fastrand::Rng,
+}
+
+impl Attempts {
+    /// Starts the budget at `now`.
+    #[must_use]
+    pub fn new(policy: ConnectPolicy, now: Duration) -> Self {
+        Self::seeded(policy, now, RandomState::new().hash_one(now))
+    }
+
+    /// The same with a given seed for the waits.
+    #[must_use]
+    pub fn seeded(policy: ConnectPolicy, now: Duration, seed: u64) -> Self {
+        Self {
+            policy,
+            deadline: now.saturating_add(policy.budget),
+            failed: 0,
+            reminted: false,
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// What is left of the budget.
+    #[must_use]
+    pub fn remaining(&self, now: Duration) -> Duration {
+        self.deadline.saturating_sub(now)
+    }
+
+    /// How many attempts have failed.
+    #[must_use]
+    pub fn failed_attempts(&self) -> u32 {
+        self.failed
+    }
+
+    /// Notes that an attempt failed at `now` and says what comes next.
+    ///
+    /// `retry_after` is what the service asked for; it is a floor for the wait.
+    pub fn failed(
+        &mut self,
+        now: Duration,
+        failure: ConnectFailure,
+        retry_after: Option<Duration>,
+    ) -> Next {
+        self.failed = self.failed.saturating_add(1);
+        match failure {
+            ConnectFailure::Permanent(_) => Next::GiveUp,
+            ConnectFailure::AuthRejected if self.reminted => Next::GiveUp,
+            ConnectFailure::AuthRejected => {
+                self.reminted = true;
+                Next::Remint
+            }
+            ConnectFailure::Waking | ConnectFailure::Transient => {
+                let after = self.backoff().max(retry_after.unwrap_or_default());
+                if after < self.remaining(now) { Next::Retry { after } } else { Next::GiveUp }
+            }
+        }
+    }
+
+    /// Full jitter: anything up to a bound that doubles with each failure.
+    fn backoff(&mut self) -> Duration {
+        let ConnectPolicy { min_backoff, max_backoff, .. } = self.policy;
+        let doublings = (self.failed - 1).min(16);
+        let bound = min_backoff.saturating_mul(1 << doublings).min(max_backoff);
+        bound.mul_f64(self.random.f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ErrorKind;
+    use ConnectFailure::{AuthRejected, Permanent, Transient, Waking};
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_once() {
+        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        assert_eq!(attempts.failed(at(1), AuthRejected, None), Next::Remint);
+        assert!(matches!(attempts.failed(at(1), Waking, None), Next::Retry { .. }));
+        assert_eq!(attempts.failed(at(2), AuthRejected, None), Next::GiveUp);
+        assert_eq!(attempts.failed_attempts(), 3);
+    }
+
+    #[test]
+    fn permanent_failures_end_it() {
+        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        assert_eq!(attempts.failed(at(0), Permanent(ErrorKind::Disabled), None), Next::GiveUp);
+    }
+
+    #[test]
+    fn the_service_may_ask_for_more_patience_than_there_is() {
+        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        assert_eq!(attempts.failed(at(0), Transient, Some(at(20))), Next::Retry { after: at(20) });
+        assert_eq!(attempts.failed(at(45), Transient, Some(at(15))), Next::GiveUp);
+    }
+
+    proptest! {
+        #[test]
+        fn waits_are_bounded_and_the_budget_holds(seed: u64, login_ms in 0u64..3_000) {
+            let policy = ConnectPolicy::default();
+            let mut attempts = Attempts::seeded(policy, at(0), seed);
+            let (mut now, mut bound) = (at(0), policy.min_backoff);
+            loop {
+                now += Duration::from_millis(login_ms + 1);
+                let Next::Retry { after } = attempts.failed(now, Transient, None) else { break };
+                prop_assert!(after <= bound);
+                bound = (bound * 2).min(policy.max_backoff);
+                now += after;
+                prop_assert!(now <= policy.budget);
+            }
+            // It gives up only when the next wait would not fit any more.
+            prop_assert!(now + policy.max_backoff >= policy.budget);
+        }
+    }
+}
