@@ -1,2 +1,97 @@
-//! xtask
-fn main() {}
+//! Automation of the repository: `cargo xtask <command>`.
+//!
+//! Commands are plain functions that take their arguments and return an outcome; the tables they work from (cells of the test matrix,
+//! invariants of the dependency graph, rules of tidiness) are data. Nothing here is needed to use the crates.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command for people on a terminal and for CI logs"
+)]
+
+mod clients;
+mod demo;
+mod isolation;
+mod matrix;
+mod outside;
+mod process;
+mod provision;
+mod system;
+mod tidy;
+
+use std::process::ExitCode;
+
+use system::Failure;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  demo [--json]                     provision Postgres, then run `lakebase demo`
+  test-matrix [--list] [--json] [--cell NAME]...
+                                    run every cell, or the named ones; ends with `N passed, N failed`
+  ci                                what CI runs: the whole test matrix
+  isolation                         invariants of the dependency graph and of public signatures
+  tidy                              invariants of the sources that no compiler checks
+  provision [postgres [--from system|apt|brew|npm] | wasm | python | node]...
+                                    fetch what the matrix needs into the target folder
+  clients python|node               official clients against the emulator
+  outside                           a crate outside the workspace, on each runtime
+  help                              this text
+";
+
+/// What a command came to: done and good, or done and found something wrong.
+type Outcome = Result<bool, Failure>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match dispatch(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: &[&str]) -> Outcome {
+    let Some((command, rest)) = args.split_first() else {
+        return Err(Failure::usage(format!("which command?\n\n{HELP}")));
+    };
+    match *command {
+        "demo" => demo::command(rest),
+        "test-matrix" => matrix::command(rest),
+        "ci" if rest.is_empty() => matrix::command(&[]),
+        "isolation" if rest.is_empty() => isolation::command(),
+        "tidy" if rest.is_empty() => tidy::command(),
+        "provision" => provision::command(rest),
+        "clients" => clients::command(rest),
+        "outside" if rest.is_empty() => outside::command(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(true)
+        }
+        other => Err(Failure::usage(format!("unknown command or arguments: `{other}`\n\n{HELP}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_commands_and_stray_arguments_are_usage_errors() {
+        for args in [
+            &[][..],
+            &["frobnicate"],
+            &["tidy", "now"],
+            &["test-matrix", "--cel"],
+            &["clients"],
+            &["demo", "x"],
+        ] {
+            let failure = dispatch(args).unwrap_err();
+            assert_eq!(failure.exit_code(), 2, "{args:?}: {failure}");
+        }
+    }
+}

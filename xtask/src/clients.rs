@@ -1,0 +1,131 @@
+//! `cargo xtask clients python|node`: unmodified official clients against the emulator.
+//!
+//! The emulator runs as the command does for a user: one JSON line when it is ready, until standard input closes. The scripts in `xtask/clients` get
+//! that line in `LAKEBASE_EMULATOR` and end with `N passed, N failed`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::process::{kill_group, shown};
+use crate::provision::{self, Tool};
+use crate::system::{Doing, Failure, cargo, root, target_dir};
+
+/// `initdb` takes about a second; a loaded machine several.
+const READY: Duration = Duration::from_secs(120);
+
+/// Which official clients.
+pub(crate) fn command(args: &[&str]) -> Outcome {
+    let mut script = match args {
+        ["python"] => {
+            let mut command = Command::new(provision::python()?);
+            command.arg(root().join("xtask/clients/official.py"));
+            command
+        }
+        ["node"] => {
+            let packages = provision::node()?;
+            let mut command = Command::new("node");
+            command
+                .arg(root().join("xtask/clients/official.mjs"))
+                .env("LAKEBASE_PACKAGES", packages);
+            command
+        }
+        _ => return Err(Failure::usage("clients takes `python` or `node`")),
+    };
+    let emulator = Emulator::start()?;
+    // The process environment must not configure the clients.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(configures_a_client) {
+            script.env_remove(name);
+        }
+    }
+    script.env("LAKEBASE_EMULATOR", &emulator.line);
+    if let Some(ca) = emulator.value("ca_cert") {
+        script.env("NODE_EXTRA_CA_CERTS", ca);
+    }
+    let status =
+        script.current_dir(target_dir()).stdin(Stdio::null()).status().doing("run the client")?;
+    Ok(status.success())
+}
+
+fn configures_a_client(name: &str) -> bool {
+    ["DATABRICKS_", "PG", "LAKEBASE_", "ARM_", "GOOGLE_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        && name != "LAKEBASE_PACKAGES"
+}
+
+/// `lakebase emulator`, stopped on drop.
+struct Emulator {
+    child: Child,
+    /// What it printed when it was ready.
+    line: String,
+    description: Value,
+}
+
+impl Emulator {
+    fn start() -> Result<Self, Failure> {
+        let env = provision::provide(Tool::Postgres)?;
+        shown(cargo().args([
+            "build",
+            "--quiet",
+            "--package",
+            "lakebase-cli",
+            "--bin",
+            "lakebase",
+        ]))?;
+        let program =
+            target_dir().join("debug").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX));
+        let mut command = Command::new(&program);
+        command.arg("emulator").envs(env).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().doing(format!("start {}", program.display()))?;
+        let output = child.stdout.take();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = output.map(|output| BufReader::new(output).read_line(&mut line));
+            let _ = sender.send((read, line));
+        });
+        let line = receiver.recv_timeout(READY).map(|(_, line)| line).unwrap_or_default();
+        match serde_json::from_str(&line) {
+            Ok(description) => Ok(Self { child, line: line.trim().to_owned(), description }),
+            Err(error) => {
+                kill_group(&mut child);
+                Err(Failure::new(format!(
+                    "`lakebase emulator` did not print one line of JSON when ready ({error})"
+                )))
+            }
+        }
+    }
+
+    fn value(&self, key: &str) -> Option<&str> {
+        self.description.get(key).and_then(Value::as_str)
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Closing standard input asks it to stop; it then takes its Postgres with it.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_clients_are_recognised() {
+        for name in ["DATABRICKS_HOST", "PGHOST", "PGPASSWORD", "LAKEBASE_ENDPOINT"] {
+            assert!(configures_a_client(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "LAKEBASE_PACKAGES", "SSL_CERT_FILE"] {
+            assert!(!configures_a_client(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask isolation`: architecture invariants, checked on the resolved dependency graph and on public signatures.
+//!
+//! The invariants are data in [`rules`]; [`graph`] asks cargo, [`surface`] reads sources.
+
+mod graph;
+mod rules;
+mod surface;
+
+use std::fs;
+
+use self::graph::{Graph, resolve};
+use self::rules::{ABSENT, AT_MOST, AbsentRule, AtMostRule, PUBLIC, SQLX, baseline};
+use crate::Outcome;
+use crate::system::{Doing, Failure, root};
+use crate::tidy::source_files;
+
+/// One line per rule, and what broke it.
+struct Verdict {
+    rule: String,
+    broken: Vec<String>,
+    /// A measurement worth recording.
+    figure: Option<String>,
+}
+
+/// Prints every rule with its verdict and ends with `isolation: N passed, N failed`.
+pub(crate) fn command() -> Outcome {
+    let mut verdicts = Vec::new();
+    for rule in ABSENT {
+        let name = format!("{} knows no {}", rule.of, rule.what);
+        verdicts.push(verdict(name, resolve(&rule.of).map(|graph| (absent(rule, &graph), None))));
+    }
+    for rule in AT_MOST {
+        let name = format!("{} has at most {} dependencies", rule.of, rule.limit);
+        verdicts.push(verdict(name, resolve(&rule.of).map(|graph| at_most(rule, &graph))));
+    }
+    let name = format!("{} adds at most {} to what sqlx brings", SQLX.of, SQLX.extra);
+    verdicts.push(verdict(name, over_sqlx()));
+    for package in PUBLIC {
+        let name = format!("public signatures of {package} name no HTTP or TLS library");
+        verdicts.push(verdict(name, public(package).map(|broken| (broken, None))));
+    }
+
+    let failed = verdicts.iter().filter(|verdict| !verdict.broken.is_empty()).count();
+    for Verdict { rule, broken, figure } in &verdicts {
+        let mark = if broken.is_empty() { "ok    " } else { "BROKEN" };
+        println!(
+            "{mark} {rule}{}",
+            figure.as_ref().map(|figure| format!(": {figure}")).unwrap_or_default()
+        );
+        for line in broken {
+            println!("       {line}");
+        }
+    }
+    println!("isolation: {} passed, {failed} failed", verdicts.len() - failed);
+    Ok(failed == 0)
+}
+
+/// A rule that could not be checked is broken.
+fn verdict(rule: String, result: Result<(Vec<String>, Option<String>), Failure>) -> Verdict {
+    match result {
+        Ok((broken, figure)) => Verdict { rule, broken, figure },
+        Err(failure) => Verdict { rule, broken: vec![failure.to_string()], figure: None },
+    }
+}
+
+fn absent(rule: &AbsentRule, graph: &Graph) -> Vec<String> {
+    rule.names
+        .iter()
+        .flat_map(|names| names.iter())
+        .filter(|name| graph.has(name))
+        .map(|name| format!("{} must not depend on {name}", rule.of))
+        .collect()
+}
+
+fn at_most(rule: &AtMostRule, graph: &Graph) -> (Vec<String>, Option<String>) {
+    let count = graph.count();
+    let broken = if count > rule.limit {
+        vec![format!("{count} are too many: {}", graph.names())]
+    } else {
+        Vec::new()
+    };
+    (broken, Some(count.to_string()))
+}
+
+fn over_sqlx() -> Result<(Vec<String>, Option<String>), Failure> {
+    let ours = resolve(&SQLX.of)?;
+    let sqlx = baseline()?;
+    Ok(over(&ours, &sqlx, SQLX.extra, SQLX.goal))
+}
+
+fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> (Vec<String>, Option<String>) {
+    let (count, allowed) = (ours.count(), base.count() + extra);
+    let added = ours.minus(base);
+    let figure = format!(
+        "{count} = {} + {} (goal + {goal}): {added}",
+        base.count(),
+        count.saturating_sub(base.count())
+    );
+    let broken = if count > allowed {
+        vec![format!("{count} are more than {} + {extra}", base.count())]
+    } else {
+        Vec::new()
+    };
+    (broken, Some(figure))
+}
+
+fn public(package: &str) -> Result<Vec<String>, Failure> {
+    let root = root();
+    let folder = format!("crates/{package}/src");
+    let files = source_files(&root, &folder)?;
+    if files.is_empty() {
+        return Err(Failure::new(format!("{folder} holds no source")));
+    }
+    let mut broken = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(root.join(&path)).doing(format!("read {path}"))?;
+        for found in surface::leaks(&text) {
+            broken.push(format!("{path}:{}: {} in `{}`", found.line, found.word, found.item));
+        }
+    }
+    Ok(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rules::{HTTP_AND_TLS, RUNTIMES};
+    use super::*;
+    use crate::isolation::graph::Selection;
+
+    const CORE: Selection = Selection::new("lakebase-core", "");
+
+    fn graph(text: &str) -> Graph {
+        Graph::parse(text)
+    }
+
+    #[test]
+    fn a_forbidden_package_breaks_the_rule() {
+        let rule = AbsentRule { of: CORE, what: "runtime", names: &[RUNTIMES, HTTP_AND_TLS] };
+        assert!(
+            absent(&rule, &graph("lakebase-core v0.1.0 (/x)|\nbytes v1.0.0|default\n")).is_empty()
+        );
+        let broken = absent(
+            &rule,
+            &graph("lakebase-core v0.1.0 (/x)|\nsmol v2.0.0|\nrustls v0.23.0|ring\n"),
+        );
+        assert_eq!(
+            broken,
+            ["lakebase-core must not depend on smol", "lakebase-core must not depend on rustls"]
+        );
+    }
+
+    #[test]
+    fn every_rule_of_the_table_is_broken_by_each_name_it_forbids() {
+        for rule in ABSENT {
+            for name in rule.names.iter().flat_map(|names| names.iter()) {
+                let line = match name.split_once('/') {
+                    Some((package, feature)) => {
+                        format!("root v0.1.0|\n{package} v1.0.0|default,{feature}\n")
+                    }
+                    None => format!("root v0.1.0|\n{name} v1.0.0|\n"),
+                };
+                assert!(!absent(rule, &graph(&line)).is_empty(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let rule = AtMostRule { of: CORE, limit: 2 };
+        assert!(at_most(&rule, &graph("root v0|\na v1|\nb v1|\n")).0.is_empty());
+        let (broken, figure) = at_most(&rule, &graph("root v0|\na v1|\nb v1|\nb v2|\n"));
+        assert_eq!(broken, ["3 are too many: a, b, b"]);
+        assert_eq!(figure.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_is_added_to_sqlx_is_counted_and_named() {
+        let base = graph("root v0|\nsqlx v0.9|\n");
+        let ours = graph("lakebase v0|\nsqlx v0.9|\narc-swap v1|\nfastrand v2|\n");
+        let (broken, figure) = over(&ours, &base, 2, 1);
+        assert!(broken.is_empty());
+        assert_eq!(figure.as_deref(), Some("3 = 1 + 2 (goal + 1): arc-swap, fastrand"));
+        assert_eq!(over(&ours, &base, 1, 1).0, ["3 are more than 1 + 1"]);
+    }
+}

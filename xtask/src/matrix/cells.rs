@@ -1,0 +1,335 @@
+//! The cells of the test matrix, as data. To add one, add an entry: nothing else knows their names.
+//!
+//! Order matters for time, not for results: quick checks first, then builds so that each finds what the one before it built.
+
+/// One row of the matrix.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cell {
+    /// As given to `--cell`.
+    pub(crate) name: &'static str,
+    /// One line for `--list`.
+    pub(crate) purpose: &'static str,
+    /// What has to be on the machine.
+    pub(crate) needs: &'static [Need],
+    /// Run in order; a failing step does not stop the ones after it.
+    pub(crate) steps: &'static [Step],
+}
+
+/// Something a cell needs beyond Rust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Postgres,
+    Wasm,
+    Python,
+    Node,
+}
+
+/// One command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) run: Run,
+    pub(crate) counts: Counts,
+    pub(crate) env: &'static [(&'static str, &'static str)],
+}
+
+/// What is run; arguments are separated by white space.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    Cargo(&'static str),
+    Xtask(&'static str),
+}
+
+/// How the checks of a step are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// The command itself is the check.
+    One,
+    /// By cargo's `test result:` lines.
+    Tests,
+    /// By the closing line `[word: ]N passed, N failed`.
+    Closing,
+}
+
+/// A cargo command that runs tests.
+const fn tests(args: &'static str) -> Step {
+    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[] }
+}
+
+/// A cargo command that passes by exiting with 0.
+const fn check(args: &'static str) -> Step {
+    Step { run: Run::Cargo(args), counts: Counts::One, env: &[] }
+}
+
+/// One of xtask's own commands, which end with a count.
+const fn own(args: &'static str) -> Step {
+    Step { run: Run::Xtask(args), counts: Counts::Closing, env: &[] }
+}
+
+const fn cell(
+    name: &'static str,
+    purpose: &'static str,
+    needs: &'static [Need],
+    steps: &'static [Step],
+) -> Cell {
+    Cell { name, purpose, needs, steps }
+}
+
+const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
+
+/// Every cell, in the order they run.
+pub(crate) const CELLS: &[Cell] = &[
+    // Sources
+    cell(
+        "fmt",
+        "rustfmt agrees with every file",
+        &[],
+        &[check("fmt --all --check"), check("fmt --manifest-path fuzz/Cargo.toml --check")],
+    ),
+    cell("tidy", "what no compiler checks", &[], &[own("tidy")]),
+    cell("isolation", "each crate knows only what it should", &[], &[own("isolation")]),
+    cell("xtask", "the automation itself", &[], &[tests("test --no-fail-fast -p xtask")]),
+    // Crates, from the bottom up
+    cell(
+        "core",
+        "core, workspace and test kit",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-core -p lakebase-workspace -p lakebase-testkit",
+        )],
+    ),
+    cell(
+        "emulator",
+        "the emulator and its Postgres",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
+    ),
+    cell(
+        "runtime-tokio",
+        "timers, tasks, TCP, DNS, HTTP on tokio",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features tokio",
+        )],
+    ),
+    cell(
+        "runtime-async-std",
+        "the same on async-std",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features async-std",
+        )],
+    ),
+    cell(
+        "runtime-smol",
+        "the same on smol",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features smol",
+        )],
+    ),
+    cell(
+        "runtime-all",
+        "the same with every feature on",
+        &[],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-runtime --all-features")],
+    ),
+    cell(
+        "sqlx",
+        "connections and pools",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-sqlx --all-features")],
+    ),
+    cell(
+        "lakebase",
+        "the facade",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase --all-features")],
+    ),
+    cell(
+        "cli",
+        "the command",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-cli")],
+    ),
+    // Runtime x HTTP client, against the emulator
+    cell(
+        "tokio",
+        "every pattern on tokio, reqwest",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
+        )],
+    ),
+    cell(
+        "async-std",
+        "every pattern on async-std, hyper",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
+        )],
+    ),
+    cell(
+        "smol",
+        "every pattern on smol, hyper",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
+        )],
+    ),
+    cell(
+        "all",
+        "every pattern with three runtimes in one binary",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
+        )],
+    ),
+    cell(
+        "tokio-surf",
+        "every pattern on tokio, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
+        )],
+    ),
+    cell(
+        "async-std-surf",
+        "every pattern on async-std, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
+        )],
+    ),
+    cell(
+        "smol-surf",
+        "every pattern on smol, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
+        )],
+    ),
+    cell(
+        "all-surf",
+        "every pattern with three runtimes in one binary, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
+        )],
+    ),
+    // Other targets and other people's programs
+    cell(
+        "wasm32",
+        "core and workspace for browsers and workers",
+        &[Need::Wasm],
+        &[
+            check("build --target wasm32-unknown-unknown -p lakebase-core -p lakebase-workspace"),
+            check(
+                "clippy --target wasm32-unknown-unknown -p lakebase-core -p lakebase-workspace -- -D warnings",
+            ),
+        ],
+    ),
+    cell(
+        "fuzz-replay",
+        "the fuzz targets' seeds, on stable",
+        &[],
+        &[tests("test --no-fail-fast --manifest-path fuzz/Cargo.toml")],
+    ),
+    cell(
+        "outside",
+        "a crate outside the workspace, one runtime each",
+        &[Need::Postgres],
+        &[own("outside")],
+    ),
+    cell(
+        "python",
+        "databricks-sdk and psycopg against the emulator",
+        &[Need::Postgres, Need::Python],
+        &[own("clients python")],
+    ),
+    cell(
+        "node",
+        "@databricks/lakebase against the emulator",
+        &[Need::Postgres, Need::Node],
+        &[own("clients node")],
+    ),
+    // Documentation and lints
+    cell(
+        "doc",
+        "examples in the documentation",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase --all-features",
+        )],
+    ),
+    cell(
+        "docs",
+        "documentation without warnings",
+        &[],
+        &[Step {
+            run: Run::Cargo("doc --no-deps --workspace --all-features --lib"),
+            counts: Counts::One,
+            env: DENY_WARNINGS,
+        }],
+    ),
+    cell(
+        "clippy",
+        "lints: everything, then each backend alone",
+        &[],
+        &[
+            check("clippy --workspace --all-targets --all-features -- -D warnings"),
+            check("clippy -p lakebase-runtime --no-default-features -- -D warnings"),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features tokio -- -D warnings",
+            ),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features async-std -- -D warnings",
+            ),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features smol -- -D warnings",
+            ),
+            check("clippy -p lakebase --no-default-features -- -D warnings"),
+            check("clippy -p lakebase --no-default-features --features sqlx,tokio -- -D warnings"),
+            check(
+                "clippy -p lakebase --no-default-features --features sqlx,async-std -- -D warnings",
+            ),
+            check("clippy -p lakebase --no-default-features --features sqlx,smol -- -D warnings"),
+        ],
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_fit_a_file_name() {
+        let names: BTreeSet<_> = CELLS.iter().map(|cell| cell.name).collect();
+        assert_eq!(names.len(), CELLS.len());
+        for name in names {
+            assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_cell_has_a_step_and_a_purpose() {
+        for cell in CELLS {
+            assert!(!cell.steps.is_empty() && !cell.purpose.is_empty(), "{}", cell.name);
+        }
+    }
+
+    #[test]
+    fn the_matrix_covers_every_runtime_with_every_http_client() {
+        for runtime in ["tokio", "async-std", "smol", "all"] {
+            for http in ["", "-surf"] {
+                let name = format!("{runtime}{http}");
+                assert!(CELLS.iter().any(|cell| cell.name == name), "no cell {name}");
+            }
+        }
+        for name in ["fmt", "clippy", "docs", "isolation", "tidy", "fuzz-replay", "wasm32", "xtask"]
+        {
+            assert!(CELLS.iter().any(|cell| cell.name == name), "no cell {name}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! How many checks a step ran, read from what it printed.
+
+use super::cells::Counts;
+
+/// Checks of one step or cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    pub(crate) ignored: u64,
+}
+
+impl Tally {
+    pub(crate) fn total(self) -> u64 {
+        self.passed + self.failed
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+}
+
+/// The tally of a step that printed `output` and ended well or not.
+///
+/// A step that ended badly without naming a failed test (it did not compile, or a test binary crashed) counts as one failure more, and so does
+/// a test that was ignored: nothing is skipped silently.
+pub(crate) fn tally(counts: Counts, success: bool, output: &str) -> Tally {
+    let mut tally = match counts {
+        Counts::One => Tally { passed: u64::from(success), ..Tally::default() },
+        Counts::Tests => sum(output.lines().filter_map(cargo_test)),
+        Counts::Closing => sum(output.lines().filter_map(closing).next_back().into_iter()),
+    };
+    tally.failed += tally.ignored;
+    if !success && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    tally
+}
+
+fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
+    tallies.fold(Tally::default(), |mut sum, tally| {
+        sum.add(tally);
+        sum
+    })
+}
+
+/// `test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`
+fn cargo_test(line: &str) -> Option<Tally> {
+    let rest = line.trim().strip_prefix("test result: ")?;
+    let (_, counts) = rest.split_once(". ")?;
+    let mut tally = Tally::default();
+    for part in counts.split(';') {
+        let Some((number, what)) = part.trim().split_once(' ') else { continue };
+        let Ok(number) = number.parse() else { continue };
+        match what {
+            "passed" => tally.passed = number,
+            "failed" => tally.failed = number,
+            "ignored" => tally.ignored = number,
+            _ => {}
+        }
+    }
+    Some(tally)
+}
+
+/// `isolation: 12 passed, 0 failed`, the closing line of our own checks.
+fn closing(line: &str) -> Option<Tally> {
+    let line = line.trim();
+    let counts = line.split_once(": ").map_or(line, |(_, counts)| counts);
+    let (passed, failed) = counts.split_once(", ")?;
+    Some(Tally {
+        passed: passed.strip_suffix(" passed")?.parse().ok()?,
+        failed: failed.strip_suffix(" failed")?.parse().ok()?,
+        ignored: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(counts: Counts, success: bool, output: &str, expected: (u64, u64)) {
+        let tally = tally(counts, success, output);
+        assert_eq!((tally.passed, tally.failed), expected, "{output}");
+    }
+
+    #[test]
+    fn cargo_results_of_several_binaries_add_up() {
+        let output = "running 2 tests\ntest a ... ok\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n\
+            test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 1.00s\n";
+        check(Counts::Tests, false, output, (5, 1));
+    }
+
+    #[test]
+    fn compile_errors_count_as_one_failure() {
+        check(Counts::Tests, false, "error[E0425]: cannot find value", (0, 1));
+        check(Counts::Tests, false, "test result: ok. 7 passed; 0 failed; 0 ignored;", (7, 1));
+    }
+
+    #[test]
+    fn ignored_tests_are_failures() {
+        check(
+            Counts::Tests,
+            true,
+            "test result: ok. 7 passed; 0 failed; 2 ignored; 0 measured",
+            (7, 2),
+        );
+    }
+
+    #[test]
+    fn a_command_is_one_check() {
+        check(Counts::One, true, "", (1, 0));
+        check(Counts::One, false, "", (0, 1));
+    }
+
+    #[test]
+    fn closing_lines_count_the_last_one() {
+        check(
+            Counts::Closing,
+            true,
+            "tidy: 1 passed, 0 failed\ntidy: 8 passed, 0 failed\n",
+            (8, 0),
+        );
+        check(Counts::Closing, false, "8 passed, 2 failed", (8, 2));
+        check(Counts::Closing, false, "no closing line", (0, 1));
+        check(Counts::Closing, true, "no closing line", (0, 0));
+    }
+}

@@ -1,0 +1,173 @@
+//! The machine at hand: runs steps as processes, keeps their output in `target/test-matrix/<cell>.log`, shows progress.
+
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::cells::{Cell, Need, Run, Step};
+use super::report::Row;
+use super::{Machine, Ran};
+use crate::process::{Ended, describe, logged};
+use crate::provision::{self, Tool};
+use crate::system::{self, Doing, Failure};
+
+/// One step may take this long; building everything from nothing on two cores takes about a quarter of it.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Without a terminal, a sign of life this often.
+const HEARTBEAT: u64 = 60;
+/// Lines of a failed cell's log that are printed; the file holds all.
+const TAIL: usize = 300;
+
+/// Runs steps for real.
+#[derive(Debug)]
+pub(super) struct Real {
+    logs: PathBuf,
+    /// Progress goes to stderr when stdout is for JSON.
+    json: bool,
+    terminal: bool,
+    /// Variables that provisioned tools add to every later step.
+    env: Vec<(String, String)>,
+    provided: Vec<(Need, Result<(), String>)>,
+}
+
+impl Real {
+    /// Empties the folder of logs.
+    pub(super) fn new(json: bool) -> Result<Self, Failure> {
+        let logs = system::target_dir().join("test-matrix");
+        fs::create_dir_all(&logs).doing(format!("create {}", logs.display()))?;
+        Ok(Self {
+            logs,
+            json,
+            terminal: std::io::stderr().is_terminal(),
+            env: Vec::new(),
+            provided: Vec::new(),
+        })
+    }
+
+    fn log(&self, cell: &str) -> PathBuf {
+        self.logs.join(format!("{cell}.log"))
+    }
+
+    fn say(&self, line: &str) {
+        if self.json {
+            eprintln!("{line}");
+        } else {
+            println!("{line}");
+        }
+    }
+
+    /// Overwrites the line the cursor is on; nothing when not on a terminal.
+    fn status(&self, line: &str) {
+        if self.terminal {
+            eprint!("\r\x1b[2K{line}");
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+impl Machine for Real {
+    fn provide(&mut self, need: Need) -> Result<(), Failure> {
+        if let Some((_, known)) = self.provided.iter().find(|(known, _)| *known == need) {
+            return known.clone().map_err(Failure::new);
+        }
+        let tool = match need {
+            Need::Postgres => Tool::Postgres,
+            Need::Wasm => Tool::Wasm,
+            Need::Python => Tool::Python,
+            Need::Node => Tool::Node,
+        };
+        let result = provision::provide(tool)
+            .map(|env| self.env.extend(env))
+            .map_err(|error| error.to_string());
+        self.provided.push((need, result.clone()));
+        result.map_err(Failure::new)
+    }
+
+    fn begin(&mut self, cell: &Cell) {
+        let _ = fs::remove_file(self.log(cell.name));
+        self.say(&format!("==> {}: {}", cell.name, cell.purpose));
+    }
+
+    fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
+        let mut command = match step.run {
+            Run::Cargo(args) => {
+                let mut command = system::cargo();
+                command.args(args.split_whitespace());
+                command
+            }
+            Run::Xtask(args) => {
+                let program = std::env::current_exe().doing("find the running xtask")?;
+                let mut command = Command::new(program);
+                command.args(args.split_whitespace()).current_dir(system::root());
+                command
+            }
+        };
+        command.envs(self.env.iter().cloned()).envs(step.env.iter().copied());
+        let log = self.log(cell.name);
+        let before = fs::read(&log).map_or(0, |bytes| bytes.len());
+        append(&log, &format!("$ {}\n", describe(&command)))?;
+        let mut next_sign = HEARTBEAT;
+        let ended = logged(&mut command, &log, LIMIT, |elapsed, line| {
+            let seconds = elapsed.as_secs();
+            self.status(&format!("    {} {seconds} s  {line}", cell.name));
+            if !self.terminal && seconds >= next_sign {
+                next_sign = seconds + HEARTBEAT;
+                self.say(&format!("    {} {seconds} s  {line}", cell.name));
+            }
+        });
+        self.status("");
+        let bytes = fs::read(&log).doing(format!("read {}", log.display()))?;
+        let output = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default()).into_owned();
+        Ok(match ended? {
+            Ended::Exited(status) => Ran {
+                success: status.success(),
+                output,
+                trouble: (!status.success())
+                    .then(|| format!("`{}` ended with {status}", describe(&command))),
+            },
+            Ended::TimedOut => Ran {
+                success: false,
+                output,
+                trouble: Some(format!(
+                    "`{}` was killed after {} min",
+                    describe(&command),
+                    LIMIT.as_secs() / 60
+                )),
+            },
+        })
+    }
+
+    fn end(&mut self, row: &Row) {
+        let seconds = row.elapsed.as_secs_f64();
+        if let Some(reason) = &row.skipped {
+            self.say(&format!("    SKIPPED {}: {reason}", row.name));
+        } else if row.ok() {
+            self.say(&format!("    {} ok, {} in {seconds:.1} s", row.name, row.tally.passed));
+        } else {
+            let log = self.log(row.name);
+            let text = fs::read(&log)
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .unwrap_or_default();
+            let lines: Vec<_> = text.lines().collect();
+            self.say(&format!("---- {} (last lines of {})", row.name, log.display()));
+            for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+                self.say(line);
+            }
+            self.say(&format!(
+                "    {} FAILED: {} passed, {} failed in {seconds:.1} s",
+                row.name, row.tally.passed, row.tally.failed
+            ));
+        }
+    }
+}
+
+fn append(log: &std::path::Path, line: &str) -> Result<(), Failure> {
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .doing(format!("open {}", log.display()))?;
+    file.write_all(line.as_bytes()).doing(format!("write {}", log.display()))
+}

