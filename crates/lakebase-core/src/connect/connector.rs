@@ -1,6 +1,5 @@
 //! Joins endpoint, user, credential and addresses to a login, and logs in with patience.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -10,9 +9,9 @@ use std::time::Duration;
 
 use futures::future::{self, Either};
 
-use super::failure::{Failure, check_token_is_safe};
+use super::failure::{Cause, Failure, check_token_is_safe};
 use super::hosts::Hosts;
-use super::{Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, Tls};
+use super::{Attempts, ConnectParams, ConnectPolicy, ConnectionFactory, Next, Tls};
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::refresh::{Cache, CredentialCache, Generation};
 use crate::{
@@ -323,64 +322,70 @@ impl Connector {
     /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
     /// out, the kind of the cause otherwise.
     pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
-        let policy = self.0.config.policy;
-        self.run(
-            policy.attempt_timeout,
-            |login| async move { factory.connect(&login.params).await },
-            |error| factory.classify(error),
-        )
+        let ConnectPolicy { budget, attempt_timeout, .. } = self.0.config.policy;
+        self.retry(budget, |left| async move {
+            let login = self.login_within(left).await?;
+            let limit = left.min(attempt_timeout);
+            let cause = match self.within(limit, factory.connect(&login.params)).await {
+                Some(Ok(connection)) => return Ok(connection),
+                Some(Err(error)) => Cause::Driver(factory.classify(&error), Box::new(error)),
+                None => Cause::Silence(limit),
+            };
+            Err(Failure { login: Some(login), cause })
+        })
         .await
     }
 
-    /// The loop behind [`connect`](Self::connect), for anything that logs in: `attempt` is one login,
-    /// given up after `attempt_timeout`, and `classify` says what its error means.
+    /// [`login`](Self::login), given up after `limit`, as the first half of an attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Preparation`] or [`Cause::Silence`].
+    pub async fn login_within(&self, limit: Duration) -> Result<Login, Failure> {
+        let cause = match self.within(limit, self.login()).await {
+            Some(Ok(login)) => return Ok(login),
+            Some(Err(error)) => Cause::Preparation(error),
+            None => Cause::Silence(limit),
+        };
+        Err(Failure { login: None, cause })
+    }
+
+    /// The loop behind [`connect`](Self::connect), for anything that logs in.
+    ///
+    /// `attempt` gets what is left of `budget` and must end within it.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
-    pub async fn run<T, E, A>(
+    pub async fn retry<T, A>(
         &self,
-        attempt_timeout: Duration,
-        mut attempt: impl FnMut(Login) -> A,
-        classify: impl Fn(&E) -> ConnectFailure,
+        budget: Duration,
+        mut attempt: impl FnMut(Duration) -> A,
     ) -> Result<T>
     where
-        A: Future<Output = Result<T, E>>,
-        E: StdError + Send + Sync + 'static,
+        A: Future<Output = Result<T, Failure>>,
     {
         let clock = &self.0.runtime.clock;
-        let mut attempts = Attempts::new(self.0.config.policy, clock.monotonic());
+        let policy = ConnectPolicy { budget, ..self.0.config.policy };
+        let mut attempts = Attempts::new(policy, clock.monotonic());
         loop {
-            let mut used = None;
-            let step = async {
-                let login = self.login().await.map_err(Failure::Login)?;
-                used = Some(login.clone());
-                let left = attempts.remaining(clock.monotonic()).min(attempt_timeout);
-                match self.within(left, attempt(login)).await {
-                    Some(Ok(value)) => Ok(value),
-                    Some(Err(error)) => Err(Failure::Driver(classify(&error), Box::new(error))),
-                    None => Err(Failure::Silence(left)),
-                }
+            let failure = match attempt(attempts.remaining(clock.monotonic())).await {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
             };
-            let budget = attempts.remaining(clock.monotonic());
-            let failure = match self.within(budget, step).await {
-                Some(Ok(value)) => return Ok(value),
-                Some(Err(failure)) => failure,
-                None => Failure::Silence(budget),
-            };
-            let generation = used.as_ref().and_then(|login| login.generation);
-            let mut class = failure.class();
-            if class == ConnectFailure::AuthRejected && generation.is_none() {
-                class = ConnectFailure::Permanent(ErrorKind::LoginRefused);
-            }
+            let class = failure.class();
             match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
                 Next::GiveUp => {
-                    let place = self.place(used.as_ref());
-                    let (count, budget) = (attempts.failed_attempts(), self.0.config.policy.budget);
-                    return Err(failure.into_error(&place, class, count, budget));
+                    let place = self.place(failure.login.as_ref());
+                    return Err(failure.into_error(
+                        &place,
+                        class,
+                        attempts.failed_attempts(),
+                        budget,
+                    ));
                 }
                 Next::Remint => {
-                    if let Some(login) = &used {
+                    if let Some(login) = &failure.login {
                         self.refused(login);
                     }
                 }
@@ -392,7 +397,8 @@ impl Connector {
         }
     }
 
-    async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    /// `work`, given up after `limit`.
+    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let work = std::pin::pin!(work);
         match future::select(work, self.0.runtime.timer.sleep(limit)).await {
             Either::Left((value, _)) => Some(value),

@@ -3,14 +3,25 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{ConnectFailure, ConnectParams};
+use super::{ConnectFailure, ConnectParams, Login};
+use crate::refresh::Generation;
 use crate::{Error, ErrorKind, Result, SslMode};
 
-/// Why one attempt failed.
-pub(super) enum Failure {
+/// An attempt at a login that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The login that was tried; `None` if none could be put together.
+    pub login: Option<Login>,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub enum Cause {
     /// No login could be put together.
-    Login(Error),
-    /// The driver could not log in.
+    Preparation(Error),
+    /// The driver could not log in; what its error means, and the error.
     Driver(ConnectFailure, Box<dyn StdError + Send + Sync>),
     /// Nothing happened for this long.
     Silence(Duration),
@@ -19,19 +30,27 @@ pub(super) enum Failure {
 impl Failure {
     /// What it means for the next attempt.
     pub(super) fn class(&self) -> ConnectFailure {
-        match self {
-            Self::Login(error) if error.is_transient() => ConnectFailure::Transient,
-            Self::Login(error) => ConnectFailure::Permanent(error.kind()),
-            Self::Driver(class, _) => *class,
-            Self::Silence(_) => ConnectFailure::Transient,
+        match &self.cause {
+            Cause::Preparation(error) if error.is_transient() => ConnectFailure::Transient,
+            Cause::Preparation(error) => ConnectFailure::Permanent(error.kind()),
+            // There is no fresher password to be had.
+            Cause::Driver(ConnectFailure::AuthRejected, _) if self.generation().is_none() => {
+                ConnectFailure::Permanent(ErrorKind::LoginRefused)
+            }
+            Cause::Driver(class, _) => *class,
+            Cause::Silence(_) => ConnectFailure::Transient,
         }
+    }
+
+    fn generation(&self) -> Option<Generation> {
+        self.login.as_ref().and_then(|login| login.generation)
     }
 
     /// How long the service asked to be left alone.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Login(error) => error.retry_after(),
-            Self::Driver(..) | Self::Silence(_) => None,
+        match &self.cause {
+            Cause::Preparation(error) => error.retry_after(),
+            Cause::Driver(..) | Cause::Silence(_) => None,
         }
     }
 
@@ -43,8 +62,8 @@ impl Failure {
         attempts: u32,
         budget: Duration,
     ) -> Error {
-        let (kind, message) = match (class, &self) {
-            (ConnectFailure::Permanent(kind), Self::Login(_)) => {
+        let (kind, message) = match (class, &self.cause) {
+            (ConnectFailure::Permanent(kind), Cause::Preparation(_)) => {
                 (kind, format!("cannot prepare the login to {place}"))
             }
             (ConnectFailure::Permanent(kind), _) => {
@@ -62,13 +81,13 @@ impl Failure {
             }
         };
         let error = Error::new(kind, message);
-        match self {
-            Self::Login(cause) => match cause.status() {
+        match self.cause {
+            Cause::Preparation(cause) => match cause.status() {
                 Some(status) => error.with_status(status).with_source(cause),
                 None => error.with_source(cause),
             },
-            Self::Driver(_, cause) => error.with_source(cause),
-            Self::Silence(limit) => {
+            Cause::Driver(_, cause) => error.with_source(cause),
+            Cause::Silence(limit) => {
                 error.with_source(format!("the server did not answer within {limit:.1?}"))
             }
         }
