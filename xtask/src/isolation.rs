@@ -64,11 +64,13 @@ fn verdict(rule: String, result: Result<(Vec<String>, Option<String>), Failure>)
 }
 
 fn absent(rule: &AbsentRule, graph: &Graph) -> Vec<String> {
-    rule.names
-        .iter()
-        .flat_map(|names| names.iter())
-        .filter(|name| graph.has(name))
+    let forbidden = rule.names.iter().flat_map(|names| names.iter()).filter(|name| graph.has(name));
+    let missing = rule.present.iter().filter(|name| !graph.has(name));
+    forbidden
         .map(|name| format!("{} must not depend on {name}", rule.of))
+        .chain(missing.map(|name| {
+            format!("{} should depend on {name}, or this rule proves nothing", rule.of)
+        }))
         .collect()
 }
 
@@ -135,13 +137,20 @@ mod tests {
 
     #[test]
     fn a_forbidden_package_breaks_the_rule() {
-        let rule = AbsentRule { of: CORE, what: "runtime", names: &[RUNTIMES, HTTP_AND_TLS] };
+        let rule = AbsentRule {
+            of: CORE,
+            what: "runtime",
+            names: &[RUNTIMES, HTTP_AND_TLS],
+            present: &["bytes"],
+        };
         assert!(
             absent(&rule, &graph("lakebase-core v0.1.0 (/x)|\nbytes v1.0.0|default\n")).is_empty()
         );
         let broken = absent(
             &rule,
-            &graph("lakebase-core v0.1.0 (/x)|\nsmol v2.0.0|\nrustls v0.23.0|ring\n"),
+            &graph(
+                "lakebase-core v0.1.0 (/x)|\nbytes v1.0.0|\nsmol v2.0.0|\nrustls v0.23.0|ring\n",
+            ),
         );
         assert_eq!(
             broken,
@@ -159,7 +168,11 @@ mod tests {
                     }
                     None => format!("root v0.1.0|\n{name} v1.0.0|\n"),
                 };
-                assert!(!absent(rule, &graph(&line)).is_empty(), "{name}");
+                let broken = absent(rule, &graph(&line));
+                assert!(
+                    broken.contains(&format!("{} must not depend on {name}", rule.of)),
+                    "{name}: {broken:?}"
+                );
             }
         }
     }

@@ -6,11 +6,14 @@ use super::graph::{Graph, Selection};
 use crate::process::captured;
 use crate::system::{Doing, Failure, cargo, root, target_dir};
 
-/// None of `names` may be in the graph of `of`. A name `a/b` means package `a` with feature `b` on.
+/// None of `names` may be in the graph of `of`, and all of `present` must be, so that the rule is about something.
+///
+/// A name `a/b` means package `a` with feature `b` on.
 pub(super) struct AbsentRule {
     pub(super) of: Selection,
     pub(super) what: &'static str,
     pub(super) names: &'static [&'static [&'static str]],
+    pub(super) present: &'static [&'static str],
 }
 
 /// The graph of `of` may hold so many packages beside itself.
@@ -95,56 +98,67 @@ pub(super) const ABSENT: &[AbsentRule] = &[
         of: Selection::new("lakebase-core", ""),
         what: "runtime, TLS or HTTP crate",
         names: &[RUNTIMES, HTTP_AND_TLS],
+        present: &[],
     },
     AbsentRule {
         of: Selection::new("lakebase-core", "").on(WASM),
         what: "runtime, TLS or HTTP crate",
         names: &[RUNTIMES, HTTP_AND_TLS],
+        present: &[],
     },
     AbsentRule {
         of: Selection::new("lakebase-workspace", ""),
         what: "runtime, TLS or HTTP crate",
         names: &[RUNTIMES, HTTP_AND_TLS],
+        present: &["lakebase-core"],
     },
     AbsentRule {
         of: Selection::new("lakebase-workspace", "").on(WASM),
         what: "runtime, TLS or HTTP crate",
         names: &[RUNTIMES, HTTP_AND_TLS],
+        present: &["lakebase-core"],
     },
     AbsentRule {
         of: Selection::new("lakebase-runtime", ""),
         what: "runtime",
         names: &[TOKIO_RUNTIME, ASYNC_STD, SMOL, ASYNC_IO, SURF],
+        present: &["lakebase-core"],
     },
     AbsentRule {
         of: Selection::new("lakebase-runtime", "tokio"),
         what: "other runtime",
         names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY],
+        present: &["tokio/rt", "tokio/net"],
     },
     AbsentRule {
         of: Selection::new("lakebase-runtime", "async-std"),
         what: "other runtime",
         names: &[TOKIO_RUNTIME, TOKIO_FAMILY, SMOL, SURF, HEAVY],
+        present: &["async-std"],
     },
     AbsentRule {
         of: Selection::new("lakebase-runtime", "smol"),
         what: "other runtime",
         names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY],
+        present: &["async-io"],
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,tokio"),
         what: "other runtime",
         names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY],
+        present: &["tokio/rt", "tokio/net", "sqlx"],
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,async-std"),
         what: "other runtime",
         names: &[TOKIO_RUNTIME, TOKIO_FAMILY, SMOL, SURF, HEAVY],
+        present: &["async-std", "sqlx"],
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,smol"),
         what: "other runtime",
         names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY],
+        present: &["async-io", "sqlx"],
     },
 ];
 

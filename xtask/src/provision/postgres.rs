@@ -108,7 +108,7 @@ fn system() -> Result<PathBuf, Failure> {
         let linked = fs::canonicalize(folder.join("postgres"))
             .ok()
             .and_then(|real| real.parent().map(Path::to_path_buf));
-        [Some(folder), linked].into_iter().flatten()
+        [linked, Some(folder)].into_iter().flatten()
     });
     on_path
         .chain(FOLDERS.iter().flat_map(|pattern| expand(pattern)))
