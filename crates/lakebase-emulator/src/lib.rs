@@ -1,1 +1,57 @@
-//! lakebase-emulator
+//! A Databricks-like workspace and its Lakebase Postgres on loopback, in one process.
+//!
+//! [`Emulator`] serves the workspace's HTTP API (OAuth, projects, branches, endpoints, credentials, current
+//! user), a TLS front door for Postgres that routes by host name and checks tokens at login, a DNS server for
+//! its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
+//! ([`Fault`]) and the clock are data, over this library and over HTTP below `/_emulator/`.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use lakebase_emulator::{Effect, Emulator, Fault, Operation};
+//!
+//! let emulator = Emulator::builder().acceleration(60.0).start()?;
+//! emulator.inject(Fault::new(Operation::Credentials, Effect::Drop).times(2));
+//! emulator.advance(Duration::from_secs(3_000));
+//! println!("{}", emulator.description().host);
+//! # Ok::<(), lakebase_emulator::Error>(())
+//! ```
+//!
+//! The world at the start: project `demo`; branch `production` with `replica` (read-only, listed first) and
+//! `primary`; branch `dev` with `sleepy` (suspended) and `traveller` (of a kind no client knows); `frozen` with `disabled`;
+//! `fresh` with `starting` (state `INIT`); `empty` without endpoints. Every read-write endpoint has a
+//! pooled host, which takes passwords only.
+//!
+//! Not simulated: writing calls of the API, the Data API, token exchange, idle and lifetime limits of sessions. All
+//! endpoints share one Postgres. Unix only: on other systems this crate is empty.
+//!
+//! Invariants: nothing listens outside loopback; neither process nor folder outlives the owner;
+//! the logic in [`State`](state) does no input or output and reads no clock.
+
+#![cfg(unix)]
+
+mod api;
+mod clock;
+mod config;
+mod description;
+mod dns;
+mod door;
+mod emulator;
+mod error;
+mod fault;
+mod http;
+mod log;
+mod postgres;
+mod random;
+mod shared;
+mod state;
+mod time;
+mod tls;
+mod world;
+
+pub use config::Config;
+pub use description::Description;
+pub use emulator::Emulator;
+pub use error::Error;
+pub use fault::{Body, Effect, Fault, Operation, RetryAfter, WrongCertificate};
+pub use log::{RequestRecord, sequential_hops};
+pub use world::{Counters, EndpointKind, SessionEnd, WakeStyle};

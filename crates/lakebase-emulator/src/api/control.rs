@@ -1,0 +1,122 @@
+//! The emulator's own interface below `/_emulator/`: watch it and make things go wrong.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Reply, Request};
+use crate::fault::Fault;
+use crate::state::{Action, State};
+use crate::world::{EndpointKind, Role};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockOrder {
+    advance_seconds: Option<f64>,
+    acceleration: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SuspendOrder {
+    endpoint: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WorldOrder {
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    drop_roles: Vec<String>,
+    #[serde(default)]
+    endpoints: Vec<EndpointOrder>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointOrder {
+    name: String,
+    kind: EndpointKind,
+}
+
+pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path: &str) -> Reply {
+    let done = match (request.method.as_str(), path) {
+        ("GET", "state") => return Reply::ok(state.report(real)),
+        ("POST", "faults") => inject(state, &request.body),
+        ("DELETE", "faults") => {
+            state.faults.clear();
+            Ok(())
+        }
+        ("DELETE", "requests") => {
+            state.log.clear();
+            Ok(())
+        }
+        ("POST", "clock") => parse(&request.body).and_then(|order| clock(state, real, &order)),
+        ("POST", "suspend") => parse(&request.body).and_then(|order: SuspendOrder| {
+            let known = state.suspend(&order.endpoint);
+            known.then_some(()).ok_or_else(|| format!("no endpoint '{}'", order.endpoint))
+        }),
+        ("POST", "world") => parse(&request.body).and_then(|order| world(state, order)),
+        _ => return Reply::error(404, "ENDPOINT_NOT_FOUND", "No such path below /_emulator/"),
+    };
+    match done {
+        Ok(()) => Reply::ok(json!({})),
+        Err(message) => Reply::error(400, "INVALID_PARAMETER_VALUE", message),
+    }
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|e| e.to_string())
+}
+
+/// One fault or a list of them.
+fn inject(state: &mut State, body: &[u8]) -> Result<(), String> {
+    let faults: Vec<Fault> = match parse(body)? {
+        Value::Array(faults) => faults.into_iter().map(serde_json::from_value).collect(),
+        fault => serde_json::from_value(fault).map(|fault| vec![fault]),
+    }
+    .map_err(|e: serde_json::Error| e.to_string())?;
+    faults.into_iter().for_each(|fault| state.faults.inject(fault));
+    Ok(())
+}
+
+fn clock(state: &mut State, real: Duration, order: &ClockOrder) -> Result<(), String> {
+    if let Some(seconds) = order.advance_seconds {
+        let by =
+            Duration::try_from_secs_f64(seconds).map_err(|e| format!("advance_seconds: {e}"))?;
+        state.clock.advance(by.min(Duration::from_secs(3_155_760_000)));
+    }
+    if let Some(acceleration) = order.acceleration {
+        let accepted = 0.0..=crate::clock::MAX_ACCELERATION;
+        if !accepted.contains(&acceleration) {
+            return Err(format!("acceleration must be from 0 to {}", accepted.end()));
+        }
+        state.clock.set_acceleration(real, acceleration);
+    }
+    state.tick(real);
+    Ok(())
+}
+
+fn world(state: &mut State, order: WorldOrder) -> Result<(), String> {
+    for endpoint in order.endpoints {
+        if !state.world.add_endpoint(&endpoint.name, endpoint.kind) {
+            return Err(format!("endpoint name '{}' is malformed or taken", endpoint.name));
+        }
+    }
+    for role in order.roles {
+        create_role(state, &role);
+    }
+    for role in order.drop_roles {
+        state.world.roles.remove(&role);
+    }
+    Ok(())
+}
+
+/// Makes `role` a role that logs in with tokens of the identity of that name.
+pub(crate) fn create_role(state: &mut State, role: &str) {
+    if state.world.roles.insert(role.to_owned(), Role::OAuth).is_none() {
+        state.act(Action::Sql(crate::postgres::create_role_sql(role)));
+    }
+}

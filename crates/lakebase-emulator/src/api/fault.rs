@@ -1,0 +1,110 @@
+//! The effects that apply to one HTTP request, and what they make of its answer.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Context, Ending, Reply, Response, finish, render};
+use crate::fault::{Body, Effect, RetryAfter};
+
+#[derive(Default)]
+pub(super) struct Plan {
+    reply: Option<Effect>,
+    body: Option<Body>,
+    omit: Vec<String>,
+    pub(super) delay: Duration,
+    pub(super) drop: bool,
+    pub(super) skew: i64,
+    pub(super) lifetime: Option<Duration>,
+    pub(super) expired: bool,
+    pub(super) same_token: bool,
+}
+
+impl Plan {
+    pub(super) fn new(effects: Vec<Effect>) -> Self {
+        let mut plan = Self::default();
+        for effect in effects {
+            match effect {
+                Effect::Reply { .. } => {
+                    plan.reply.get_or_insert(effect);
+                }
+                Effect::Garble { body } => plan.body = Some(body),
+                Effect::Latency { duration } => plan.delay += duration,
+                Effect::Drop => plan.drop = true,
+                Effect::Skew { seconds } => plan.skew = plan.skew.saturating_add(seconds),
+                Effect::Lifetime { duration } => plan.lifetime = Some(duration),
+                Effect::Omit { field } => plan.omit.push(field),
+                Effect::Expired => plan.expired = true,
+                Effect::SameToken => plan.same_token = true,
+                _ => {}
+            }
+        }
+        plan
+    }
+
+    /// The answer that takes the place of the right one, which is then not computed.
+    pub(super) fn replacement(&self, context: &Context) -> Option<Response> {
+        if self.drop {
+            return Some(finish(500, Vec::new()));
+        }
+        let Effect::Reply { status, body, retry_after, error_code, message } =
+            self.reply.as_ref()?
+        else {
+            return None;
+        };
+        let status = if (200..600).contains(status) { *status } else { 500 };
+        let code = error_code.as_deref().unwrap_or(default_code(status));
+        let message = message.as_deref().unwrap_or("This failure is simulated.");
+        let json = json!({
+            "error_code": code, "message": message,
+            "details": [{
+                "@type": "type.googleapis.com/google.rpc.RequestInfo",
+                "request_id": crate::random::hex::<8>(), "serving_data": "",
+            }],
+        });
+        let mut response = deliver(status, render(&json, *body));
+        let retry_after = retry_after.map(|retry_after| match retry_after {
+            RetryAfter::Seconds(seconds) => seconds.to_string(),
+            RetryAfter::Date(ahead) => {
+                let ahead = Duration::from_secs(ahead.min(315_576_000));
+                httpdate::fmt_http_date(context.skewed(context.now + ahead))
+            }
+        });
+        response.headers.extend(retry_after.map(|value| ("retry-after", value)));
+        Some(response)
+    }
+
+    /// The right answer, without the omitted fields and in the ordered form.
+    pub(super) fn garble(&self, mut reply: Reply) -> Response {
+        if let Some(fields) = reply.json.as_object_mut() {
+            for field in &self.omit {
+                fields.remove(field);
+            }
+        }
+        deliver(reply.status, render(&reply.json, self.body.unwrap_or_default()))
+    }
+}
+
+fn deliver(status: u16, (body, content_type, ending): (Vec<u8>, &str, Ending)) -> Response {
+    let mut response = finish(status, body);
+    response.headers = vec![("content-type", content_type.to_owned())];
+    response.ending = ending;
+    response
+}
+
+/// The `error_code` that the SDKs associate with a status.
+fn default_code(status: u16) -> &'static str {
+    match status {
+        400 => "BAD_REQUEST",
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ALREADY_EXISTS",
+        429 => "REQUEST_LIMIT_EXCEEDED",
+        500 => "INTERNAL_ERROR",
+        501 => "NOT_IMPLEMENTED",
+        503 => "TEMPORARILY_UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        _ => "UNKNOWN",
+    }
+}

@@ -1,0 +1,252 @@
+//! The workspace's HTTP API as a function: state, time and request in, response out.
+//!
+//! Invariant: [`handle`] does no input or output; faults are applied here and nowhere else.
+//!
+//! Shapes and messages follow the public SDKs (databricks-sdk-py 0.162, databricks-sdk-go 0.175) and
+//! the recorded replies in the acceptance tests of the Databricks CLI.
+
+mod control;
+mod fault;
+mod oauth;
+mod postgres;
+mod scim;
+
+pub(crate) use control::create_role;
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+
+use crate::fault::{Body, Operation};
+use crate::state::{State, TokenUse};
+
+/// A request as far as the API looks at it. Holds secrets, hence no `Debug`.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) body: Bytes,
+}
+
+/// An answer and how it is to be delivered.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Real time to wait before anything is sent.
+    pub(crate) delay: Duration,
+    pub(crate) ending: Ending,
+    /// Entry in the request log, where there is one.
+    pub(crate) sequence: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All of it arrives.
+    Complete,
+    /// The connection ends in the middle of the body.
+    Cut,
+    /// The connection ends before the first byte.
+    Drop,
+}
+
+/// What an operation answers before faults and headers are applied.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) json: Value,
+}
+
+impl Reply {
+    pub(crate) fn ok(json: Value) -> Self {
+        Self { status: 200, json }
+    }
+
+    /// An error in the API's own form.
+    pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> Self {
+        Self { status, json: json!({"error_code": code, "message": message.into(), "details": []}) }
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        let trace = crate::random::hex::<8>();
+        Self::error(404, "NOT_FOUND", format!("{what} id not found [TraceId: {trace}]"))
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::error(400, "INVALID_PARAMETER_VALUE", message)
+    }
+}
+
+/// Time and deviations for one request.
+pub(crate) struct Context {
+    /// By the emulated clock.
+    pub(crate) now: SystemTime,
+    /// How far the service's own clock is off.
+    pub(crate) skew: i64,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) expired: bool,
+    pub(crate) same_token: bool,
+}
+
+impl Context {
+    /// `time` as the service's skewed clock would name it.
+    pub(crate) fn skewed(&self, time: SystemTime) -> SystemTime {
+        let by = Duration::from_secs(self.skew.unsigned_abs());
+        let moved = if self.skew < 0 { time.checked_sub(by) } else { time.checked_add(by) };
+        moved.unwrap_or(time)
+    }
+}
+
+/// Answers one request. `real` is the time since the emulator's start.
+pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
+    state.tick(real);
+    if let Some(rest) = request.path.strip_prefix("/_emulator/") {
+        let reply = control::handle(state, real, request, rest);
+        return finish(reply.status, reply.json.to_string().into_bytes());
+    }
+    let operation = operation(state, request);
+    let resource = format!("{} {}", request.path, postgres::endpoint_of(request));
+    let plan = fault::Plan::new(state.faults.take(operation, &resource));
+    let context = Context {
+        now: state.clock.now(real),
+        skew: plan.skew,
+        lifetime: plan.lifetime,
+        expired: plan.expired,
+        same_token: plan.same_token,
+    };
+    let mut response = match plan.replacement(&context) {
+        Some(response) => response,
+        None => plan.garble(respond(state, &context, operation, request)),
+    };
+    response.delay = plan.delay;
+    if plan.drop {
+        response.ending = Ending::Drop;
+    }
+    let date = httpdate::fmt_http_date(context.skewed(context.now));
+    response.headers.push(("date", date));
+    response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
+    response.sequence =
+        Some(state.log.begin(&request.method, &request.path, response.status, real));
+    response
+}
+
+fn operation(state: &State, request: &Request) -> Operation {
+    let path = request.path.as_str();
+    match path {
+        "/oidc/v1/token" => Operation::Token,
+        _ if path == state.settings.token_path => Operation::Token,
+        "/api/2.0/postgres/credentials" => Operation::Credentials,
+        "/api/2.0/preview/scim/v2/Me" => Operation::Me,
+        _ if path.contains("/.well-known/") => Operation::Discovery,
+        _ => match path.strip_prefix("/api/2.0/postgres/") {
+            Some(name) if name.split('/').count() % 2 == 0 => Operation::EndpointGet,
+            Some(_) => Operation::EndpointList,
+            None => Operation::Any,
+        },
+    }
+}
+
+fn respond(state: &mut State, context: &Context, operation: Operation, request: &Request) -> Reply {
+    let method = request.method.as_str();
+    match operation {
+        Operation::Token => oauth::token(state, context, request),
+        Operation::Discovery => oauth::discovery(state, request),
+        Operation::Credentials
+        | Operation::Me
+        | Operation::EndpointGet
+        | Operation::EndpointList => {
+            let identity = match authenticate(state, context, request) {
+                Ok(identity) => identity,
+                Err(reply) => return reply,
+            };
+            match (operation, method) {
+                (Operation::Credentials, "POST") => {
+                    postgres::credentials(state, context, &identity, request)
+                }
+                (Operation::Me, "GET") => scim::me(state, &identity),
+                (Operation::EndpointGet, "GET") => postgres::get(state, request),
+                (Operation::EndpointList, "GET") => postgres::list(state, request),
+                _ => {
+                    Reply::error(501, "NOT_IMPLEMENTED", "The emulator does not simulate this call")
+                }
+            }
+        }
+        _ => Reply::error(
+            404,
+            "ENDPOINT_NOT_FOUND",
+            format!("No API found for '{method} {}'", request.path),
+        ),
+    }
+}
+
+/// The identity that sent the request.
+fn authenticate(state: &State, context: &Context, request: &Request) -> Result<String, Reply> {
+    let Some(token) = request.authorization.as_deref().and_then(bearer) else {
+        let message = "Credential was not sent or was of an unsupported type for this API.";
+        return Err(Reply::error(401, "UNAUTHENTICATED", message));
+    };
+    match state.verify(token, TokenUse::Workspace, context.now) {
+        Some(identity) => Ok(identity.to_owned()),
+        None if token.starts_with("dapi") => {
+            Err(Reply::error(403, "PERMISSION_DENIED", "Invalid access token."))
+        }
+        None => Err(Reply::error(401, "UNAUTHENTICATED", "Token is expired or not valid.")),
+    }
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+fn finish(status: u16, body: Vec<u8>) -> Response {
+    Response {
+        status,
+        headers: vec![("content-type", "application/json".to_owned())],
+        body,
+        delay: Duration::ZERO,
+        ending: Ending::Complete,
+        sequence: None,
+    }
+}
+
+/// Value of a form or query field, decoded.
+pub(crate) fn form_value(form: &str, name: &str) -> Option<String> {
+    form.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (form_decode(key) == name).then(|| form_decode(value))
+    })
+}
+
+fn form_decode(text: &str) -> String {
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+}
+
+/// A body in one of the forms in which errors and answers are delivered.
+fn render(json: &Value, form: Body) -> (Vec<u8>, &'static str, Ending) {
+    let text = json.to_string();
+    match form {
+        Body::Json => (text.into_bytes(), "application/json", Ending::Complete),
+        Body::Html => {
+            let page = "<!doctype html><html><head><title>Error</title></head><body>Simulated</body></html>";
+            (page.as_bytes().to_vec(), "text/html; charset=utf-8", Ending::Complete)
+        }
+        Body::Truncated => {
+            let half = text.as_bytes().get(..text.len() / 2).unwrap_or_default();
+            (half.to_vec(), "application/json", Ending::Complete)
+        }
+        Body::Cut => (text.into_bytes(), "application/json", Ending::Cut),
+        Body::Empty => (Vec::new(), "application/json", Ending::Complete),
+        Body::Text => {
+            let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or("UNKNOWN");
+            let line = format!("{}: {}", field("error_code"), field("message"));
+            (line.into_bytes(), "text/plain", Ending::Complete)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

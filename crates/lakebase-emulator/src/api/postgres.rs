@@ -1,0 +1,266 @@
+//! Projects, branches, endpoints and database credentials (`/api/2.0/postgres`).
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::{Context, Reply, Request, form_value};
+use crate::state::{State, TokenUse, compute_name};
+use crate::time::{parse_rfc3339, rfc3339};
+use crate::world::{Compute, Endpoint, EndpointKind, World};
+
+const PREFIX: &str = "/api/2.0/postgres/";
+/// Shortest and longest lifetime that may be asked for.
+const TTL: std::ops::RangeInclusive<u64> = 300..=3_600;
+
+/// Endpoint that a request is about, where the path or the body tells.
+pub(super) fn endpoint_of(request: &Request) -> String {
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { return String::new() };
+    body.get("endpoint").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+pub(super) fn get(state: &State, request: &Request) -> Reply {
+    let name = request.path.strip_prefix(PREFIX).unwrap_or_default();
+    if let Some(missing) = missing(&state.world, name) {
+        return missing;
+    }
+    let found = if let Some(endpoint) = state.world.endpoint(name) {
+        endpoint_json(state, endpoint)
+    } else if name.contains("/branches/") {
+        branch_json(&state.world, name)
+    } else {
+        project_json(&state.world, name)
+    };
+    Reply::ok(found)
+}
+
+pub(super) fn list(state: &State, request: &Request) -> Reply {
+    let path = request.path.strip_prefix(PREFIX).unwrap_or_default();
+    let (parent, plural) = path.rsplit_once('/').unwrap_or(("", path));
+    if !parent.is_empty()
+        && let Some(missing) = missing(&state.world, parent)
+    {
+        return missing;
+    }
+    let world = &state.world;
+    let depth = if parent.is_empty() { 0 } else { parent.split('/').count() };
+    let under = |name: &&String| {
+        name.starts_with(parent) && name.as_bytes().get(parent.len()) == Some(&b'/')
+    };
+    let items: Vec<Value> = match (depth, plural) {
+        (0, "projects") => world.projects.iter().map(|name| project_json(world, name)).collect(),
+        (2, "branches") => {
+            world.branches.iter().filter(under).map(|name| branch_json(world, name)).collect()
+        }
+        (4, "endpoints") => {
+            let of_branch = world.endpoints.iter().filter(|endpoint| endpoint.branch() == parent);
+            of_branch.map(|endpoint| endpoint_json(state, endpoint)).collect()
+        }
+        _ => return Reply::error(404, "ENDPOINT_NOT_FOUND", format!("No API found for '{path}'")),
+    };
+    page(state, request, plural, &items)
+}
+
+fn page(state: &State, request: &Request, plural: &str, items: &[Value]) -> Reply {
+    let start = match form_value(&request.query, "page_token").filter(|token| !token.is_empty()) {
+        None => 0,
+        Some(token) => match read_page_token(&token) {
+            Some(start) if start <= items.len() => start,
+            _ => return Reply::invalid("Invalid page token"),
+        },
+    };
+    let wanted = form_value(&request.query, "page_size").and_then(|size| size.parse().ok());
+    let size =
+        wanted.filter(|size| *size > 0).unwrap_or(usize::MAX).min(state.settings.page_size.max(1));
+    let end = start.saturating_add(size).min(items.len());
+    let mut reply = json!({ plural: items.get(start..end).unwrap_or_default() });
+    if end < items.len() {
+        let token = URL_SAFE_NO_PAD.encode(format!("from:{end}"));
+        reply.as_object_mut().map(|reply| reply.insert("next_page_token".to_owned(), token.into()));
+    }
+    Reply::ok(reply)
+}
+
+fn read_page_token(token: &str) -> Option<usize> {
+    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    decoded.strip_prefix("from:")?.parse().ok()
+}
+
+/// The 404 for the first part of a name that does not exist; 400 for a malformed name.
+fn missing(world: &World, name: &str) -> Option<Reply> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let (project, branch) = match parts[..] {
+        ["projects", project] => (project, None),
+        ["projects", project, "branches", branch] => (project, Some(branch)),
+        ["projects", project, "branches", branch, "endpoints", _] => (project, Some(branch)),
+        _ => return Some(Reply::invalid(format!("Invalid resource name: '{name}'"))),
+    };
+    let project = format!("projects/{project}");
+    if !world.projects.contains(&project) {
+        return Some(Reply::not_found("project"));
+    }
+    let branch = format!("{project}/branches/{}", branch?);
+    if !world.branches.contains(&branch) {
+        return Some(Reply::not_found("branch"));
+    }
+    (parts.len() == 6 && world.endpoint(name).is_none()).then(|| Reply::not_found("endpoint"))
+}
+
+fn project_json(world: &World, name: &str) -> Value {
+    let id = name.rsplit('/').next().unwrap_or_default();
+    json!({
+        "name": name, "project_id": id, "uid": format!("prj-{id}"),
+        "create_time": rfc3339(world.created), "update_time": rfc3339(world.created),
+        "status": {
+            "display_name": id, "pg_version": 17, "owner": "emulator",
+            "default_branch": format!("{name}/branches/production"),
+            "enable_pg_native_login": true, "history_retention_duration": "604800s",
+        },
+    })
+}
+
+fn branch_json(world: &World, name: &str) -> Value {
+    let (parent, id) = name.split_once("/branches/").unwrap_or((name, ""));
+    json!({
+        "name": name, "parent": parent, "branch_id": id, "uid": format!("br-{id}"),
+        "create_time": rfc3339(world.created), "update_time": rfc3339(world.created),
+        "status": {
+            "branch_id": id, "current_state": "READY", "default": id == "production",
+            "is_protected": false, "logical_size_bytes": 31_457_280,
+        },
+    })
+}
+
+/// Status only and no spec, as the service answers; one field and one kind are not in any SDK.
+fn endpoint_json(state: &State, endpoint: &Endpoint) -> Value {
+    let mut hosts = json!({ "host": endpoint.host() });
+    let pooled = if endpoint.kind == EndpointKind::ReadOnly {
+        hosts["read_only_host"] = endpoint.host().into();
+        "read_only_pooled_host"
+    } else {
+        "read_write_pooled_host"
+    };
+    hosts[pooled] = endpoint.pooled_host().into();
+    let suspend_after = state.suspension.after.unwrap_or(Duration::from_secs(86_400));
+    let mut status = json!({
+        "endpoint_id": endpoint.id(),
+        "endpoint_type": endpoint.kind.wire(),
+        "current_state": compute_name(endpoint.compute),
+        "disabled": endpoint.disabled,
+        "autoscaling_limit_min_cu": 0.5, "autoscaling_limit_max_cu": 2.0,
+        "suspend_timeout_duration": format!("{}s", suspend_after.as_secs()),
+        "last_active_time": rfc3339(endpoint.last_active),
+        "hosts": hosts,
+        "compute_generation": {"name": "not in any SDK", "revision": "9007199254740993"},
+    });
+    if let Compute::Waking(_) | Compute::Init = endpoint.compute {
+        status["pending_state"] = "ACTIVE".into();
+    }
+    if endpoint.kind == EndpointKind::Unknown {
+        status["current_state"] = "HIBERNATING".into();
+    }
+    json!({
+        "name": endpoint.name, "parent": endpoint.branch(), "uid": endpoint.uid,
+        "create_time": rfc3339(state.world.created), "update_time": rfc3339(state.world.created),
+        "status": status,
+    })
+}
+
+/// `POST /api/2.0/postgres/credentials`.
+pub(super) fn credentials(
+    state: &mut State,
+    context: &Context,
+    identity: &str,
+    request: &Request,
+) -> Reply {
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return Reply::error(400, "MALFORMED_REQUEST", "Could not parse request object");
+    };
+    let endpoint = body.get("endpoint").and_then(Value::as_str).unwrap_or_default();
+    if endpoint.is_empty() {
+        let text = "Field 'endpoint' is required, expected non-default value (not \"\")!";
+        return Reply::invalid(text);
+    }
+    if endpoint.split('/').count() != 6 {
+        return Reply::invalid(format!("Invalid resource name: '{endpoint}'"));
+    }
+    if let Some(missing) = missing(&state.world, endpoint) {
+        return missing;
+    }
+    if let Err(message) = check_claims(body.get("claims")) {
+        return Reply::invalid(message);
+    }
+    let lifetime = match asked_lifetime(&body, context) {
+        Ok(asked) => asked.unwrap_or(state.settings.database_token_lifetime),
+        Err(message) => return Reply::invalid(message),
+    };
+    let expires = context.now + context.lifetime.unwrap_or(lifetime);
+    let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Database.key())).cloned();
+    let (token, expires) = if let Some(last) = last.filter(|_| context.same_token) {
+        last
+    } else if context.expired {
+        let past = context.now - Duration::from_secs(3_600);
+        (state.mint(identity, TokenUse::Database, past, past), past)
+    } else {
+        (state.mint(identity, TokenUse::Database, context.now, expires), expires)
+    };
+    Reply::ok(json!({ "token": token, "expire_time": rfc3339(context.skewed(expires)) }))
+}
+
+fn asked_lifetime(body: &Value, context: &Context) -> Result<Option<Duration>, String> {
+    let text = |name: &str| match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(format!("Field '{name}' must be a string")),
+    };
+    let seconds = match (text("ttl")?, text("expire_time")?) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err("Only one of 'ttl' and 'expire_time' may be set".to_owned());
+        }
+        (Some(ttl), None) => ttl
+            .strip_suffix('s')
+            .and_then(|seconds| seconds.parse().ok())
+            .ok_or_else(|| "Field 'ttl' must be a duration such as \"300s\"".to_owned())?,
+        (None, Some(time)) => {
+            let time =
+                parse_rfc3339(time).ok_or("Field 'expire_time' must be an RFC 3339 timestamp")?;
+            seconds_ahead(time, context.skewed(context.now))
+        }
+    };
+    if !TTL.contains(&seconds) {
+        return Err(format!(
+            "The lifetime must be between {} and {} seconds",
+            TTL.start(),
+            TTL.end()
+        ));
+    }
+    Ok(Some(Duration::from_secs(seconds)))
+}
+
+/// Rounded up, so that a client that cut its own wish to whole seconds is not refused for it.
+fn seconds_ahead(time: SystemTime, now: SystemTime) -> u64 {
+    let ahead = time.duration_since(now).unwrap_or_default();
+    ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0)
+}
+
+fn check_claims(claims: Option<&Value>) -> Result<(), &'static str> {
+    let claims = match claims {
+        None | Some(Value::Null) => return Ok(()),
+        Some(Value::Array(claims)) => claims,
+        Some(_) => return Err("Field 'claims' must be a list"),
+    };
+    for claim in claims {
+        if claim.get("permission_set").and_then(Value::as_str) != Some("READ_ONLY") {
+            return Err("Field 'claims.permission_set' must be READ_ONLY");
+        }
+        let resources = claim.get("resources").and_then(Value::as_array);
+        let named = |resource: &Value| resource.get("table_name").and_then(Value::as_str).is_some();
+        if !resources.is_some_and(|resources| resources.iter().all(named)) {
+            return Err("Field 'claims.resources' must be a list of tables by 'table_name'");
+        }
+    }
+    Ok(())
+}

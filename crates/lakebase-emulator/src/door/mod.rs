@@ -1,0 +1,9 @@
+//! The Postgres front door: TLS, routing by host name, login, then bytes through to the real Postgres.
+//!
+//! Invariant: a token is looked at during login only; an open session outlives it, as in the service.
+
+mod login;
+mod session;
+mod wire;
+
+pub(crate) use session::serve;

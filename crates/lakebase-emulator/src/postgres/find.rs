@@ -1,0 +1,104 @@
+//! Where Postgres' programs are.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Setting that names the folder with `postgres` and `initdb`.
+const SETTING: &str = "LAKEBASE_POSTGRES_BIN";
+
+/// Folders of the usual packages; one `*` stands for a version.
+const USUAL: &[&str] = &[
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql@*/bin",
+    "/opt/homebrew/opt/postgresql/bin",
+    "/usr/local/opt/postgresql@*/bin",
+    "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+    "/Applications/Postgres.app/Contents/Versions/*/bin",
+    "/usr/local/pgsql/bin",
+    "/usr/local/bin",
+    "/usr/bin",
+];
+
+/// Finds the folder that holds `postgres` and `initdb`: the configured one, `LAKEBASE_POSTGRES_BIN`, `PATH`,
+/// then the usual folders, newest version first.
+pub(crate) fn find(
+    configured: Option<&Path>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<PathBuf, Error> {
+    if let Some(folder) = configured {
+        return named(folder, "the emulator's configuration");
+    }
+    if let Some(folder) = lookup(SETTING).filter(|folder| !folder.is_empty()) {
+        return named(Path::new(&folder), SETTING);
+    }
+    let path = lookup("PATH").unwrap_or_default();
+    let mut searched: Vec<PathBuf> =
+        std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
+    searched.extend(USUAL.iter().flat_map(|pattern| expand(pattern)));
+    if let Some(found) = searched.iter().find(|folder| is_complete(folder)) {
+        // Links (as in /usr/local/bin) lead to the folder beside which `share` lies.
+        let real = std::fs::canonicalize(found.join("postgres")).ok();
+        let real = real.as_deref().and_then(Path::parent).filter(|folder| is_complete(folder));
+        return Ok(real.unwrap_or(found).to_owned());
+    }
+    Err(Error::new(format!(
+        "no Postgres found: looked for `postgres` and `initdb` in {SETTING} (not set), PATH ({path}) and {}; \
+         install it (Debian/Ubuntu: apt install postgresql, Fedora: dnf install postgresql-server, \
+         macOS: brew install postgresql@17) or set {SETTING} to the folder with these programs",
+        USUAL.join(", ")
+    )))
+}
+
+fn named(folder: &Path, source: &str) -> Result<PathBuf, Error> {
+    if is_complete(folder) {
+        return Ok(folder.to_owned());
+    }
+    Err(Error::new(format!(
+        "{source} says that Postgres is in '{}', but `postgres` and `initdb` are not both there",
+        folder.display()
+    )))
+}
+
+fn is_complete(folder: &Path) -> bool {
+    ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file())
+}
+
+/// Folders that fit a pattern with at most one `*`, highest version first.
+fn expand(pattern: &str) -> Vec<PathBuf> {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return vec![PathBuf::from(pattern)];
+    };
+    let (parent, prefix) = before.rsplit_once('/').unwrap_or(("", before));
+    let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut versions: Vec<(u32, PathBuf)> = names
+        .filter_map(|name| {
+            let version = name.strip_prefix(prefix)?.split('.').next()?.parse().ok()?;
+            Some((version, PathBuf::from(format!("{parent}/{name}{after}"))))
+        })
+        .collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(version.0));
+    versions.into_iter().map(|(_, folder)| folder).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_setting_that_is_wrong() {
+        let lookup = |name: &str| (name == SETTING).then(|| "/nowhere".to_owned());
+        let error = find(None, &lookup).unwrap_err().to_string();
+        assert!(error.contains(SETTING) && error.contains("/nowhere"), "{error}");
+        let error = find(Some(Path::new("/void")), &lookup).unwrap_err().to_string();
+        assert!(error.contains("configuration") && error.contains("/void"), "{error}");
+    }
+
+    #[test]
+    fn patterns_without_a_version_stay() {
+        assert_eq!(expand("/usr/bin"), [PathBuf::from("/usr/bin")]);
+        assert!(expand("/nowhere/at-all-*/bin").is_empty());
+    }
+}

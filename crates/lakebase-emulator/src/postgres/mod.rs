@@ -1,0 +1,22 @@
+//! The real Postgres behind the front door: found, started, spoken to, and gone with its owner.
+//!
+//! Invariant: it listens on a Unix socket in a private folder only, and neither the process nor the
+//! folder outlives the process that started it, even after SIGKILL.
+
+mod admin;
+mod find;
+mod process;
+
+pub(crate) use admin::{Admin, read_message, startup};
+pub(crate) use find::find;
+pub(crate) use process::Postgres;
+
+/// Statement that creates a login role.
+pub(crate) fn create_role_sql(role: &str) -> String {
+    format!("create role {} login", quote(role))
+}
+
+/// An identifier in double quotes; NUL, which no identifier may hold, is left out.
+pub(crate) fn quote(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('\0', "").replace('"', "\"\""))
+}

@@ -1,0 +1,396 @@
+//! Everything the emulator knows, and how it changes.
+//!
+//! Invariant: no input or output and no clock in here; real time since the start is an argument, and
+//! what has to be done outside is left in [`State::take_actions`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::fault::Faults;
+use crate::log::RequestLog;
+use crate::random;
+use crate::time::rfc3339;
+use crate::world::{Compute, Identity, Role, SessionEnd, Suspension, World};
+
+/// What the emulated service believes about a token.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) identity: String,
+    pub(crate) use_: TokenUse,
+    /// By the emulated clock; `None` never.
+    pub(crate) expires: Option<SystemTime>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenUse {
+    /// Calls to the workspace's API.
+    Workspace,
+    /// Logins at the front door.
+    Database,
+}
+
+/// Something to be done outside, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// End these database sessions with SQLSTATE 57P01.
+    Terminate(Vec<i32>),
+    /// Close these sessions at the front door.
+    Close(Vec<u64>),
+    /// Run a statement as the superuser.
+    Sql(String),
+}
+
+/// The one service principal, the one user and the one native role that exist from the start.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) user: String,
+    pub(crate) pat: String,
+    pub(crate) password_user: String,
+    pub(crate) password: String,
+}
+
+/// Fixed properties of this emulator.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// URL of the HTTP API without a trailing slash.
+    pub(crate) host: String,
+    pub(crate) token_path: String,
+    pub(crate) workspace_id: String,
+    pub(crate) page_size: usize,
+    pub(crate) workspace_token_lifetime: Duration,
+    pub(crate) database_token_lifetime: Duration,
+    pub(crate) max_connections: u64,
+}
+
+pub(crate) struct Session {
+    pub(crate) endpoint: String,
+    pub(crate) pid: Option<i32>,
+}
+
+pub(crate) struct State {
+    pub(crate) clock: Clock,
+    pub(crate) settings: Settings,
+    pub(crate) credentials: Credentials,
+    pub(crate) identities: Vec<Identity>,
+    pub(crate) world: World,
+    pub(crate) suspension: Suspension,
+    pub(crate) tokens: HashMap<String, Token>,
+    /// Last token and expiry per identity and use, for the fault that repeats it.
+    pub(crate) last_tokens: HashMap<(String, TokenUseKey), (String, SystemTime)>,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+    pub(crate) minted: BTreeMap<&'static str, u64>,
+    pub(crate) dns_queries: u64,
+    sessions: BTreeMap<u64, Session>,
+    next_session: u64,
+    actions: Vec<Action>,
+}
+
+pub(crate) type TokenUseKey = &'static str;
+
+impl TokenUse {
+    pub(crate) fn key(self) -> TokenUseKey {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Database => "database",
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(
+        clock: Clock,
+        settings: Settings,
+        credentials: Credentials,
+        pat_lifetime: Option<Duration>,
+        suspension: Suspension,
+    ) -> Self {
+        let now = clock.now(Duration::ZERO);
+        let mut world = World::demo(now);
+        world.roles.insert(credentials.client_id.clone(), Role::OAuth);
+        world.roles.insert(credentials.user.clone(), Role::OAuth);
+        world.roles.insert(
+            credentials.password_user.clone(),
+            Role::Password(credentials.password.clone()),
+        );
+        let identities = vec![
+            Identity { name: credentials.client_id.clone(), service_principal: true },
+            Identity { name: credentials.user.clone(), service_principal: false },
+        ];
+        let pat = Token {
+            identity: credentials.user.clone(),
+            use_: TokenUse::Workspace,
+            expires: pat_lifetime.map(|lifetime| now + lifetime),
+        };
+        Self {
+            clock,
+            settings,
+            identities,
+            world,
+            suspension,
+            tokens: HashMap::from([(credentials.pat.clone(), pat)]),
+            credentials,
+            last_tokens: HashMap::new(),
+            faults: Faults::default(),
+            log: RequestLog::default(),
+            minted: BTreeMap::new(),
+            dns_queries: 0,
+            sessions: BTreeMap::new(),
+            next_session: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// A new token that is accepted until `expires`; tokens long expired are forgotten now and then.
+    pub(crate) fn mint(
+        &mut self,
+        identity: &str,
+        use_: TokenUse,
+        now: SystemTime,
+        expires: SystemTime,
+    ) -> String {
+        if self.tokens.len() >= 4_096 {
+            self.tokens.retain(|_, token| token.expires.is_none_or(|expires| expires > now));
+        }
+        let scope = if use_ == TokenUse::Workspace { "all-apis" } else { "postgres" };
+        let token = random::jwt(identity, &self.settings.host, scope, now, expires);
+        let record = Token { identity: identity.to_owned(), use_, expires: Some(expires) };
+        self.tokens.insert(token.clone(), record);
+        self.last_tokens.insert((identity.to_owned(), use_.key()), (token.clone(), expires));
+        *self.minted.entry(use_.key()).or_default() += 1;
+        token
+    }
+
+    /// The identity behind `token` when it is good for `use_` now.
+    pub(crate) fn verify(&self, token: &str, use_: TokenUse, now: SystemTime) -> Option<&str> {
+        let token = self.tokens.get(token)?;
+        let alive = token.expires.is_none_or(|expires| now < expires);
+        (token.use_ == use_ && alive).then_some(token.identity.as_str())
+    }
+
+    /// Every token given out so far stops being accepted; the personal access token goes on.
+    pub(crate) fn revoke_tokens(&mut self) {
+        let pat = self.credentials.pat.clone();
+        self.tokens.retain(|token, _| *token == pat);
+        self.last_tokens.clear();
+    }
+
+    pub(crate) fn open_session(&mut self, endpoint: &str) -> u64 {
+        let id = self.next_session;
+        self.next_session += 1;
+        self.sessions.insert(id, Session { endpoint: endpoint.to_owned(), pid: None });
+        if let Some(endpoint) = self.world.endpoint_mut(endpoint) {
+            let counters = &mut endpoint.counters;
+            counters.open += 1;
+            counters.peak = counters.peak.max(counters.open);
+        }
+        id
+    }
+
+    /// The session logged in; false when its endpoint went to sleep meanwhile.
+    pub(crate) fn session_ready(&mut self, id: u64, pid: Option<i32>) -> bool {
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        session.pid = pid;
+        let Some(endpoint) = self.world.endpoint_mut(&session.endpoint) else { return false };
+        let ready = endpoint.compute == Compute::Active;
+        if ready {
+            endpoint.counters.accepted += 1;
+        }
+        ready
+    }
+
+    pub(crate) fn close_session(&mut self, id: u64, real: Duration) {
+        let now = self.clock.now(real);
+        if let Some(session) = self.sessions.remove(&id)
+            && let Some(endpoint) = self.world.endpoint_mut(&session.endpoint)
+        {
+            endpoint.counters.open = endpoint.counters.open.saturating_sub(1);
+            endpoint.last_active = now;
+        }
+    }
+
+    /// Bytes passed through a session: its endpoint is not idle.
+    pub(crate) fn touch(&mut self, endpoint: &str, real: Duration) {
+        let now = self.clock.now(real);
+        if let Some(endpoint) = self.world.endpoint_mut(endpoint) {
+            endpoint.last_active = now;
+        }
+    }
+
+    /// Suspends an endpoint by full name; its sessions end. False when there is no such endpoint.
+    pub(crate) fn suspend(&mut self, name: &str) -> bool {
+        let Some(endpoint) = self.world.endpoint_mut(name) else { return false };
+        endpoint.compute = Compute::Suspended;
+        self.end_sessions(name);
+        true
+    }
+
+    /// Ends the sessions of an endpoint as a suspension does.
+    pub(crate) fn end_sessions(&mut self, name: &str) {
+        let of_endpoint = self.sessions.iter().filter(|(_, session)| session.endpoint == name);
+        let (mut pids, mut ids) = (Vec::new(), Vec::new());
+        for (id, session) in of_endpoint {
+            match session.pid {
+                Some(pid) if self.suspension.end == SessionEnd::Terminate => pids.push(pid),
+                _ => ids.push(*id),
+            }
+        }
+        if !pids.is_empty() {
+            self.actions.push(Action::Terminate(pids));
+        }
+        if !ids.is_empty() {
+            self.actions.push(Action::Close(ids));
+        }
+    }
+
+    /// Finishes wake-ups that are due and suspends what has been idle for long enough.
+    pub(crate) fn tick(&mut self, real: Duration) {
+        let now = self.clock.now(real);
+        let mut idle = Vec::new();
+        for endpoint in &mut self.world.endpoints {
+            match endpoint.compute {
+                Compute::Waking(ready) if ready <= now => {
+                    endpoint.compute = Compute::Active;
+                    endpoint.last_active = now;
+                }
+                Compute::Active => {
+                    let quiet = now.duration_since(endpoint.last_active).unwrap_or_default();
+                    if self.suspension.after.is_some_and(|after| quiet >= after) {
+                        idle.push(endpoint.name.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+        for name in idle {
+            self.suspend(&name);
+        }
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// What `GET /_emulator/state` shows. Holds no secret.
+    pub(crate) fn report(&self, real: Duration) -> Value {
+        let endpoints: Vec<Value> = self
+            .world
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                json!({
+                    "name": endpoint.name, "host": endpoint.host(), "kind": endpoint.kind,
+                    "state": compute_name(endpoint.compute), "disabled": endpoint.disabled,
+                    "counters": endpoint.counters,
+                })
+            })
+            .collect();
+        json!({
+            "now": rfc3339(self.clock.now(real)),
+            "acceleration": self.clock.acceleration(),
+            "tokens_minted": self.minted,
+            "dns_queries": self.dns_queries,
+            "endpoints": endpoints,
+            "faults": self.faults.list(),
+            "requests": self.log.list(),
+        })
+    }
+}
+
+/// The API's word for a compute state.
+pub(crate) fn compute_name(compute: Compute) -> &'static str {
+    match compute {
+        Compute::Init => "INIT",
+        Compute::Active | Compute::Waking(_) => "ACTIVE",
+        Compute::Suspended => "IDLE",
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::world::WakeStyle;
+
+    pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
+
+    pub(crate) fn state() -> State {
+        let settings = Settings {
+            host: "http://127.0.0.1:1".to_owned(),
+            token_path: "/oidc/v1/token".to_owned(),
+            workspace_id: "7".to_owned(),
+            page_size: 1,
+            workspace_token_lifetime: Duration::from_secs(3_600),
+            database_token_lifetime: Duration::from_secs(3_600),
+            max_connections: 2,
+        };
+        let credentials = Credentials {
+            client_id: "app id ü".to_owned(),
+            client_secret: "s3cret".to_owned(),
+            user: "ada@example.com".to_owned(),
+            pat: "dapi1".to_owned(),
+            password_user: "app".to_owned(),
+            password: "pw".to_owned(),
+        };
+        let suspension = Suspension {
+            after: Some(Duration::from_secs(300)),
+            wake_delay: Duration::from_millis(500),
+            style: WakeStyle::Hold,
+            end: SessionEnd::Terminate,
+        };
+        let clock = Clock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000), 1.0);
+        State::new(clock, settings, credentials, Some(Duration::from_secs(60)), suspension)
+    }
+
+    #[test]
+    fn suspension_ends_sessions() {
+        let mut state = state();
+        let logged_in = state.open_session(PRIMARY);
+        assert!(state.session_ready(logged_in, Some(42)));
+        let underway = state.open_session(PRIMARY);
+        assert!(state.suspend(PRIMARY));
+        assert!(!state.suspend("projects/nothing"));
+        assert_eq!(
+            state.take_actions(),
+            [Action::Terminate(vec![42]), Action::Close(vec![underway])]
+        );
+        assert!(!state.session_ready(underway, Some(43)), "asleep again");
+        state.close_session(logged_in, Duration::ZERO);
+        assert_eq!(state.world.endpoint(PRIMARY).unwrap().counters.open, 1);
+        assert_eq!(state.world.endpoint(PRIMARY).unwrap().counters.peak, 2);
+    }
+
+    #[test]
+    fn idle_endpoints_fall_asleep() {
+        let mut state = state();
+        state.tick(Duration::from_secs(299));
+        assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
+        state.touch(PRIMARY, Duration::from_secs(299));
+        state.tick(Duration::from_secs(300));
+        assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
+        state.tick(Duration::from_secs(599));
+        assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Suspended);
+    }
+
+    #[test]
+    fn tokens_expire_and_are_for_one_use() {
+        let mut state = state();
+        let now = state.clock.now(Duration::ZERO);
+        let later = now + Duration::from_secs(10);
+        let token = state.mint("x", TokenUse::Database, now, later);
+        assert_eq!(state.verify(&token, TokenUse::Database, now), Some("x"));
+        assert_eq!(state.verify(&token, TokenUse::Workspace, now), None);
+        assert_eq!(state.verify(&token, TokenUse::Database, later), None);
+        state.revoke_tokens();
+        assert_eq!(state.verify(&token, TokenUse::Database, now), None);
+        assert!(state.verify("dapi1", TokenUse::Workspace, now).is_some());
+    }
+}
