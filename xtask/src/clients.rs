@@ -13,10 +13,12 @@ use serde_json::Value;
 use crate::Outcome;
 use crate::process::{kill_group, shown};
 use crate::provision::{self, Tool};
-use crate::system::{Doing, Failure, cargo, root, target_dir};
+use crate::system::{Doing, Failure, Watch, cargo, pause, root, target_dir};
 
 /// `initdb` takes about a second; a loaded machine several.
 const READY: Duration = Duration::from_secs(120);
+/// Stopping Postgres takes some milliseconds.
+const GONE: Duration = Duration::from_secs(30);
 
 /// Which official clients.
 pub(crate) fn command(args: &[&str]) -> Outcome {
@@ -111,7 +113,17 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         // Closing standard input asks it to stop; it then takes its Postgres with it.
         drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        let waiting = Watch::start();
+        while !matches!(self.child.try_wait(), Ok(Some(_))) {
+            if waiting.elapsed() > GONE {
+                eprintln!(
+                    "clients: the emulator did not stop within {} s and was killed",
+                    GONE.as_secs()
+                );
+                return kill_group(&mut self.child);
+            }
+            pause(Duration::from_millis(50));
+        }
     }
 }
 

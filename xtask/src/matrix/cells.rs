@@ -253,6 +253,12 @@ pub(crate) const CELLS: &[Cell] = &[
         &[Need::Postgres, Need::Node],
         &[own("clients node")],
     ),
+    cell(
+        "demo",
+        "the demo, in which no query may fail",
+        &[Need::Postgres],
+        &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
+    ),
     // Documentation and lints
     cell(
         "doc",

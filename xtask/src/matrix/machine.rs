@@ -14,7 +14,7 @@ use crate::provision::{self, Tool};
 use crate::system::{self, Doing, Failure};
 
 /// One step may take this long; building everything from nothing on two cores takes about a quarter of it.
-const LIMIT: Duration = Duration::from_secs(25 * 60);
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Without a terminal, a sign of life this often.
 const HEARTBEAT: u64 = 60;
 /// Lines of a failed cell's log that are printed; the file holds all.

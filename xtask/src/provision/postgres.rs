@@ -144,9 +144,11 @@ fn apt() -> Result<PathBuf, Failure> {
         return Err(Failure::new("not root, so no `apt-get install postgresql`"));
     }
     act(Command::new("apt-get").args(["update", "-qq"]))?;
+    // Runlevel 1: the package starts no server of its own.
     act(Command::new("apt-get")
         .args(["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1"))?;
     system()
 }
 
