@@ -11,7 +11,7 @@ import unittest
 
 import psycopg
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound, Unauthenticated
+from databricks.sdk.errors import NotFound, PermissionDenied, Unauthenticated
 
 EMULATOR = json.loads(os.environ["LAKEBASE_EMULATOR"])
 
@@ -49,7 +49,7 @@ class Workspace(unittest.TestCase):
 
     def test_wrong_token_is_refused(self):
         client = WorkspaceClient(host=EMULATOR["host"], token="dapi-wrong")
-        with self.assertRaises(Unauthenticated):
+        with self.assertRaises((PermissionDenied, Unauthenticated)):
             client.current_user.me()
 
     def test_endpoints_are_listed_over_all_pages(self):
