@@ -1,1 +1,57 @@
-//! lakebase-runtime
+//! Effects of the Lakebase connector on tokio, smol and async-std.
+//!
+//! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, HTTP, host names,
+//! programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
+//!
+//! | Feature     | Constructor     | Timers, sockets | Tasks       | HTTP                        |
+//! |-------------|-----------------|-----------------|-------------|-----------------------------|
+//! | `tokio`     | [`tokio()`]     | tokio           | tokio       | reqwest                     |
+//! | `smol`      | [`smol()`]      | async-io        | `smol`      | hyper over futures-rustls   |
+//! | `async-std` | [`async_std()`] | async-io        | `async_std` | hyper over futures-rustls   |
+//! | `http-surf` | [`Options::surf`] with any of them | as the runtime | as the runtime | surf |
+//!
+//! Features are additive and none is a default. With several, [`auto`] decides at every call. With none,
+//! the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
+//!
+//! Nothing here needs a runtime to be *constructed*. A handle may outlive the tokio runtime it was used on
+//! and be used on another.
+//!
+//! # TLS
+//!
+//! rustls with `ring`. Trusted are Mozilla's roots as compiled in, the platform's certificates (or, instead
+//! of the platform's, the file that `SSL_CERT_FILE` names) and those of
+//! [`Options::root_certificates_pem`]. Verification cannot be switched off. HTTP proxies are not used,
+//! also when `HTTPS_PROXY` is set.
+//!
+//! # surf
+//!
+//! The feature `http-surf` is for programs that are bound to surf. It is unmaintained; an audit of a
+//! program with this feature reports RUSTSEC-2025-0036 and RUSTSEC-2026-0169 (surf), RUSTSEC-2025-0052
+//! (async-std), RUSTSEC-2026-0174 (http-types), RUSTSEC-2026-0097 (rand 0.7), RUSTSEC-2024-0384 (instant),
+//! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
+//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#![cfg(feature = "_any")]
+
+mod auto;
+mod clock;
+pub mod dns;
+mod failure;
+mod hosts;
+mod net;
+mod options;
+mod process;
+mod relay;
+mod roots;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+pub use auto::auto;
+pub use clock::SystemClock;
+pub use dns::parse_servers;
+pub use options::Options;
+pub use roots::extra_roots_pem;
+
+#[cfg(feature = "tokio")]
+pub use self::tokio::{tokio, tokio_with};

@@ -1,0 +1,145 @@
+//! The choice between several runtimes in one program.
+
+use lakebase_core::{Result, Runtime};
+
+use crate::Options;
+
+/// Effects on the runtime that is compiled in; with several, on the one that is there at each call.
+///
+/// A running tokio context wins (feature `tokio`), then comes `smol`, then `async-std`; the last two work on
+/// any thread and need no context. With only `tokio`, this is [`tokio_with`](crate::tokio_with).
+///
+/// # Errors
+///
+/// [`Unsupported`](lakebase_core::ErrorKind::Unsupported) if no runtime is compiled in, and those of the
+/// runtimes' own constructors.
+pub fn auto(options: &Options) -> Result<Runtime> {
+    #[cfg(all(feature = "tokio", feature = "_async-io"))]
+    return several::auto(options);
+    #[cfg(all(feature = "tokio", not(feature = "_async-io")))]
+    return crate::tokio_with(options);
+    #[cfg(all(feature = "_async-io", not(feature = "tokio")))]
+    return without_tokio(options);
+    #[cfg(not(any(feature = "_async-io", feature = "tokio")))]
+    {
+        let _ = options;
+        Err(lakebase_core::Error::new(
+            lakebase_core::ErrorKind::Unsupported,
+            "no async runtime is compiled in; enable the feature tokio, smol or async-std",
+        ))
+    }
+}
+
+#[cfg(feature = "_async-io")]
+fn without_tokio(options: &Options) -> Result<Runtime> {
+    #[cfg(feature = "smol")]
+    return crate::smol_with(options);
+    #[cfg(not(feature = "smol"))]
+    return crate::async_std_with(options);
+}
+
+#[cfg(all(feature = "tokio", feature = "_async-io"))]
+mod several {
+    //! One struct that is every effect and hands each call on.
+
+    use std::net::{IpAddr, SocketAddr};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use lakebase_core::effect::{ProcessOutput, RelaySocket};
+    use lakebase_core::{
+        BoxFuture, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn, Timer,
+    };
+
+    use crate::{Options, SystemClock};
+
+    pub(super) fn auto(options: &Options) -> Result<Runtime> {
+        let choice = Choice {
+            tokio: crate::tokio_with(options)?,
+            otherwise: super::without_tokio(options)?,
+        };
+        let choice = Arc::new(choice);
+        Ok(Runtime {
+            clock: Arc::new(SystemClock),
+            timer: Arc::new(Shared(Arc::clone(&choice))),
+            spawn: Some(Arc::new(Shared(Arc::clone(&choice)))),
+            http: Arc::new(Shared(Arc::clone(&choice))),
+            hosts: Arc::new(Shared(Arc::clone(&choice))),
+            fallback_hosts: Some(Arc::new(Fallback(Arc::clone(&choice)))),
+            process: Arc::new(Shared(Arc::clone(&choice))),
+            relay: Arc::new(Shared(choice)),
+        })
+    }
+
+    #[derive(Debug)]
+    struct Choice {
+        tokio: Runtime,
+        otherwise: Runtime,
+    }
+
+    impl Choice {
+        fn now(&self) -> &Runtime {
+            if crate::tokio::is_current() { &self.tokio } else { &self.otherwise }
+        }
+    }
+
+    #[derive(Debug)]
+    struct Shared(Arc<Choice>);
+
+    #[derive(Debug)]
+    struct Fallback(Arc<Choice>);
+
+    impl Timer for Shared {
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+            // Whoever polls first decides.
+            let choice = Arc::clone(&self.0);
+            Box::pin(async move { choice.now().timer.sleep(duration).await })
+        }
+    }
+
+    impl Spawn for Shared {
+        fn spawn(&self, task: BoxFuture<'static, ()>) {
+            if let Some(spawn) = &self.0.now().spawn {
+                spawn.spawn(task);
+            }
+        }
+    }
+
+    #[async_trait]
+    impl HttpClient for Shared {
+        async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
+            self.0.now().http.send(request).await
+        }
+    }
+
+    #[async_trait]
+    impl HostResolver for Shared {
+        async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+            self.0.now().hosts.resolve(host).await
+        }
+    }
+
+    #[async_trait]
+    impl HostResolver for Fallback {
+        async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+            let runtime = self.0.now();
+            runtime.fallback_hosts.as_ref().unwrap_or(&runtime.hosts).resolve(host).await
+        }
+    }
+
+    #[async_trait]
+    impl Process for Shared {
+        async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
+            self.0.now().process.output(program, arguments).await
+        }
+    }
+
+    #[async_trait]
+    impl Relay for Shared {
+        async fn open(&self, port: u16, targets: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
+            self.0.now().relay.open(port, targets).await
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A private Unix socket whose clients are connected to TCP addresses.
+//!
+//! The relay lives in a folder that only its owner may enter. Its task ends when the [`RelaySocket`] is
+//! dropped; connections that it carries are tasks of their own and end with their sockets.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use lakebase_core::effect::RelaySocket;
+use lakebase_core::{Relay, Result};
+
+use crate::Options;
+use crate::net::Net;
+
+/// Opens relays on the sockets of `N`.
+#[derive(Debug)]
+pub(crate) struct SocketRelay<N> {
+    net: N,
+    parent: Option<PathBuf>,
+}
+
+impl<N: Net> SocketRelay<N> {
+    pub(crate) fn new(net: N, options: &Options) -> Self {
+        Self { net, parent: options.relay_parent.clone() }
+    }
+}
+
+#[async_trait]
+impl<N: Net> Relay for SocketRelay<N> {
+    async fn open(
+        &self,
+        port: u16,
+        targets: Vec<std::net::SocketAddr>,
+    ) -> Result<Box<dyn RelaySocket>> {
+        #[cfg(unix)]
+        return unix::open(&self.net, self.parent.as_deref(), port, targets);
+        #[cfg(not(unix))]
+        {
+            let _ = (&self.net, &self.parent, port, targets);
+            Err(lakebase_core::Error::new(
+                lakebase_core::ErrorKind::Unsupported,
+                "this platform has no Unix sockets to carry a connection to another address; unset \
+                 PGHOSTADDR and LAKEBASE_DNS, and let the system resolve the host: an entry in the hosts \
+                 file or another DNS server of the system does it",
+            ))
+        }
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fmt;
+    use std::fs::Permissions;
+    use std::net::SocketAddr;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixListener;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::time::Duration;
+
+    use futures::future::{AbortHandle, abortable};
+    use lakebase_core::effect::RelaySocket;
+    use lakebase_core::{Error, ErrorKind, Result};
+    use tempfile::TempDir;
+
+    use crate::net::{Net, within};
+
+    /// How long one address may take to answer.
+    const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+    /// The pause after an error of `accept`, which means that file descriptors ran out.
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+    /// The longest path of a Unix socket.
+    const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+    struct Open {
+        directory: TempDir,
+        shared: Arc<Mutex<Shared>>,
+        task: AbortHandle,
+    }
+
+    #[derive(Default)]
+    struct Shared {
+        targets: Vec<SocketAddr>,
+        last_error: Option<Error>,
+    }
+
+    fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+        shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn open<N: Net>(
+        net: &N,
+        parent: Option<&Path>,
+        port: u16,
+        targets: Vec<SocketAddr>,
+    ) -> Result<Box<dyn RelaySocket>> {
+        net.check()?;
+        let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
+        let refuse = |problem: &str| {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{problem} in {parent:?}; set TMPDIR to a short path of a folder that can be written to"
+                ),
+            )
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("lb")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&parent)
+            .map_err(|error| {
+                refuse("could not make a folder for a Unix socket").with_source(error)
+            })?;
+        let path = directory.path().join(format!(".s.PGSQL.{port}"));
+        let length = path.as_os_str().len();
+        if length > PATH_LIMIT {
+            let problem = format!(
+                "a Unix socket would have a path of {length} bytes, more than the {PATH_LIMIT} that the \
+                 platform accepts,"
+            );
+            return Err(refuse(&problem));
+        }
+        let listener = UnixListener::bind(&path)
+            .and_then(|listener| {
+                listener.set_nonblocking(true)?;
+                net.listen(listener)
+            })
+            .map_err(|error| refuse("could not listen on a Unix socket").with_source(error))?;
+        let shared = Arc::new(Mutex::new(Shared { targets, last_error: None }));
+        let (serve, task) = abortable(serve(net.clone(), listener, Arc::clone(&shared)));
+        net.spawn(Box::pin(async {
+            let _ = serve.await;
+        }));
+        Ok(Box::new(Open { directory, shared, task }))
+    }
+
+    async fn serve<N: Net>(net: N, listener: N::Listener, shared: Arc<Mutex<Shared>>) {
+        loop {
+            match net.accept(&listener).await {
+                Ok(client) => {
+                    let carry = carry(net.clone(), client, Arc::clone(&shared));
+                    net.spawn(Box::pin(carry));
+                }
+                Err(_) => net.sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+
+    async fn carry<N: Net>(net: N, client: N::Unix, shared: Arc<Mutex<Shared>>) {
+        // The cause is recorded before `client` is closed, so that whoever sees the end finds it.
+        let targets = lock(&shared).targets.clone();
+        let mut failed = None;
+        for target in &targets {
+            match within(&net, CONNECT_LIMIT, net.tcp(*target)).await {
+                Ok(server) => {
+                    lock(&shared).last_error = None;
+                    // Either side's error ends both; there is nobody to tell.
+                    drop(net.copy(client, server).await);
+                    return;
+                }
+                Err(error) => {
+                    let mut shared = lock(&shared);
+                    if let Some(place) = shared.targets.iter().position(|known| known == target) {
+                        shared.targets[place..].rotate_left(1);
+                    }
+                    failed = Some(error);
+                }
+            }
+        }
+        let list = targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let error = match failed {
+            Some(error) => {
+                Error::new(ErrorKind::Unavailable, format!("could not connect to {list}"))
+                    .with_source(error)
+            }
+            None => Error::new(ErrorKind::Unavailable, "there is no address to connect to"),
+        };
+        lock(&shared).last_error = Some(error);
+    }
+
+    impl RelaySocket for Open {
+        fn directory(&self) -> &Path {
+            self.directory.path()
+        }
+
+        fn retarget(&self, targets: Vec<SocketAddr>) {
+            lock(&self.shared).targets = targets;
+        }
+
+        fn last_error(&self) -> Option<Error> {
+            lock(&self.shared).last_error.clone()
+        }
+    }
+
+    impl Drop for Open {
+        fn drop(&mut self) {
+            self.task.abort();
+        }
+    }
+
+    impl fmt::Debug for Open {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Open")
+                .field("directory", &self.directory.path())
+                .finish_non_exhaustive()
+        }
+    }
+}

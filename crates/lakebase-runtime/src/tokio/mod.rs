@@ -1,0 +1,136 @@
+//! tokio: its timers, tasks, sockets, programs and blocking pool, and reqwest.
+//!
+//! Every method asks for the current runtime first, because tokio's own functions panic without one. Only
+//! a runtime built without its time or I/O driver still panics, as tokio gives no way to ask.
+
+mod http;
+mod net;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::tokio::process::Command;
+use ::tokio::runtime::Handle;
+use async_trait::async_trait;
+use lakebase_core::effect::ProcessOutput;
+use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtime, Spawn, Timer};
+
+use self::net::TokioNet;
+use crate::dns::DirectResolver;
+use crate::relay::SocketRelay;
+use crate::roots::Roots;
+use crate::{Options, SystemClock, failure, hosts, process};
+
+/// Effects on whatever tokio runtime is current at each call, with default [`Options`].
+///
+/// Needs no runtime itself. The runtime must have time and I/O enabled (`#[tokio::main]` does it). Where
+/// none is current, timers fall back to a thread each, spawned tasks are dropped, and everything else fails
+/// with [`Unsupported`](lakebase_core::ErrorKind::Unsupported).
+///
+/// A look-up by the system's resolver cannot be cancelled: it holds a thread of tokio's blocking pool until
+/// it ends, and shutting the runtime down waits for it.
+#[must_use]
+pub fn tokio() -> Runtime {
+    assemble(&Options::new(), Arc::new(http::ReqwestClient::new(Roots::new(&Options::new()))))
+}
+
+/// The same as [`tokio()`], with choices.
+///
+/// # Errors
+///
+/// [`Config`](lakebase_core::ErrorKind::Config) if the choices contradict each other.
+pub fn tokio_with(options: &Options) -> Result<Runtime> {
+    #[cfg(feature = "http-surf")]
+    if options.surf {
+        return Ok(assemble(options, Arc::new(crate::surf::SurfClient::new(options)?)));
+    }
+    Ok(assemble(options, Arc::new(http::ReqwestClient::new(Roots::new(options)))))
+}
+
+fn assemble(options: &Options, http: Arc<dyn HttpClient>) -> Runtime {
+    let clock = Arc::new(SystemClock);
+    Runtime {
+        clock: clock.clone(),
+        timer: Arc::new(TokioRuntime),
+        spawn: Some(Arc::new(TokioRuntime)),
+        http,
+        hosts: Arc::new(TokioRuntime),
+        fallback_hosts: Some(Arc::new(DirectResolver::new(TokioNet, clock.clone(), options))),
+        process: Arc::new(TokioRuntime),
+        relay: Arc::new(SocketRelay::new(TokioNet, options)),
+    }
+}
+
+/// Whether a tokio runtime is current.
+pub(crate) fn is_current() -> bool {
+    Handle::try_current().is_ok()
+}
+
+fn check() -> Result<()> {
+    if is_current() { Ok(()) } else { Err(failure::no_context()) }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TokioRuntime;
+
+impl Timer for TokioRuntime {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        // The runtime that polls counts, not the one that happens to be current now.
+        Box::pin(async move {
+            if is_current() {
+                ::tokio::time::sleep(duration).await;
+            } else {
+                sleep_on_thread(duration).await;
+            }
+        })
+    }
+}
+
+/// The wait of last resort: a thread that ends early when the future is dropped.
+async fn sleep_on_thread(duration: Duration) {
+    use std::sync::mpsc;
+    let (done, woken) = futures::channel::oneshot::channel::<()>();
+    let (_alive, dropped) = mpsc::channel::<()>();
+    let started = std::thread::Builder::new().name("lakebase-timer".to_owned()).spawn(move || {
+        if dropped.recv_timeout(duration) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = done.send(());
+        }
+    });
+    // Without threads nothing can wait, and a timer must end.
+    if started.is_ok() {
+        let _ = woken.await;
+    }
+}
+
+impl Spawn for TokioRuntime {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn(task));
+        }
+    }
+}
+
+#[async_trait]
+impl HostResolver for TokioRuntime {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        if hosts::literal(host).is_none() {
+            check()?;
+        }
+        let look_up = |host: String| async move {
+            let found = ::tokio::net::lookup_host((host, 0)).await?;
+            Ok(found.collect::<Vec<_>>())
+        };
+        hosts::resolve(host, look_up).await
+    }
+}
+
+#[async_trait]
+impl Process for TokioRuntime {
+    async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
+        check()?;
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
+        process::finish(program, command.output().await)
+    }
+}
