@@ -33,6 +33,7 @@ pub use endpoint::{
 pub use error::{Error, ErrorKind, Result};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};
 pub use name::{BranchName, EndpointName, Target};
+pub use refresh::CredentialCache;
 pub use secret::Secret;
 pub use setting::{Environment, Setting, SettingOrigin};
 pub use time::Timestamp;

@@ -1,4 +1,4 @@
-//! The cache of database credentials.
+//! The cache that connections ask for their password.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,38 +6,49 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Cache, Demand, Expires, Origin};
+use super::{Cache, Demand, Expires, Origin, Policy};
 use crate::{CredentialRequest, CredentialSource, DatabaseCredential, Result, Runtime, Timestamp};
 
-/// The longest life that is believed: 24 hours.
-const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
+/// Counted from the server's clock if it told it, so that a wrong local clock does no harm.
 impl Expires for DatabaseCredential {
-    /// Counted by the server's own clock where it said what time it was, so a wrong local one does no harm.
     fn lifetime(&self, wall: Timestamp) -> Duration {
-        self.expires_at.saturating_since(self.served_at.unwrap_or(wall)).min(MAX_LIFETIME)
+        self.expires_at.saturating_since(self.served_at.unwrap_or(wall)).min(Policy::LONGEST_LIFE)
     }
 
     fn same_as(&self, other: &Self) -> bool {
-        self.token.same_as(&other.token)
+        self.expires_at == other.expires_at && self.token.same_as(&other.token)
     }
 }
 
 /// Database credentials for one request (endpoint, life, claims), refreshed ahead of their expiry.
 ///
-/// All methods are those of [`Cache`].
+/// Cheap to clone; clones share everything. All methods are those of [`Cache`].
 #[derive(Clone, Debug)]
 pub struct CredentialCache(Cache<DatabaseCredential>);
 
 impl CredentialCache {
-    /// An empty cache that asks `source` for `request`.
+    /// An empty cache that asks `source` for `request`, with the default [`Policy`].
+    ///
+    /// [`CredentialRequest::force`] is set by the cache.
     #[must_use]
     pub fn new(
         source: Arc<dyn CredentialSource>,
         request: CredentialRequest,
         runtime: &Runtime,
     ) -> Self {
-        Self(Cache::new(Arc::new(Requested { source, request }), runtime))
+        Self::with_policy(source, request, runtime, Policy::default())
+    }
+
+    /// The same with another policy.
+    #[must_use]
+    pub fn with_policy(
+        source: Arc<dyn CredentialSource>,
+        request: CredentialRequest,
+        runtime: &Runtime,
+        policy: Policy,
+    ) -> Self {
+        let origin = Arc::new(SourceOrigin { source, request });
+        Self(Cache::with_policy(origin, runtime, policy))
     }
 }
 
@@ -50,16 +61,22 @@ impl Deref for CredentialCache {
 }
 
 #[derive(Debug)]
-struct Requested {
+struct SourceOrigin {
     source: Arc<dyn CredentialSource>,
     request: CredentialRequest,
 }
 
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl Origin<DatabaseCredential> for Requested {
+impl Origin<DatabaseCredential> for SourceOrigin {
     async fn fetch(&self, demand: Demand) -> Result<DatabaseCredential> {
-        let request = CredentialRequest { force: demand.force, ..self.request.clone() };
-        self.source.fetch(&request).await
+        if !demand.force {
+            return self.source.fetch(&self.request).await;
+        }
+        self.source.fetch(&CredentialRequest { force: true, ..self.request.clone() }).await
+    }
+
+    fn subject(&self) -> String {
+        format!("a database credential for {}", self.request.endpoint)
     }
 }

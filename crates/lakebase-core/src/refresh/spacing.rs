@@ -1,0 +1,128 @@
+//! How far apart attempts are after failures, and how many may be forced.
+
+use std::time::Duration;
+
+use super::{Moment, Policy};
+
+/// The pause after the last fetch that brought nothing.
+///
+/// Two pauses run side by side, because a value that still lives leaves more time than a caller with empty
+/// hands. Which one counts is decided when it is asked for, so that a value which dies during a long
+/// pause makes it a short one.
+#[derive(Clone, Debug)]
+pub(super) struct Spacing {
+    rng: fastrand::Rng,
+    /// Failures in a row.
+    failures: u32,
+    /// Those among them that do not pass by themselves.
+    refusals: u32,
+    /// What was left of the slot in which the last attempt fell.
+    rest_of_slot: Duration,
+    pause: Option<Pause>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    since: Moment,
+    /// While the value lives, or nobody asks.
+    calm: Duration,
+    /// While somebody with empty hands asks.
+    urgent: Duration,
+}
+
+impl Spacing {
+    pub(super) fn new(rng: fastrand::Rng) -> Self {
+        Self { rng, failures: 0, refusals: 0, rest_of_slot: Duration::ZERO, pause: None }
+    }
+
+    /// Whether the last fetch succeeded, or there was none.
+    pub(super) fn is_clear(&self) -> bool {
+        self.failures == 0
+    }
+
+    pub(super) fn reset(&mut self) {
+        (self.failures, self.refusals) = (0, 0);
+        self.rest_of_slot = Duration::ZERO;
+        self.pause = None;
+    }
+
+    /// The value that we hold came again. Once it is dead this does not count: by then there should be another.
+    pub(super) fn no_progress(&mut self, now: Moment) {
+        self.reset();
+        let (calm, urgent) = (Policy::NO_PROGRESS_PAUSE, Duration::ZERO);
+        self.pause = Some(Pause { since: now, calm, urgent });
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        now: Moment,
+        policy: &Policy,
+        permanent: bool,
+        retry_after: Option<Duration>,
+    ) {
+        self.failures = self.failures.saturating_add(1);
+        let (mut calm, mut urgent) =
+            (self.slot(policy.window_pause), grown(policy.cold_pause, 2, self.failures));
+        if permanent {
+            self.refusals = self.refusals.saturating_add(1);
+            urgent = grown(policy.refusal_pause, 2, self.refusals);
+            calm = urgent;
+        }
+        let floor = retry_after.unwrap_or_default().min(Policy::LONGEST_RETRY_AFTER);
+        self.pause = Some(Pause { since: now, calm: calm.max(floor), urgent: urgent.max(floor) });
+    }
+
+    /// Time is cut into slots that grow, and each attempt falls at a random moment of its own slot. That
+    /// spreads a fleet like a random pause of the full length does, and yet bounds the attempts in any
+    /// time: by default to 15 in the ten minutes before an hour-long value dies.
+    fn slot(&mut self, range: (Duration, Duration)) -> Duration {
+        let slot = grown(range, 3, self.failures);
+        let position = slot / 1000 * self.rng.u32(1..=1000);
+        let pause = (self.rest_of_slot + position).min(range.1);
+        self.rest_of_slot = (self.rest_of_slot + slot).saturating_sub(pause);
+        pause
+    }
+
+    /// What is left of the pause.
+    pub(super) fn left(&self, now: Moment, urgent: bool) -> Duration {
+        self.pause.map_or(Duration::ZERO, |pause| {
+            let length = if urgent { pause.urgent } else { pause.calm };
+            length.saturating_sub(now.since(pause.since))
+        })
+    }
+}
+
+/// The shortest pause, multiplied by `factor` for every failure after the first, up to the longest.
+fn grown((shortest, longest): (Duration, Duration), factor: u32, failures: u32) -> Duration {
+    let times = factor.saturating_pow(failures.saturating_sub(1));
+    shortest.saturating_mul(times).min(longest)
+}
+
+/// Limits how often a refused value makes a new one be fetched.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bucket {
+    /// How many were taken and did not come back yet, and since when the oldest of them is coming back.
+    taken: u32,
+    since: Option<Moment>,
+}
+
+impl Bucket {
+    /// Takes one permit of `burst`; each comes back after `interval`.
+    pub(super) fn take(&mut self, now: Moment, (burst, interval): (u32, Duration)) -> bool {
+        if let Some(since) = self.since {
+            let back = now.since(since).as_nanos() / interval.as_nanos().max(1);
+            if back > 0 {
+                self.taken = self.taken.saturating_sub(u32::try_from(back).unwrap_or(u32::MAX));
+                self.since = Some(now);
+            }
+        }
+        if self.taken >= burst {
+            return false;
+        }
+        if self.taken == 0 {
+            self.since = Some(now);
+        }
+        self.taken += 1;
+        true
+    }
+}
