@@ -24,6 +24,8 @@ const TAIL: usize = 300;
 #[derive(Debug)]
 pub(super) struct Real {
     logs: PathBuf,
+    /// This program; asked for at the start, since a cell may build a new one in its place.
+    program: PathBuf,
     /// Progress goes to stderr when stdout is for JSON.
     json: bool,
     terminal: bool,
@@ -33,17 +35,13 @@ pub(super) struct Real {
 }
 
 impl Real {
-    /// Empties the folder of logs.
+    /// Creates the folder of logs; each cell empties its own.
     pub(super) fn new(json: bool) -> Result<Self, Failure> {
         let logs = system::target_dir().join("test-matrix");
         fs::create_dir_all(&logs).doing(format!("create {}", logs.display()))?;
-        Ok(Self {
-            logs,
-            json,
-            terminal: std::io::stderr().is_terminal(),
-            env: Vec::new(),
-            provided: Vec::new(),
-        })
+        let program = std::env::current_exe().doing("find the running xtask")?;
+        let terminal = std::io::stderr().is_terminal();
+        Ok(Self { logs, program, json, terminal, env: Vec::new(), provided: Vec::new() })
     }
 
     fn log(&self, cell: &str) -> PathBuf {
@@ -98,8 +96,7 @@ impl Machine for Real {
                 command
             }
             Run::Xtask(args) => {
-                let program = std::env::current_exe().doing("find the running xtask")?;
-                let mut command = Command::new(program);
+                let mut command = Command::new(&self.program);
                 command.args(args.split_whitespace()).current_dir(system::root());
                 command
             }

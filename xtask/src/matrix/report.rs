@@ -47,7 +47,8 @@ impl Report {
 
     /// The table, a line of explanation per cell that needs one, and `N passed, N failed` alone on the last line.
     pub(crate) fn table(&self) -> String {
-        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max("cell".len());
+        let width =
+            self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max("total".len());
         let mut text = format!(
             "{:<width$}  {:>6}  {:>6}  {:>6}  {:>8}\n",
             "cell", "tests", "passed", "failed", "seconds"
@@ -68,6 +69,14 @@ impl Report {
                 row.name
             );
         }
+        let (Tally { passed, failed, .. }, _) = self.totals();
+        let seconds = self.rows.iter().map(|row| row.elapsed.as_secs_f64()).sum::<f64>();
+        let _ = writeln!(
+            text,
+            "{:<width$}  {:>6}  {passed:>6}  {failed:>6}  {seconds:>8.1}\n",
+            "total",
+            passed + failed
+        );
         for row in &self.rows {
             if let Some(reason) = &row.skipped {
                 let _ = writeln!(text, "SKIPPED {}: {reason}", row.name);
@@ -122,7 +131,7 @@ mod tests {
         let report = Report { rows: vec![row("core", 12, 0), row("smol", 3, 1)] };
         let table = report.table();
         assert_eq!(table.lines().last(), Some("15 passed, 1 failed"));
-        assert!(table.contains("core      12      12       0       1.5\n"), "{table}");
+        assert!(table.contains("core       12      12       0       1.5\n"), "{table}");
         assert!(table.contains("FAILED") && !report.ok());
         assert_eq!(report.json()["passed"], 15);
         assert_eq!(report.json()["cells"][1]["failed"], 1);
