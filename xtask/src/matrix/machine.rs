@@ -152,6 +152,9 @@ impl Machine for Real {
             for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
                 self.say(line);
             }
+            if let Some(note) = &row.note {
+                self.say(&format!("    {note}"));
+            }
             self.say(&format!(
                 "    {} FAILED: {} passed, {} failed in {seconds:.1} s",
                 row.name, row.tally.passed, row.tally.failed
