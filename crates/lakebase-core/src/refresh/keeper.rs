@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use futures::future::select;
 
-use super::cache::{Board, Inner};
+use super::inner::Inner;
+use super::watch::Board;
 use super::{Expires, Policy};
 use crate::Timer;
 

@@ -19,11 +19,13 @@ mod bell;
 mod cache;
 mod credential;
 mod flight;
+mod inner;
 mod keeper;
 mod machine;
 mod moment;
 mod policy;
 mod spacing;
+mod task;
 mod value;
 mod watch;
 

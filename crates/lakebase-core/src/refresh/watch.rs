@@ -2,10 +2,13 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use super::cache::Board;
+use arc_swap::ArcSwapOption;
+
+use super::bell::Bell;
+use super::value::Entry;
 use super::{Generation, Held, Moment};
 use crate::Clock;
 
@@ -32,5 +35,32 @@ impl<T> Watch<T> {
             }
         })
         .await
+    }
+}
+
+/// The part that readers and watchers see; it outlives the cache while somebody watches.
+#[derive(Debug)]
+pub(super) struct Board<T> {
+    pub(super) slot: ArcSwapOption<Entry<T>>,
+    pub(super) bell: Arc<Bell>,
+    pub(super) closed: AtomicBool,
+}
+
+impl<T> Default for Board<T> {
+    fn default() -> Self {
+        let (slot, closed) = (ArcSwapOption::empty(), AtomicBool::new(false));
+        Self { slot, bell: Arc::default(), closed }
+    }
+}
+
+impl<T> Board<T> {
+    pub(super) fn living(&self, now: Moment) -> Option<Held<T>> {
+        let entry = self.slot.load();
+        let entry = entry.as_ref().filter(|entry| !entry.left(now).is_zero())?;
+        Some(Held(Arc::clone(entry)))
+    }
+
+    pub(super) fn newer_than(&self, seen: Option<Generation>, now: Moment) -> Option<Held<T>> {
+        self.living(now).filter(|held| seen.is_none_or(|seen| held.generation() > seen))
     }
 }

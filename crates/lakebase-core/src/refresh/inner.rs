@@ -1,0 +1,342 @@
+//! Drives a [`Machine`] for one value.
+//!
+//! Invariants: the slot and the machine change together, under one lock that is never held across an
+//! `await`, a call to an effect or the drop of a future. Reading a fresh value takes no lock.
+
+use std::future::poll_fn;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use super::attempt::Attempts;
+use super::bell::lock;
+use super::flight::{Flight, Landing, Outcome};
+use super::task::FlightTask;
+use super::value::Entry;
+use super::watch::Board;
+use super::{
+    Action, Event, Expires, Generation, Held, Machine, Moment, Origin, Phase, Policy, Status,
+    keeper,
+};
+use crate::{Error, ErrorKind, Result, Runtime, Timestamp};
+
+/// What all clones of a cache share.
+#[derive(Debug)]
+pub(super) struct Inner<T> {
+    origin: Arc<dyn Origin<T>>,
+    pub(super) runtime: Runtime,
+    policy: Policy,
+    pub(super) board: Arc<Board<T>>,
+    state: Mutex<State<T>>,
+    pub(super) keeper: keeper::Switch,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    machine: Machine,
+    flight: Option<Arc<Flight<T>>>,
+    /// Since when fetching fails, and why it last did.
+    trouble: Option<(Timestamp, Error)>,
+}
+
+/// What a caller has to do.
+enum Step<T> {
+    Take(Held<T>),
+    Fail(Error),
+    Join(Arc<Flight<T>>),
+}
+
+impl<T> Inner<T> {
+    pub(super) fn now(&self) -> Moment {
+        Moment::now(&*self.runtime.clock)
+    }
+}
+
+impl<T: Expires> Inner<T> {
+    /// An empty one.
+    pub(super) fn new(origin: Arc<dyn Origin<T>>, runtime: &Runtime, policy: Policy) -> Self {
+        let machine = Machine::new(policy, RandomState::new().hash_one(runtime.clock.wall()));
+        Self {
+            origin,
+            runtime: runtime.clone(),
+            policy,
+            board: Arc::default(),
+            state: Mutex::new(State { machine, flight: None, trouble: None }),
+            keeper: keeper::Switch::default(),
+        }
+    }
+
+    /// Takes part in the fetch that is under way or due, as far as the phase demands it.
+    pub(super) async fn wait_for(self: &Arc<Self>, at_least: Duration) -> Result<Held<T>> {
+        keeper::start_if_wanted(self);
+        let begun = self.runtime.clock.monotonic();
+        loop {
+            let flight = match self.step(at_least) {
+                Step::Take(held) => return Ok(held),
+                Step::Fail(error) => return Err(error),
+                Step::Join(flight) => flight,
+            };
+            let waited = self.runtime.clock.monotonic().saturating_sub(begun);
+            let limit = self.policy.lease().saturating_sub(waited);
+            if limit.is_zero() {
+                return Err(self.timed_out());
+            }
+            let joined = pin!(self.join(&flight));
+            let outcome = select(joined, self.runtime.timer.sleep(limit)).await;
+            let now = self.now();
+            match outcome {
+                // Not if this task was frozen for so long that the value died meanwhile.
+                Either::Left((Some(Ok(held)), _)) if !held.0.left(now).is_zero() => {
+                    return Ok(held);
+                }
+                Either::Left((Some(Err(error)), _)) => {
+                    let old = self.board.living(now);
+                    return old.filter(|old| old.0.left(now) >= at_least).ok_or(error);
+                }
+                Either::Left(_) => {}
+                Either::Right(_) => return Err(self.timed_out()),
+            }
+        }
+    }
+
+    /// Drops the value of `generation` if it is current and the machine agrees.
+    pub(super) fn invalidate(&self, generation: Generation) {
+        let mut state = lock(&self.state);
+        state.machine.handle(self.now(), Event::Refused { generation });
+        if state.machine.generation().is_none() {
+            let dropped = self.board.slot.swap(None);
+            drop(state);
+            if dropped.is_some() {
+                self.board.bell.ring();
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let now = self.now();
+        let state = lock(&self.state);
+        let good_until = state.machine.left(now).map(|left| now.wall.saturating_add(left));
+        match (good_until, state.trouble.clone()) {
+            (None, None) => Status::Empty,
+            (Some(good_until), None) => Status::Fresh { good_until },
+            (Some(good_until), Some((since, last_error))) => {
+                Status::Degraded { since, last_error, good_until }
+            }
+            (None, Some((since, last_error))) => Status::Dead { since, last_error },
+        }
+    }
+
+    /// Decides for one caller, and starts a flight if one is due.
+    fn step(self: &Arc<Self>, at_least: Duration) -> Step<T> {
+        let now = self.now();
+        let mut state = lock(&self.state);
+        state.machine.handle(now, Event::Wanted { at_least });
+        let started = self.advance(&mut state, now);
+        let left = state.machine.left(now);
+        let calm = matches!(state.machine.phase(now), Phase::Fresh | Phase::Window);
+        let enough = left.is_some_and(|left| left >= at_least);
+        let held = || self.board.living(now);
+        let step = match &state.flight {
+            Some(flight) if enough && calm && !flight.is_unattended() => held().map(Step::Take),
+            Some(flight) => Some(Step::Join(Arc::clone(flight))),
+            None => match &state.trouble {
+                Some((_, error)) if !enough => Some(Step::Fail(error.clone())),
+                _ => held().map(Step::Take),
+            },
+        };
+        drop(state);
+        self.launch(started);
+        step.unwrap_or_else(|| Step::Fail(self.lost()))
+    }
+
+    /// Lets the machine go on without a caller; says when to do so again.
+    pub(super) fn tick(self: &Arc<Self>) -> Duration {
+        let now = self.now();
+        let mut state = lock(&self.state);
+        let started = self.advance(&mut state, now);
+        let wait = started.wait;
+        drop(state);
+        self.launch(started);
+        wait
+    }
+
+    /// Polls the machine. The caller must [`launch`](Self::launch) the result after unlocking.
+    fn advance(self: &Arc<Self>, state: &mut State<T>, now: Moment) -> Started<T> {
+        if let Some(flight) = state.flight.take_if(|flight| flight.is_over()) {
+            // Its future panicked under the hands of a waiter.
+            state.machine.handle(now, Event::Lost { flight: flight.id });
+        }
+        let (id, force, retry) = match state.machine.poll(now) {
+            Action::Wait(wait) => return Started { wait, manned: None, abandoned: None },
+            Action::Fetch { flight, force, retry } => (flight, force, retry),
+        };
+        let attempts = Attempts {
+            origin: Arc::clone(&self.origin),
+            clock: Arc::clone(&self.runtime.clock),
+            timer: Arc::clone(&self.runtime.timer),
+            policy: self.policy,
+            force,
+            retry,
+        };
+        let manned = self.runtime.spawn.is_some();
+        let flight = Arc::new(Flight::new(id, manned, Box::pin(attempts.run())));
+        let abandoned = state.flight.replace(Arc::clone(&flight));
+        Started { wait: self.policy.lease(), manned: manned.then_some(flight), abandoned }
+    }
+
+    /// Carries out what must not happen under the lock.
+    fn launch(self: &Arc<Self>, started: Started<T>) {
+        if let Some(flight) = started.abandoned {
+            flight.end(None);
+        }
+        if let (Some(flight), Some(spawn)) = (started.manned, &self.runtime.spawn) {
+            let task = FlightTask::new(flight.cockpit(), Arc::downgrade(self));
+            spawn.spawn(Box::pin(task));
+        }
+    }
+
+    async fn join(&self, flight: &Arc<Flight<T>>) -> Outcome<T> {
+        let seat = flight.seat();
+        poll_fn(|context| {
+            if let Poll::Ready(landing) = seat.poll(context.waker()) {
+                self.settle(flight, landing);
+            }
+            flight.outcome().map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    /// Judges what a flight brought, publishes it and tells the waiters.
+    pub(super) fn settle(&self, flight: &Flight<T>, landing: Landing<T>) {
+        let now = self.now();
+        let started = landing.started;
+        let result = landing.result.and_then(|value| {
+            let lifetime = value.lifetime(started.wall);
+            if lifetime > now.since(started) {
+                return Ok((value, lifetime));
+            }
+            let subject = self.origin.subject();
+            Err(Error::new(ErrorKind::Protocol, format!("{subject} had expired when it arrived")))
+        });
+        let mut state = lock(&self.state);
+        let current = state.machine.flight() == Some(flight.id);
+        let mut replaced = None;
+        let outcome = match result {
+            Ok((value, lifetime)) => {
+                let old = self.board.slot.load_full();
+                let same = old.as_ref().is_some_and(|old| value.same_as(&old.value));
+                let before = state.machine.generation();
+                let event = Event::Fetched { flight: flight.id, started, lifetime, same };
+                state.machine.handle(now, event);
+                if let Some((generation, fresh_for, lifetime)) = state.machine.spans()
+                    && before != Some(generation)
+                {
+                    let entry = Arc::new(Entry { value, generation, started, fresh_for, lifetime });
+                    replaced = self.board.slot.swap(Some(Arc::clone(&entry)));
+                    state.trouble = None;
+                    Some(Ok(Held(entry)))
+                } else {
+                    if current {
+                        state.trouble = None;
+                    }
+                    old.map(Held).map(Ok)
+                }
+            }
+            Err(error) => {
+                let permanent = is_permanent(&error);
+                let retry_after = error.retry_after();
+                let event = Event::Failed { flight: flight.id, permanent, retry_after };
+                state.machine.handle(now, event);
+                if current {
+                    state.fail(now, error.clone());
+                }
+                Some(Err(error))
+            }
+        };
+        let landed = state.flight.take_if(|current| current.id == flight.id);
+        drop(state);
+        flight.end(outcome);
+        self.board.bell.ring();
+        drop((landed, replaced));
+    }
+
+    /// Gives up a flight whose task is gone.
+    pub(super) fn lose(&self, flight: &Flight<T>) {
+        let now = self.now();
+        let mut state = lock(&self.state);
+        if state.machine.flight() == Some(flight.id) {
+            state.machine.handle(now, Event::Lost { flight: flight.id });
+            state.fail(now, self.lost());
+        }
+        let landed = state.flight.take_if(|current| current.id == flight.id);
+        drop(state);
+        flight.end(None);
+        self.board.bell.ring();
+        drop(landed);
+    }
+
+    fn lost(&self) -> Error {
+        let subject = self.origin.subject();
+        let text = format!("fetching {subject} was abandoned: its task or runtime was shut down");
+        Error::new(ErrorKind::Unavailable, text)
+    }
+
+    fn timed_out(&self) -> Error {
+        let (subject, limit) = (self.origin.subject(), self.policy.flight_limit);
+        let error = Error::new(ErrorKind::TimedOut, format!("no {subject} within {limit:?}"));
+        match &lock(&self.state).trouble {
+            Some((_, cause)) => error.with_source(cause.clone()),
+            None => error,
+        }
+    }
+}
+
+impl<T> State<T> {
+    fn fail(&mut self, now: Moment, error: Error) {
+        let since = self.trouble.take().map_or(now.wall, |(since, _)| since);
+        self.trouble = Some((since, error));
+    }
+}
+
+impl<T> Drop for Inner<T> {
+    fn drop(&mut self) {
+        self.board.closed.store(true, Ordering::Release);
+        self.board.bell.ring();
+        let flight = lock(&self.state).flight.take();
+        if let Some(flight) = flight {
+            flight.end(None);
+        }
+    }
+}
+
+/// What to do after unlocking.
+struct Started<T> {
+    wait: Duration,
+    manned: Option<Arc<Flight<T>>>,
+    abandoned: Option<Arc<Flight<T>>>,
+}
+
+/// Whether somebody has to change something before the same request can succeed.
+fn is_permanent(error: &Error) -> bool {
+    use ErrorKind::{
+        Closed, Config, Disabled, InvalidRequest, LoginRefused, NotFound, PermissionDenied,
+        Unauthenticated, Unsupported,
+    };
+    matches!(
+        error.kind(),
+        Closed
+            | Config
+            | Disabled
+            | InvalidRequest
+            | LoginRefused
+            | NotFound
+            | PermissionDenied
+            | Unauthenticated
+            | Unsupported
+    )
+}
