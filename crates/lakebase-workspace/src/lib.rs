@@ -1,1 +1,31 @@
-//! lakebase-workspace
+//! Databricks over HTTP: from an identity to a bearer token, and with it to endpoints, database
+//! credentials and the current user.
+//!
+//! This crate performs no I/O and knows no runtime: requests, time, files and programs go through the effect
+//! traits of [`lakebase_core`], so it also compiles for browsers and workers.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`WorkspaceConfig`] | settings: program → environment → profile, each with its origin |
+//! | [`auth`] | identities: personal access token, OAuth for service principals, the Databricks CLI, a callback |
+//! | [`WorkspaceClient`] | calls with a cached token: endpoints, credentials, current user |
+//! | [`wire`] | requests and replies as plain data; pure functions |
+//!
+//! Invariants: a secret is sent to no host but the configured one; redirects are not followed; no error
+//! quotes a reply's body, only its error code and message, cut and with anything like a token replaced.
+
+pub mod auth;
+mod client;
+mod config;
+mod host;
+mod retry;
+mod session;
+pub mod wire;
+
+pub use auth::{AccessToken, TokenSource};
+pub use client::WorkspaceClient;
+pub use config::{
+    EffectiveSetting, SettingValue, WorkspaceConfig, WorkspaceConfigBuilder, profile,
+};
+pub use host::WorkspaceHost;
+pub use retry::Retry;

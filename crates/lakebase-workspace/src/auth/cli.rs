@@ -1,0 +1,117 @@
+//! The Databricks CLI as an identity: `databricks-cli`.
+//!
+//! The CLI is run; its token cache is never read, because newer versions keep it in the system's key ring.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::{Either, select};
+use lakebase_core::effect::ProcessOutput;
+use lakebase_core::refresh::Demand;
+use lakebase_core::{Error, ErrorKind, Result, Runtime};
+
+use super::{AccessToken, TokenSource};
+use crate::wire;
+
+/// The CLI may have to ask the workspace for a new token.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+const FORCE: &str = "--force-refresh";
+
+/// `databricks auth token`, for users who logged in with `databricks auth login`.
+#[derive(Debug)]
+pub(crate) struct DatabricksCli {
+    runtime: Runtime,
+    program: String,
+    /// `--profile P` or `--host H`.
+    selector: [String; 2],
+    /// Set once the installed version is known not to have the flag (older than 0.296.0).
+    cannot_force: AtomicBool,
+}
+
+impl DatabricksCli {
+    pub(crate) fn new(runtime: Runtime, program: String, selector: [String; 2]) -> Self {
+        Self { runtime, program, selector, cannot_force: AtomicBool::new(false) }
+    }
+
+    async fn run(&self, force: bool) -> Result<ProcessOutput> {
+        let [flag, value] = &self.selector;
+        let mut arguments = vec!["auth", "token", flag, value];
+        if force {
+            arguments.push(FORCE);
+        }
+        let run = self.runtime.process.output(&self.program, &arguments);
+        match select(run, self.runtime.timer.sleep(TIMEOUT)).await {
+            Either::Left((output, _)) => output.map_err(|error| {
+                error.context(format!(
+                    "the Databricks CLI {:?} could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
+                    self.program
+                ))
+            }),
+            Either::Right(((), _)) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("`{}` did not end within {} s", self.command(), TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    fn command(&self) -> String {
+        format!("{} auth token {}", self.program, self.selector.join(" "))
+    }
+
+    fn refusal(&self, output: &ProcessOutput) -> Error {
+        let stderr = &output.stderr;
+        let says = |phrase: &str| stderr.contains(phrase);
+        if says("No such command") || says("Usage: databricks [OPTIONS]") {
+            return Error::new(
+                ErrorKind::Config,
+                format!(
+                    "{:?} is the legacy Databricks CLI; install version 0.207.1 or later, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
+                    self.program
+                ),
+            );
+        }
+        let [flag, value] = &self.selector;
+        if says("databricks OAuth is not configured for this host") {
+            return Error::new(
+                ErrorKind::Unauthenticated,
+                format!(
+                    "no credentials are configured and the Databricks CLI is not logged in; run `databricks auth login {flag} {value}`, or set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET"
+                ),
+            );
+        }
+        let kind = if says("auth login") || says("refresh token") {
+            ErrorKind::Unauthenticated
+        } else {
+            ErrorKind::Unavailable
+        };
+        let said = wire::clean_with(stderr, std::slice::from_ref(&output.stdout));
+        Error::new(kind, format!("`{}` failed: {said}", self.command()))
+    }
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl TokenSource for DatabricksCli {
+    async fn fetch(&self, demand: Demand) -> Result<AccessToken> {
+        let force = demand.force && !self.cannot_force.load(Ordering::Relaxed);
+        let mut output = self.run(force).await?;
+        if force && !output.success && output.stderr.contains("unknown flag") {
+            self.cannot_force.store(true, Ordering::Relaxed);
+            output = self.run(false).await?;
+        }
+        if !output.success {
+            return Err(self.refusal(&output));
+        }
+        wire::cli_token(&output.stdout)
+    }
+
+    fn auth_type(&self) -> &str {
+        "databricks-cli"
+    }
+
+    fn describe(&self) -> String {
+        format!("the login of the Databricks CLI ({})", self.selector.join(" "))
+    }
+}

@@ -1,0 +1,75 @@
+//! The settings that Databricks' SDKs know: names, environment variables, and the kind of identity each is for.
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Attribute {
+    /// Its name as a builder option and as a key in a profile.
+    pub(super) key: &'static str,
+    /// Its environment variable.
+    pub(super) variable: &'static str,
+    /// The kind of identity that it configures.
+    pub(super) auth: Option<&'static str>,
+    pub(super) secret: bool,
+}
+
+const fn plain(key: &'static str, variable: &'static str) -> Attribute {
+    Attribute { key, variable, auth: None, secret: false }
+}
+
+const fn auth(auth: &'static str, key: &'static str, variable: &'static str) -> Attribute {
+    Attribute { key, variable, auth: Some(auth), secret: false }
+}
+
+const fn secret(auth: &'static str, key: &'static str, variable: &'static str) -> Attribute {
+    Attribute { key, variable, auth: Some(auth), secret: true }
+}
+
+/// All settings that are looked up, in the order in which they are reported. Those of identities that
+/// are not supported are here so that they are refused and not ignored.
+pub(super) const ATTRIBUTES: &[Attribute] = &[
+    plain("host", "DATABRICKS_HOST"),
+    plain("account_id", "DATABRICKS_ACCOUNT_ID"),
+    plain("workspace_id", "DATABRICKS_WORKSPACE_ID"),
+    plain("auth_type", "DATABRICKS_AUTH_TYPE"),
+    plain("databricks_cli_path", "DATABRICKS_CLI_PATH"),
+    secret("pat", "token", "DATABRICKS_TOKEN"),
+    auth("oauth", "client_id", "DATABRICKS_CLIENT_ID"),
+    secret("oauth", "client_secret", "DATABRICKS_CLIENT_SECRET"),
+    auth("basic", "username", "DATABRICKS_USERNAME"),
+    secret("basic", "password", "DATABRICKS_PASSWORD"),
+    secret("metadata-service", "metadata_service_url", "DATABRICKS_METADATA_SERVICE_URL"),
+    auth("env-oidc", "oidc_token_env", "DATABRICKS_OIDC_TOKEN_ENV"),
+    auth("file-oidc", "oidc_token_filepath", "DATABRICKS_OIDC_TOKEN_FILEPATH"),
+    auth("azure", "azure_workspace_resource_id", "DATABRICKS_AZURE_RESOURCE_ID"),
+    auth("azure", "azure_use_msi", "ARM_USE_MSI"),
+    auth("azure", "azure_client_id", "ARM_CLIENT_ID"),
+    secret("azure", "azure_client_secret", "ARM_CLIENT_SECRET"),
+    auth("azure", "azure_tenant_id", "ARM_TENANT_ID"),
+    secret("google", "google_credentials", "GOOGLE_CREDENTIALS"),
+    auth("google", "google_service_account", "DATABRICKS_GOOGLE_SERVICE_ACCOUNT"),
+];
+
+/// Identity types of the SDKs, for `auth_type`.
+pub(super) const SUPPORTED: [&str; 3] = ["pat", "oauth-m2m", "databricks-cli"];
+
+/// Identity types that the SDKs have and this crate has not.
+pub(super) const UNSUPPORTED: [&str; 18] = [
+    "basic",
+    "metadata-service",
+    "env-oidc",
+    "file-oidc",
+    "github-oidc",
+    "github-oidc-azure",
+    "azure-devops-oidc",
+    "azure-client-secret",
+    "azure-msi",
+    "azure-cli",
+    "external-browser",
+    "runtime",
+    "runtime-oauth",
+    "google-credentials",
+    "google-id",
+    "model-serving",
+    "model_serving_user_credentials",
+    "model_serving_service_principal",
+];

@@ -1,0 +1,78 @@
+//! Sends requests to one workspace: headers that every request has, a time-out, and replies judged.
+//!
+//! Nothing leaves for another origin than the configured one, whatever a reply said.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::{HeaderName, HeaderValue, Request, Response};
+use lakebase_core::{Error, ErrorKind, Result, Runtime, Secret};
+
+use crate::{AccessToken, WorkspaceHost, wire};
+
+const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-databricks-workspace-id");
+
+/// The time-out of one request, as in Databricks' SDKs.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One workspace as seen by HTTP.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) host: WorkspaceHost,
+    pub(crate) runtime: Runtime,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) workspace_id: Option<HeaderValue>,
+    pub(crate) account_id: Option<Arc<str>>,
+}
+
+impl Session {
+    /// Sends one request and returns any reply.
+    pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
+        if !self.host.owns(request.uri()) {
+            let other = request.uri().host().unwrap_or("an address without a host");
+            return Err(Error::new(
+                ErrorKind::Protocol,
+                format!("{} refers to {other}, which is sent nothing", self.host),
+            ));
+        }
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        if let Some(id) = &self.workspace_id {
+            request.headers_mut().insert(WORKSPACE_ID, id.clone());
+        }
+        let timeout = self.runtime.timer.sleep(TIMEOUT);
+        match select(self.runtime.http.send(request), timeout).await {
+            Either::Left((reply, _)) => reply,
+            Either::Right(((), _)) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("{} did not answer within {} s", self.host, TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    /// The reply if it is a success, else the error that it is.
+    pub(crate) fn judge(
+        &self,
+        reply: Response<Bytes>,
+        secrets: &[Secret],
+    ) -> Result<Response<Bytes>> {
+        if reply.status().is_success() {
+            return Ok(reply);
+        }
+        Err(wire::failure(&self.host, &reply, self.runtime.clock.wall(), secrets))
+    }
+}
+
+/// Adds the bearer token.
+pub(crate) fn authorize(request: &mut Request<Bytes>, token: &AccessToken) -> Result<()> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token.token.expose()));
+    // The cause is left out: it must not be possible that it quotes the value.
+    let mut value = value.map_err(|_| {
+        Error::new(ErrorKind::Config, "the workspace token has characters that no token has")
+    })?;
+    value.set_sensitive(true);
+    request.headers_mut().insert(AUTHORIZATION, value);
+    Ok(())
+}

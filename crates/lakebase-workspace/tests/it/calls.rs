@@ -1,0 +1,258 @@
+//! The calls: what is sent, how replies are read, and how refused tokens are replaced.
+
+use std::time::Duration;
+
+use lakebase_core::{
+    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, ErrorKind, Target,
+    UserResolver,
+};
+use lakebase_workspace::WorkspaceClient;
+
+use crate::support::*;
+
+const BRANCH: &str = "projects/p/branches/b";
+const ENDPOINT: &str = "projects/p/branches/b/endpoints/e";
+const CREDENTIAL: &str = r#"{"token":"db-secret","expire_time":"2026-01-01T01:00:00Z"}"#;
+
+fn request() -> CredentialRequest {
+    CredentialRequest::new(ENDPOINT.parse().unwrap())
+}
+
+#[test]
+fn a_credential_costs_one_token_and_one_request() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        "/api/2.0/postgres/credentials" => {
+            reply_with(200, &[("date", "Thu, 01 Jan 2026 00:00:01 GMT")], CREDENTIAL)
+        }
+        _ => reply(404, ""),
+    });
+    let client = client(M2M, &http, &FakeTime::default());
+    for _ in 0..2 {
+        let credential = run(CredentialSource::fetch(&client, &request())).unwrap();
+        assert_eq!(credential.token.expose(), "db-secret");
+        assert_eq!(credential.expires_at.to_string(), "2026-01-01T01:00:00Z");
+        assert_eq!(credential.served_at.unwrap().to_string(), "2026-01-01T00:00:01Z");
+    }
+    assert_eq!(
+        http.lines(),
+        [
+            "POST https://w.example/oidc/v1/token",
+            "POST https://w.example/api/2.0/postgres/credentials",
+            "POST https://w.example/api/2.0/postgres/credentials",
+        ]
+    );
+    let seen = http.seen();
+    assert_eq!(seen[1].header("authorization"), Some("Bearer t0"));
+    assert_eq!(seen[1].header("accept"), Some("application/json"));
+    assert!(seen[1].request.headers()["authorization"].is_sensitive());
+    let agent = seen[1].header("user-agent").unwrap();
+    assert!(agent.starts_with("unknown/0.0.0 lakebase-rust/0.1.0 rust/1."), "{agent}");
+    assert!(agent.ends_with(" auth/oauth-m2m"), "{agent}");
+    assert_eq!(seen[1].header("x-databricks-workspace-id"), None);
+}
+
+#[test]
+fn the_workspace_id_is_sent_when_it_is_known() {
+    let http = FakeHttp::new(|_| reply(200, r#"{"userName":"me@example.com"}"#));
+    let pairs = [PAT[0], ("DATABRICKS_HOST", "https://w.example/?o=77")];
+    let client = client(&pairs, &http, &FakeTime::default());
+    assert_eq!(&*run(client.current_user()).unwrap(), "me@example.com");
+    assert_eq!(http.seen()[0].header("x-databricks-workspace-id"), Some("77"));
+    assert_eq!(http.lines(), ["GET https://w.example/api/2.0/preview/scim/v2/Me"]);
+}
+
+#[test]
+fn a_service_principal_is_its_own_user_and_others_ask() {
+    let http = FakeHttp::new(|_| reply(200, r#"{"userName":"me@example.com"}"#));
+    let m2m = client(M2M, &http, &FakeTime::default());
+    assert_eq!(&*run(UserResolver::resolve(&m2m)).unwrap(), "app-1");
+    assert!(http.seen().is_empty());
+    let pat = client(PAT, &http, &FakeTime::default());
+    assert_eq!(&*run(UserResolver::resolve(&pat)).unwrap(), "me@example.com");
+    assert_eq!(http.seen().len(), 1);
+}
+
+fn page(id: &str, kind: &str, next: &str) -> String {
+    format!(
+        r#"{{"endpoints":[{{"name":"{BRANCH}/endpoints/{id}","status":{{"endpoint_type":"ENDPOINT_TYPE_{kind}","current_state":"IDLE","hosts":{{"host":"{id}.example"}}}}}}],"next_page_token":"{next}"}}"#
+    )
+}
+
+#[test]
+fn a_branch_is_resolved_over_all_pages_by_type() {
+    let http = FakeHttp::new(|seen| {
+        reply(
+            200,
+            match seen.request.uri().query() {
+                None => page("replica", "READ_ONLY", "a/b"),
+                Some("page_token=a%2Fb") => page("odd", "SOMETHING_NEW", "c"),
+                Some(_) => page("primary", "READ_WRITE", ""),
+            },
+        )
+    });
+    let client = client(PAT, &http, &FakeTime::default());
+    let target: Target = BRANCH.parse().unwrap();
+    let found = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite)).unwrap();
+    assert_eq!(found.name.endpoint(), "primary");
+    assert_eq!(http.seen().len(), 3);
+    let all = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap();
+    assert_eq!(all[1].endpoint_type, EndpointType::Unknown("SOMETHING_NEW".into()));
+}
+
+#[test]
+fn a_named_endpoint_is_asked_for_by_name_and_returned_as_it_is() {
+    let http = FakeHttp::new(|_| {
+        reply(200, format!(r#"{{"name":"{ENDPOINT}","status":{{"disabled":true}}}}"#))
+    });
+    let client = client(PAT, &http, &FakeTime::default());
+    let target: Target = ENDPOINT.parse().unwrap();
+    let found = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite)).unwrap();
+    assert!(found.disabled);
+    assert_eq!(http.lines(), [format!("GET https://w.example/api/2.0/postgres/{ENDPOINT}")]);
+}
+
+#[test]
+fn a_page_token_that_repeats_is_an_error() {
+    let http = FakeHttp::new(|_| reply(200, page("replica", "READ_ONLY", "again")));
+    let client = client(PAT, &http, &FakeTime::default());
+    let error = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert_eq!(
+        error.report(),
+        "listing the endpoints of projects/p/branches/b: the list of endpoints has no end: `next_page_token` repeats or goes on for ever"
+    );
+    assert_eq!(http.seen().len(), 2);
+}
+
+#[test]
+fn a_refused_token_is_replaced_once() {
+    let http = FakeHttp::new(|seen| match seen.header("authorization") {
+        Some("Bearer t0") => reply(401, r#"{"error_code":401,"message":"expired"}"#),
+        Some("Bearer t2") => reply(200, CREDENTIAL),
+        _ => token(seen),
+    });
+    let client = client(M2M, &http, &FakeTime::default());
+    assert!(run(CredentialSource::fetch(&client, &request())).is_ok());
+    assert_eq!(http.seen().len(), 4);
+
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        _ => reply(401, r#"{"error_code":401,"message":"no t2 here"}"#),
+    });
+    let client = crate::support::client(M2M, &http, &FakeTime::default());
+    let error = run(CredentialSource::fetch(&client, &request())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(http.seen().len(), 4);
+    assert!(
+        error.report().contains(
+            "the workspace refused the service principal app-1 from DATABRICKS_CLIENT_ID (environment variable)"
+        ),
+        "{}",
+        error.report()
+    );
+}
+
+#[test]
+fn an_expired_personal_token_is_named_and_not_tried_again() {
+    let http = FakeHttp::new(|_| {
+        reply(401, r#"{"error_code":"401","message":"bad dapi-0123456789abcdef"}"#)
+    });
+    let client = client(PAT, &http, &FakeTime::default());
+    let error = run(client.generate_credential(&request())).unwrap_err();
+    assert_eq!(
+        error.report(),
+        "getting a database credential for projects/p/branches/b/endpoints/e: the workspace refused the personal access token from DATABRICKS_TOKEN (environment variable); it may have expired or been revoked: https://w.example answered 401 401: bad [redacted]"
+    );
+    assert_eq!(http.seen().len(), 1);
+    assert_eq!(error.status(), Some(401));
+}
+
+#[test]
+fn force_goes_past_the_cached_token() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        _ => reply(200, CREDENTIAL),
+    });
+    let client = client(M2M, &http, &FakeTime::default());
+    run(CredentialSource::fetch(&client, &request())).unwrap();
+    let forced = CredentialRequest { force: true, ..request() };
+    run(CredentialSource::fetch(&client, &forced)).unwrap();
+    assert_eq!(http.count("/token"), 2);
+}
+
+#[test]
+fn the_token_is_fetched_again_once_it_has_expired() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        _ => reply(200, CREDENTIAL),
+    });
+    let time = FakeTime::default();
+    let client = client(M2M, &http, &time);
+    run(CredentialSource::fetch(&client, &request())).unwrap();
+    time.advance(Duration::from_secs(3601));
+    run(CredentialSource::fetch(&client, &request())).unwrap();
+    assert_eq!(http.count("/token"), 2);
+}
+
+#[test]
+fn calls_at_the_same_time_share_one_token() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        "/api/2.0/postgres/credentials" => reply(200, CREDENTIAL),
+        _ => reply(200, format!(r#"{{"name":"{ENDPOINT}"}}"#)),
+    });
+    let client = client(M2M, &http, &FakeTime::default());
+    let (request, target) = (request(), ENDPOINT.parse().unwrap());
+    let credential = CredentialSource::fetch(&client, &request);
+    let endpoint = EndpointResolver::resolve(&client, &target, Access::ReadWrite);
+    run(async { futures::try_join!(credential, endpoint) }).unwrap();
+    assert_eq!(http.seen().len(), 3);
+}
+
+#[test]
+fn nonsense_is_an_error_that_names_what_is_missing() {
+    for (body, problem) in [
+        ("", "the database credential is empty"),
+        ("<html>dapi</html>", "the database credential is HTML instead of JSON"),
+        (r#"{"token":"db-sec"#, "the database credential ends too early: EOF while parsing"),
+        ("[]", "the database credential is not a JSON object"),
+        ("nonsense", "the database credential is not JSON"),
+        ("{}", "the database credential has no `token`"),
+        (r#"{"token":7}"#, "the database credential has no `token`"),
+        (r#"{"token":"db-secret"}"#, "the database credential has no `expire_time`"),
+        (
+            r#"{"token":"db-secret","expire_time":"soon"}"#,
+            "the database credential has a `expire_time` that cannot be read: not an RFC 3339 timestamp",
+        ),
+    ] {
+        let http = FakeHttp::new(move |_| reply(200, body));
+        let client = client(PAT, &http, &FakeTime::default());
+        let error = run(client.generate_credential(&request())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{body}");
+        let report = error.report();
+        assert!(report.contains(problem), "{body}: {report}");
+        assert!(!report.contains("db-sec"), "{report}");
+        assert_eq!(http.seen().len(), 1);
+    }
+}
+
+#[test]
+fn an_expiry_in_the_past_is_passed_on() {
+    let body = r#"{"token":"t","expire_time":"2020-01-01T00:00:00+00:00"}"#;
+    let http = FakeHttp::new(move |_| reply(200, body));
+    let client = client(PAT, &http, &FakeTime::default());
+    let credential = run(client.generate_credential(&request())).unwrap();
+    assert_eq!(credential.expires_at.to_string(), "2020-01-01T00:00:00Z");
+}
+
+#[test]
+fn clients_are_shared_between_threads_and_print_no_secret() {
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    let http = FakeHttp::new(|_| None);
+    for pairs in [PAT, M2M] {
+        let client: WorkspaceClient = client(pairs, &http, &FakeTime::default());
+        shared(&client);
+        assert!(!format!("{client:?}").contains("0123456789abcdef"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Scripted effects: HTTP answered by a function, programs answered by a function, and a clock that a
+//! sleep moves on at once.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::{
+    BoxFuture, Clock, Environment, Error, ErrorKind, HostResolver, HttpClient, Process, Relay,
+    Result, Runtime, Timer, Timestamp,
+};
+use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
+
+/// 2026-01-01T00:00:00Z, when every test starts.
+pub(crate) const START: i64 = 1_767_225_600_000;
+
+pub(crate) const HOST: &str = "https://w.example";
+
+type Answer = Result<Response<Bytes>>;
+type Handler = dyn Fn(&Seen) -> Option<Answer> + Send + Sync;
+
+/// A request as a handler and a test see it.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) number: usize,
+    pub(crate) request: Request<Bytes>,
+}
+
+impl Seen {
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.request.method(), self.request.uri())
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.request.uri().path()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+}
+
+/// Answers through a function; `None` never answers.
+pub(crate) struct FakeHttp {
+    handler: Box<Handler>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl fmt::Debug for FakeHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FakeHttp")
+    }
+}
+
+impl FakeHttp {
+    pub(crate) fn new(
+        handler: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { handler: Box::new(handler), seen: Mutex::default() })
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(Seen::line).collect()
+    }
+
+    /// How many requests went to a path with this end.
+    pub(crate) fn count(&self, end: &str) -> usize {
+        self.seen().iter().filter(|seen| seen.path().ends_with(end)).count()
+    }
+}
+
+#[async_trait]
+impl HttpClient for FakeHttp {
+    async fn send(&self, request: Request<Bytes>) -> Answer {
+        let seen = {
+            let mut all = self.seen.lock().unwrap();
+            let seen = Seen { number: all.len(), request };
+            all.push(seen.clone());
+            seen
+        };
+        match (self.handler)(&seen) {
+            Some(answer) => answer,
+            None => futures::future::pending().await,
+        }
+    }
+}
+
+/// Time that moves only when somebody sleeps or a test says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeTime(Arc<AtomicU64>);
+
+impl FakeTime {
+    pub(crate) fn advance(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap();
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl Clock for FakeTime {
+    fn monotonic(&self) -> Duration {
+        self.elapsed()
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_millis(START).saturating_add(self.elapsed())
+    }
+}
+
+impl Timer for FakeTime {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let time = self.clone();
+        Box::pin(async move { time.advance(duration) })
+    }
+}
+
+type Programs = dyn Fn(&str, &[&str]) -> Option<Result<ProcessOutput>> + Send + Sync;
+
+pub(crate) struct FakeProcess(pub Box<Programs>);
+
+impl fmt::Debug for FakeProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FakeProcess")
+    }
+}
+
+#[async_trait]
+impl Process for FakeProcess {
+    async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
+        match (self.0)(program, arguments) {
+            Some(output) => output,
+            None => futures::future::pending().await,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Absent;
+
+#[async_trait]
+impl HostResolver for Absent {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        Err(Error::new(ErrorKind::Unsupported, format!("unexpected look-up of {host}")))
+    }
+}
+
+#[async_trait]
+impl Relay for Absent {
+    async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
+        Err(Error::new(ErrorKind::Unsupported, "unexpected relay"))
+    }
+}
+
+pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
+    Runtime {
+        clock: Arc::new(time.clone()),
+        timer: Arc::new(time.clone()),
+        spawn: None,
+        http: Arc::clone(http) as Arc<dyn HttpClient>,
+        hosts: Arc::new(Absent),
+        fallback_hosts: None,
+        process: Arc::new(FakeProcess(Box::new(|program, _| {
+            Some(Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))))
+        }))),
+        relay: Arc::new(Absent),
+    }
+}
+
+/// A client of [`HOST`] with these further variables.
+pub(crate) fn client(
+    pairs: &[(&str, &str)],
+    http: &Arc<FakeHttp>,
+    time: &FakeTime,
+) -> WorkspaceClient {
+    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
+    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
+    WorkspaceClient::new(config, &runtime(http, time))
+}
+
+pub(crate) const PAT: &[(&str, &str)] = &[("DATABRICKS_TOKEN", "dapi-0123456789abcdef")];
+
+pub(crate) const M2M: &[(&str, &str)] =
+    &[("DATABRICKS_CLIENT_ID", "app-1"), ("DATABRICKS_CLIENT_SECRET", "dose-0123456789abcdef")];
+
+pub(crate) fn reply(status: u16, body: impl Into<Bytes>) -> Option<Answer> {
+    Some(Ok(Response::builder().status(status).body(body.into()).unwrap()))
+}
+
+pub(crate) fn reply_with(
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &'static str,
+) -> Option<Answer> {
+    let mut builder = Response::builder().status(status);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    Some(Ok(builder.body(body.into()).unwrap()))
+}
+
+/// An OAuth token that lives an hour and carries the request's number.
+pub(crate) fn token(seen: &Seen) -> Option<Answer> {
+    let number = seen.number;
+    let token =
+        format!(r#"{{"access_token":"t{number}","token_type":"Bearer","expires_in":3600}}"#);
+    reply(200, token)
+}
+
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    futures::executor::block_on(future)
+}
