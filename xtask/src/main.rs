@@ -32,7 +32,7 @@ cargo xtask <command>
   ci                                what CI runs: the whole test matrix
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
-  provision [postgres [--from system|apt|brew|npm] | wasm | python | node]...
+  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | python | node]...
                                     fetch what the matrix needs into the target folder
   clients python|node               official clients against the emulator
   outside                           a crate outside the workspace, on each runtime

@@ -10,7 +10,7 @@ const PATHS: &[&str] = &[
     concat!("/", "work/"),
     concat!("/", "root/"),
     concat!("/tmp/", "target-"),
-    concat!("../", "shared"),
+    concat!("../", "shared/"),
     concat!(".py", "env/"),
 ];
 
