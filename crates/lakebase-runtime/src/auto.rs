@@ -11,8 +11,7 @@ use crate::Options;
 ///
 /// # Errors
 ///
-/// [`Unsupported`](lakebase_core::ErrorKind::Unsupported) if no runtime is compiled in, and those of the
-/// runtimes' own constructors.
+/// Those of the runtimes' own constructors.
 pub fn auto(options: &Options) -> Result<Runtime> {
     #[cfg(all(feature = "tokio", feature = "_async-io"))]
     return several::auto(options);
@@ -20,14 +19,6 @@ pub fn auto(options: &Options) -> Result<Runtime> {
     return crate::tokio_with(options);
     #[cfg(all(feature = "_async-io", not(feature = "tokio")))]
     return without_tokio(options);
-    #[cfg(not(any(feature = "_async-io", feature = "tokio")))]
-    {
-        let _ = options;
-        Err(lakebase_core::Error::new(
-            lakebase_core::ErrorKind::Unsupported,
-            "no async runtime is compiled in; enable the feature tokio, smol or async-std",
-        ))
-    }
 }
 
 #[cfg(feature = "_async-io")]

@@ -10,8 +10,8 @@
 //! | `async-std` | [`async_std()`] | async-io        | `async_std` | hyper over futures-rustls   |
 //! | `http-surf` | [`Options::surf`] with any of them | as the runtime | as the runtime | surf |
 //!
-//! Features are additive and none is a default. With several, [`auto`] decides at every call. With none,
-//! the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
+//! Features are additive and none is a default. With several, [`auto`] decides at every call. With no
+//! runtime the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
 //!
 //! Nothing here needs a runtime to be *constructed*. A handle may outlive the tokio runtime it was used on
 //! and be used on another.
@@ -32,8 +32,12 @@
 //! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#![cfg(feature = "_any")]
+#![cfg(any(feature = "tokio", feature = "_async-io"))]
 
+#[cfg(feature = "_async-io")]
+mod async_io;
+#[cfg(feature = "async-std")]
+mod async_std;
 mod auto;
 mod clock;
 pub mod dns;
@@ -44,6 +48,10 @@ mod options;
 mod process;
 mod relay;
 mod roots;
+#[cfg(feature = "smol")]
+mod smol;
+#[cfg(feature = "http-surf")]
+mod surf;
 #[cfg(feature = "tokio")]
 mod tokio;
 
@@ -53,5 +61,9 @@ pub use dns::parse_servers;
 pub use options::Options;
 pub use roots::extra_roots_pem;
 
+#[cfg(feature = "async-std")]
+pub use self::async_std::{async_std, async_std_with};
+#[cfg(feature = "smol")]
+pub use self::smol::{smol, smol_with};
 #[cfg(feature = "tokio")]
 pub use self::tokio::{tokio, tokio_with};

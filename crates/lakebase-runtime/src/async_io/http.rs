@@ -1,0 +1,223 @@
+//! HTTP on async-io: hyper over futures-rustls, with idle connections kept for the next request.
+//!
+//! No task drives a connection: the request that uses it does, and while it is idle nobody does. So
+//! dropping a request closes its connection, and dropping the client closes all.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_net::TcpStream;
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::future::{Either, select};
+use futures::{AsyncRead, AsyncWrite};
+use futures_rustls::TlsConnector;
+use http::{HeaderValue, Request, Response, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use lakebase_core::{Clock, Error, ErrorKind, HttpClient, Result};
+use rustls::pki_types::ServerName;
+use smol_hyper::rt::FuturesIo;
+
+use crate::failure::{self, MAX_REPLY};
+use crate::hosts;
+use crate::roots::Roots;
+
+/// Idle connections per host.
+const MAX_IDLE: usize = 4;
+/// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
+const IDLE: Duration = Duration::from_secs(30);
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// One connection, together with the machine that moves its bytes.
+struct Link {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Connection<FuturesIo<Box<dyn Stream>>, Full<Bytes>>,
+    idle_since: Duration,
+}
+
+/// How an exchange failed.
+enum Failure {
+    /// The connection was closed before the request was taken from us.
+    NotSent(Box<Request<Full<Bytes>>>),
+    /// The server may have seen the request.
+    Broken(hyper::Error),
+    /// The reply is beyond the limit.
+    TooLarge,
+}
+
+pub(crate) struct HyperClient {
+    roots: Roots,
+    clock: Arc<dyn Clock>,
+    idle: Mutex<HashMap<String, Vec<Link>>>,
+}
+
+impl HyperClient {
+    pub(crate) fn new(roots: Roots, clock: Arc<dyn Clock>) -> Self {
+        Self { roots, clock, idle: Mutex::new(HashMap::new()) }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Link>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection to `origin` that was used last. Those that were idle for too long are closed.
+    fn take_idle(&self, origin: &str) -> Option<Link> {
+        let now = self.clock.monotonic();
+        let mut idle = self.idle();
+        idle.retain(|_, links| {
+            links.retain(|link| now.saturating_sub(link.idle_since) < IDLE);
+            !links.is_empty()
+        });
+        idle.get_mut(origin)?.pop()
+    }
+
+    fn keep(&self, origin: String, mut link: Link) {
+        link.idle_since = self.clock.monotonic();
+        let mut idle = self.idle();
+        let links = idle.entry(origin).or_default();
+        if links.len() < MAX_IDLE {
+            links.push(link);
+        }
+    }
+
+    async fn connect(&self, uri: &Uri, host: &str) -> Result<Link> {
+        let name = uri.host().unwrap_or_default();
+        let is_tls = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let tcp = dial(name, port).await.map_err(|error| failure::exchange(host, error))?;
+        let stream: Box<dyn Stream> = if is_tls {
+            let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let server = ServerName::try_from(inner).map_err(|error| {
+                let message = format!("{name:?} is not a host name that TLS can verify");
+                Error::new(ErrorKind::Config, message).with_source(error)
+            })?;
+            let connector = TlsConnector::from(self.roots.config()?);
+            let tls = connector.connect(server, tcp).await;
+            Box::new(tls.map_err(|error| failure::exchange(host, error))?)
+        } else {
+            Box::new(tcp)
+        };
+        let (sender, driver) = handshake(FuturesIo::new(stream))
+            .await
+            .map_err(|error| failure::exchange(host, error))?;
+        Ok(Link { sender, driver, idle_since: Duration::ZERO })
+    }
+}
+
+#[async_trait]
+impl HttpClient for HyperClient {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        let uri = request.uri().clone();
+        let host = failure::authority(&uri)?;
+        let origin = format!("{}://{host}", uri.scheme_str().unwrap_or_default());
+        let mut request = origin_form(request, &host)?;
+        loop {
+            let (link, is_fresh) = match self.take_idle(&origin) {
+                Some(link) => (link, false),
+                None => (self.connect(&uri, &host).await?, true),
+            };
+            match exchange(link, request).await {
+                Ok((response, link)) => {
+                    if let Some(link) = link {
+                        self.keep(origin, link);
+                    }
+                    return Ok(response);
+                }
+                // Each round uses up an idle connection, so this ends with a fresh one.
+                Err(Failure::NotSent(returned)) if !is_fresh => request = *returned,
+                Err(Failure::NotSent(_)) => {
+                    let closed = io::Error::from(io::ErrorKind::ConnectionAborted);
+                    return Err(failure::exchange(&host, closed));
+                }
+                Err(Failure::Broken(error)) => return Err(failure::exchange(&host, error)),
+                Err(Failure::TooLarge) => return Err(failure::too_large(&host)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HyperClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperClient").field("roots", &self.roots).finish_non_exhaustive()
+    }
+}
+
+/// Connects to the first address of `name` that answers.
+async fn dial(name: &str, port: u16) -> io::Result<TcpStream> {
+    let addresses = hosts::resolve(name, |name| async_net::resolve((name, 0)));
+    let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses.await.map_err(io::Error::other)? {
+        match TcpStream::connect(SocketAddr::new(address, port)).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => problem = error,
+        }
+    }
+    Err(problem)
+}
+
+/// The request as it goes to an origin server: path only, the host as a header.
+fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Full<Bytes>>> {
+    let mut request = request.map(Full::new);
+    let unfit = |what: &str| {
+        Error::new(ErrorKind::Config, format!("a request to {host} has an unfit {what}"))
+    };
+    if !request.headers().contains_key(header::HOST) {
+        let value = HeaderValue::from_str(host).map_err(|_| unfit("host"))?;
+        request.headers_mut().insert(header::HOST, value);
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    *request.uri_mut() = path.parse().map_err(|_| unfit("path"))?;
+    *request.version_mut() = http::Version::HTTP_11;
+    Ok(request)
+}
+
+/// Sends and reads over `link`, driving it; returns it if it can carry another request.
+async fn exchange(
+    mut link: Link,
+    request: Request<Full<Bytes>>,
+) -> Result<(Response<Bytes>, Option<Link>), Failure> {
+    let Link { sender, driver, .. } = &mut link;
+    let work = async {
+        // Sees an idle connection's end before the request is given away.
+        if sender.ready().await.is_err() {
+            return Err(Failure::NotSent(Box::new(request)));
+        }
+        let response =
+            sender.try_send_request(request).await.map_err(|mut refused| {
+                match refused.take_message() {
+                    Some(request) => Failure::NotSent(Box::new(request)),
+                    None => Failure::Broken(refused.into_error()),
+                }
+            })?;
+        let (parts, mut incoming) = response.into_parts();
+        let mut body = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let Ok(data) = frame.map_err(Failure::Broken)?.into_data() else {
+                continue;
+            };
+            if body.len() + data.len() > MAX_REPLY {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&data);
+        }
+        let is_open = sender.ready().await.is_ok();
+        Ok((Response::from_parts(parts, body.freeze()), is_open))
+    };
+    // The driver goes first: it notices what arrived while the connection was idle.
+    let (response, is_open) = match select(driver, Box::pin(work)).await {
+        // Its end reaches `work` through the channels between them.
+        Either::Left((_, work)) => (work.await?.0, false),
+        Either::Right((result, _)) => result?,
+    };
+    Ok((response, is_open.then_some(link)))
+}

@@ -1,0 +1,90 @@
+//! What smol and async-std share: the timers, sockets and programs of async-io, and HTTP by hyper.
+//!
+//! async-io runs its own reactor thread, so nothing here needs a context; the two runtimes differ in where
+//! their tasks run and in nothing else.
+
+mod http;
+mod net;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::Timer as IoTimer;
+use async_process::{Command, Stdio};
+use async_trait::async_trait;
+use lakebase_core::effect::ProcessOutput;
+use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtime, Spawn, Timer};
+
+use self::net::AsyncIoNet;
+use crate::dns::DirectResolver;
+use crate::relay::SocketRelay;
+use crate::roots::Roots;
+use crate::{Options, SystemClock, hosts, process};
+
+/// All effects, with tasks started by `spawn`.
+pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {
+    #[cfg(feature = "http-surf")]
+    if options.surf {
+        let http = crate::surf::SurfClient::new(options)?;
+        return Ok(assemble(options, spawn, Arc::new(http)));
+    }
+    Ok(with_hyper(options, spawn))
+}
+
+/// The same with hyper as the HTTP client, whatever the options say.
+pub(crate) fn with_hyper(options: &Options, spawn: SpawnFn) -> Runtime {
+    let http = http::HyperClient::new(Roots::new(options), Arc::new(SystemClock));
+    assemble(options, spawn, Arc::new(http))
+}
+
+fn assemble(options: &Options, spawn: SpawnFn, http: Arc<dyn HttpClient>) -> Runtime {
+    let clock = Arc::new(SystemClock);
+    let net = AsyncIoNet { spawn };
+    Runtime {
+        clock: clock.clone(),
+        timer: Arc::new(AsyncIoRuntime),
+        spawn: Some(Arc::new(net)),
+        http,
+        hosts: Arc::new(AsyncIoRuntime),
+        fallback_hosts: Some(Arc::new(DirectResolver::new(net, clock, options))),
+        process: Arc::new(AsyncIoRuntime),
+        relay: Arc::new(SocketRelay::new(net, options)),
+    }
+}
+
+/// How a runtime starts a detached task.
+pub(crate) type SpawnFn = fn(BoxFuture<'static, ()>);
+
+#[derive(Clone, Copy, Debug)]
+struct AsyncIoRuntime;
+
+impl Timer for AsyncIoRuntime {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            IoTimer::after(duration).await;
+        })
+    }
+}
+
+impl Spawn for AsyncIoNet {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        (self.spawn)(task);
+    }
+}
+
+#[async_trait]
+impl HostResolver for AsyncIoRuntime {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        hosts::resolve(host, |host| async_net::resolve((host, 0))).await
+    }
+}
+
+#[async_trait]
+impl Process for AsyncIoRuntime {
+    async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        process::finish(program, command.output().await)
+    }
+}

@@ -1,0 +1,92 @@
+//! async-io's sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_net::{TcpStream, UdpSocket};
+use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use lakebase_core::{BoxFuture, Result, Timer as _};
+
+use super::{AsyncIoRuntime, SpawnFn};
+use crate::net::{Net, unspecified};
+
+/// async-io's sockets, and tasks wherever `spawn` starts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AsyncIoNet {
+    pub(super) spawn: SpawnFn,
+}
+
+impl Net for AsyncIoNet {
+    type Tcp = TcpStream;
+    type Udp = UdpSocket;
+    #[cfg(unix)]
+    type Listener = async_net::unix::UnixListener;
+    #[cfg(unix)]
+    type Unix = async_net::unix::UnixStream;
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn tcp(&self, to: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn write(&self, to: &mut TcpStream, message: &[u8]) -> io::Result<()> {
+        to.write_all(message).await
+    }
+
+    async fn read(&self, from: &mut TcpStream, buffer: &mut [u8]) -> io::Result<()> {
+        from.read_exact(buffer).await
+    }
+
+    async fn udp(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
+        let socket = UdpSocket::bind(unspecified(peer)).await?;
+        socket.connect(peer).await?;
+        Ok(socket)
+    }
+
+    async fn send(&self, over: &UdpSocket, message: &[u8]) -> io::Result<()> {
+        over.send(message).await.map(drop)
+    }
+
+    async fn receive(&self, over: &UdpSocket, buffer: &mut [u8]) -> io::Result<usize> {
+        over.recv(buffer).await
+    }
+
+    #[cfg(unix)]
+    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::Listener> {
+        listener.try_into()
+    }
+
+    #[cfg(unix)]
+    async fn accept(&self, listener: &Self::Listener) -> io::Result<Self::Unix> {
+        Ok(listener.accept().await?.0)
+    }
+
+    #[cfg(unix)]
+    async fn copy(&self, client: Self::Unix, server: TcpStream) -> io::Result<()> {
+        let (from_client, mut to_client) = client.split();
+        let (from_server, mut to_server) = server.split();
+        let up = async {
+            futures::io::copy(from_client, &mut to_server).await?;
+            to_server.close().await
+        };
+        let down = async {
+            futures::io::copy(from_server, &mut to_client).await?;
+            to_client.close().await
+        };
+        futures::future::try_join(up, down).await.map(drop)
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        AsyncIoRuntime.sleep(duration)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        (self.spawn)(task);
+    }
+}
