@@ -1,29 +1,18 @@
-//! The running emulator: its thread, its servers, and the handle that tests hold.
+//! The handle that tests and the command hold.
 
-use std::net::Ipv4Addr;
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
+use tokio::sync::oneshot;
 
-use crate::clock::Clock;
-use crate::fault::{Effect, Fault, Operation};
+use crate::fault::Fault;
 use crate::log::RequestRecord;
-use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
-use crate::shared::{Order, Shared, wall_clock};
-use crate::state::{Credentials, Settings, State};
-use crate::tls::{Identities, server_config};
-use crate::world::{Counters, DATABASE, EndpointKind};
-use crate::{Config, Description, Error, api, dns, door, http, random};
-
-const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
-const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
-/// How often wake-ups and idle times are looked at when nobody asks.
-const TICK: Duration = Duration::from_millis(50);
+use crate::servers::run;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::world::{Counters, EndpointKind};
+use crate::{Config, Description, Error, api};
 
 /// A Databricks-like workspace and its Lakebase Postgres on loopback.
 ///
@@ -44,10 +33,11 @@ impl std::fmt::Debug for Emulator {
     }
 }
 
-struct Started {
-    shared: Arc<Shared>,
-    description: Description,
-    ca_pem: String,
+/// What the thread hands over when everything answers.
+pub(crate) struct Started {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) description: Description,
+    pub(crate) ca_pem: String,
 }
 
 impl Emulator {
@@ -238,168 +228,4 @@ impl Drop for Emulator {
             let _ = thread.join();
         }
     }
-}
-
-type StartedSender = blocking::Sender<Result<Started, Error>>;
-
-async fn run(config: Config, started: StartedSender, stop: oneshot::Receiver<()>) {
-    let mut servers = JoinSet::new();
-    // Postgres is dropped after the servers, whose sessions end first.
-    let _postgres = match serve(config, &mut servers).await {
-        Ok((postgres, handle)) => {
-            let _ = started.send(Ok(handle));
-            postgres
-        }
-        Err(error) => {
-            let _ = started.send(Err(error));
-            return;
-        }
-    };
-    // Completes when the handle is dropped.
-    let _ = stop.await;
-    servers.shutdown().await;
-}
-
-async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, Started), Error> {
-    let bin = find(config.postgres_bin.as_deref(), &*config.lookup)?;
-    let identities = Arc::new(Identities::generate()?);
-    let api = bind().await?;
-    let door = bind().await?;
-    let names = dns::Sockets::bind().await?;
-    let (api_port, pg_port) = (port(&api)?, port(&door)?);
-    // The endpoints share one Postgres, and the emulator itself needs a few connections.
-    let postgres = Postgres::start(&bin, config.max_connections + 100).await?;
-    let folder = postgres.folder();
-    let ca_cert = folder.join("ca.pem");
-    std::fs::write(&ca_cert, &identities.ca_pem)
-        .map_err(|e| Error::with("cannot write the CA file", e))?;
-
-    let host = if config.https {
-        format!("https://localhost:{api_port}")
-    } else {
-        format!("http://127.0.0.1:{api_port}")
-    };
-    let credentials = credentials(config.client_id.clone());
-    let admin = Admin::new(&postgres.socket());
-    admin
-        .run(&bootstrap(&credentials))
-        .await
-        .map_err(|e| Error::with("cannot create roles and database", e))?;
-    let state = state(&config, host.clone(), credentials.clone());
-    let pg_host = state.world.endpoint(PRIMARY).map(|endpoint| endpoint.host()).unwrap_or_default();
-    let (orders, received) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared::new(state, postgres.socket(), orders));
-    let description = Description {
-        host,
-        client_id: credentials.client_id,
-        client_secret: credentials.client_secret,
-        token: credentials.pat,
-        user: credentials.user,
-        project: "demo".to_owned(),
-        branch: "production".to_owned(),
-        endpoint: PRIMARY.to_owned(),
-        read_only_endpoint: REPLICA.to_owned(),
-        pg_host,
-        pg_port,
-        ca_cert: ca_cert.display().to_string(),
-        dns: names.address.to_string(),
-        database: DATABASE.to_owned(),
-        password_user: credentials.password_user,
-        password: credentials.password,
-    };
-
-    let door_tls = server_config(&identities, "postgresql", wrong_certificates(&shared))?;
-    let api_tls = server_config(&identities, "http/1.1", Box::new(|_| None))?;
-    let api_tls = config.https.then(|| TlsAcceptor::from(api_tls));
-    servers.spawn(http::serve(api, Arc::clone(&shared), api_tls));
-    servers.spawn(door::serve(door, Arc::clone(&shared), door_tls));
-    servers.spawn(dns::serve(names, Arc::clone(&shared)));
-    servers.spawn(obey(received, admin));
-    servers.spawn(keep_time(Arc::clone(&shared)));
-    Ok((postgres, Started { shared, description, ca_pem: identities.ca_pem.clone() }))
-}
-
-fn state(config: &Config, host: String, credentials: Credentials) -> State {
-    let settings = Settings {
-        host,
-        token_path: config.token_path.clone(),
-        workspace_id: "7405605519549535".to_owned(),
-        page_size: config.page_size,
-        workspace_token_lifetime: config.workspace_token_lifetime,
-        database_token_lifetime: config.database_token_lifetime,
-        max_connections: u64::from(config.max_connections),
-    };
-    let clock = Clock::new(wall_clock(), config.acceleration);
-    State::new(clock, settings, credentials, config.pat_lifetime, config.suspension)
-}
-
-fn credentials(client_id: Option<String>) -> Credentials {
-    Credentials {
-        client_id: client_id.unwrap_or_else(random::uuid),
-        client_secret: format!("dose{}", random::hex::<16>()),
-        user: "ada@emulator.lakebase.test".to_owned(),
-        pat: format!("dapi{}", random::hex::<16>()),
-        password_user: "app_native".to_owned(),
-        password: random::hex::<16>(),
-    }
-}
-
-/// Roles, their group and the database. The group is named as in the service; nobody is a superuser.
-fn bootstrap(credentials: &Credentials) -> Vec<String> {
-    let roles = [&credentials.client_id, &credentials.user, &credentials.password_user];
-    let mut statements =
-        vec!["create role databricks_superuser nologin createdb createrole".to_owned()];
-    statements.extend(roles.iter().map(|role| create_role_sql(role)));
-    statements
-        .extend(roles.iter().map(|role| format!("grant databricks_superuser to {}", quote(role))));
-    statements.push(
-        "grant pg_read_all_data, pg_write_all_data, pg_monitor to databricks_superuser".to_owned(),
-    );
-    statements.push(format!("create database {DATABASE} owner databricks_superuser"));
-    statements
-}
-
-fn wrong_certificates(shared: &Arc<Shared>) -> Box<crate::tls::WrongFor> {
-    let shared = Arc::clone(shared);
-    Box::new(move |name| {
-        let wanted = |effect: &Effect| matches!(effect, Effect::Certificate { .. });
-        let name = name.unwrap_or_default();
-        let effects =
-            shared.with(|state, _| state.faults.take_where(Operation::Login, name, wanted));
-        effects.into_iter().find_map(|effect| match effect {
-            Effect::Certificate { wrong } => Some(wrong),
-            _ => None,
-        })
-    })
-}
-
-/// Carries out what the state leaves to do, in order.
-async fn obey(mut orders: mpsc::UnboundedReceiver<Order>, admin: Admin) {
-    while let Some(order) = orders.recv().await {
-        match order {
-            // A backend that is gone already and a role that exists already are as wanted.
-            Order::Run(statements) => drop(admin.run(&statements).await),
-            Order::Report(done) => done(),
-        }
-    }
-}
-
-async fn keep_time(shared: Arc<Shared>) {
-    let mut interval = tokio::time::interval(TICK);
-    loop {
-        interval.tick().await;
-        shared.note_traffic();
-        shared.with(|state, real| state.tick(real));
-    }
-}
-
-async fn bind() -> Result<TcpListener, Error> {
-    let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    bound.map_err(|e| Error::with("cannot listen on 127.0.0.1", e))
-}
-
-fn port(listener: &TcpListener) -> Result<u16, Error> {
-    let address =
-        listener.local_addr().map_err(|e| Error::with("cannot listen on 127.0.0.1", e))?;
-    Ok(address.port())
 }

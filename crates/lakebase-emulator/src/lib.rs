@@ -25,7 +25,18 @@
 //! endpoints share one Postgres. Unix only: on other systems this crate is empty.
 //!
 //! Invariants: nothing listens outside loopback; neither process nor folder outlives the owner;
-//! the logic in [`State`](state) does no input or output and reads no clock.
+//! the logic (`state`, `api`, `door::login`, `dns::answer`) does no input or output and reads no clock.
+//!
+//! Below `/_emulator/` of the workspace's URL, all bodies JSON:
+//!
+//! | request | does |
+//! | --- | --- |
+//! | `GET state` | clock, endpoints with counters, faults, request log |
+//! | `POST faults` | injects one [`Fault`] or a list of them |
+//! | `DELETE faults`, `DELETE requests` | clears them |
+//! | `POST clock` `{"advance_seconds":3000}` and/or `{"acceleration":60}` | moves the clock |
+//! | `POST suspend` `{"endpoint":"projects/…"}` | suspends an endpoint, ends its sessions |
+//! | `POST world` `{"roles":[…],"drop_roles":[…],"endpoints":[{"name":…,"kind":"read_only"}]}` | adds to the world |
 
 #![cfg(unix)]
 
@@ -42,6 +53,7 @@ mod http;
 mod log;
 mod postgres;
 mod random;
+mod servers;
 mod shared;
 mod state;
 mod time;

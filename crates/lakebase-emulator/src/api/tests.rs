@@ -1,1 +1,331 @@
 //! Tests of the API without sockets.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{Ending, Request, Response, handle};
+use crate::fault::{Body, Effect, Fault, Operation, RetryAfter};
+use crate::state::State;
+use crate::state::tests::{PRIMARY, state};
+use crate::world::Compute;
+
+const START: Duration = Duration::ZERO;
+const TOKEN: &str = "/oidc/v1/token";
+const CREDENTIALS: &str = "/api/2.0/postgres/credentials";
+
+fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) -> Request {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        authorization: authorization.map(str::to_owned),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+fn json_of(response: &Response) -> Value {
+    serde_json::from_slice(&response.body).unwrap_or(Value::Null)
+}
+
+/// A GET with the personal access token.
+fn get(state: &mut State, target: &str) -> (u16, Value) {
+    let response = handle(state, START, &request("GET", target, Some("Bearer dapi1"), ""));
+    (response.status, json_of(&response))
+}
+
+fn mint(state: &mut State, body: &Value) -> (u16, Value) {
+    let request = request("POST", CREDENTIALS, Some("Bearer dapi1"), &body.to_string());
+    let response = handle(state, START, &request);
+    (response.status, json_of(&response))
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str())
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+#[test]
+fn client_credentials_in_each_spelling() {
+    let grant = "grant_type=client_credentials&scope=all-apis";
+    let right = basic("app id ü", "s3cret");
+    let encoded = basic("app%20id%20%C3%BC", "s3cret");
+    let plus = basic("app+id+%C3%BC", "s3cret");
+    let wrong = basic("app id ü", "guess");
+    let in_body = format!("{grant}&client_id=app+id+%C3%BC&client_secret=s3cret");
+    let cases: [(Option<&str>, &str, u16, &str); 9] = [
+        (Some(&right), grant, 200, ""),
+        (Some(&encoded), grant, 200, ""),
+        (Some(&plus), grant, 200, ""),
+        (None, &in_body, 200, ""),
+        (Some(&wrong), grant, 401, "invalid_client"),
+        (None, grant, 401, "invalid_client"),
+        (Some("Basic ?"), grant, 401, "invalid_client"),
+        (Some(&right), "grant_type=password", 400, "unsupported_grant_type"),
+        (Some(&right), "", 400, "invalid_request"),
+    ];
+    for (authorization, form, status, error) in cases {
+        let mut state = state();
+        let response = handle(&mut state, START, &request("POST", TOKEN, authorization, form));
+        let reply = json_of(&response);
+        assert_eq!(response.status, status, "{authorization:?} {form}");
+        assert_eq!(reply["error"].as_str().unwrap_or_default(), error);
+        if status == 200 {
+            assert_eq!(reply["expires_in"], 3_600);
+            assert_eq!(reply["token_type"], "Bearer");
+        }
+    }
+}
+
+#[test]
+fn discovery_leads_to_a_moved_token_path() {
+    let mut state = state();
+    state.settings.token_path = "/oidc/elsewhere".to_owned();
+    let form = "grant_type=client_credentials";
+    let right = basic("app id ü", "s3cret");
+    let documented = handle(&mut state, START, &request("POST", TOKEN, Some(&right), form));
+    assert_eq!(documented.status, 404);
+    let (_, known) = get(&mut state, "/oidc/.well-known/oauth-authorization-server");
+    assert_eq!(known["token_endpoint"], "http://127.0.0.1:1/oidc/elsewhere");
+    let moved = handle(&mut state, START, &request("POST", "/oidc/elsewhere", Some(&right), form));
+    assert_eq!(moved.status, 200);
+    let (_, config) = get(&mut state, "/.well-known/databricks-config");
+    assert_eq!(config["oidc_endpoint"], "http://127.0.0.1:1/oidc");
+}
+
+#[test]
+fn callers_without_a_good_token_are_refused() {
+    for (authorization, status, code) in [
+        (None, 401, "UNAUTHENTICATED"),
+        (Some("Basic x"), 401, "UNAUTHENTICATED"),
+        (Some("Bearer made.up.token"), 401, "UNAUTHENTICATED"),
+        (Some("Bearer dapi-unknown"), 403, "PERMISSION_DENIED"),
+    ] {
+        let me = request("GET", "/api/2.0/preview/scim/v2/Me", authorization, "");
+        let response = handle(&mut state(), START, &me);
+        assert_eq!(
+            (response.status, json_of(&response)["error_code"].as_str()),
+            (status, Some(code))
+        );
+    }
+    let late = Duration::from_secs(61);
+    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
+    assert_eq!(
+        handle(&mut state(), late, &me).status,
+        403,
+        "the personal access token has expired"
+    );
+}
+
+#[test]
+fn lists_come_in_pages_of_one_with_the_reader_first() {
+    let mut state = state();
+    let list = "/api/2.0/postgres/projects/demo/branches/production/endpoints";
+    let (_, first) = get(&mut state, list);
+    assert_eq!(first["endpoints"].as_array().map(Vec::len), Some(1));
+    assert_eq!(first["endpoints"][0]["status"]["endpoint_type"], "ENDPOINT_TYPE_READ_ONLY");
+    let token = first["next_page_token"].as_str().unwrap();
+    let (_, second) = get(&mut state, &format!("{list}?page_token={token}&page_size=100"));
+    assert_eq!(second["endpoints"][0]["name"], PRIMARY);
+    assert_eq!(second["next_page_token"], Value::Null);
+    assert_eq!(get(&mut state, &format!("{list}?page_token=junk")).0, 400);
+    state.settings.page_size = 100;
+    let (_, projects) = get(&mut state, "/api/2.0/postgres/projects");
+    assert_eq!(projects["projects"].as_array().map(Vec::len), Some(2));
+    let (_, branches) = get(&mut state, "/api/2.0/postgres/projects/demo/branches");
+    assert_eq!(branches["branches"].as_array().map(Vec::len), Some(5));
+    let (_, none) = get(&mut state, "/api/2.0/postgres/projects/demo/branches/empty/endpoints");
+    assert_eq!(none, json!({"endpoints": []}));
+}
+
+#[test]
+fn an_endpoint_has_a_status_and_no_spec() {
+    let mut state = state();
+    let (status, endpoint) = get(&mut state, &format!("/api/2.0/postgres/{PRIMARY}"));
+    assert_eq!(status, 200);
+    assert_eq!(endpoint["spec"], Value::Null);
+    assert!(endpoint["status"]["compute_generation"].is_object(), "a field no client knows");
+    let host = endpoint["status"]["hosts"]["host"].as_str().unwrap();
+    let pooled = endpoint["status"]["hosts"]["read_write_pooled_host"].as_str().unwrap();
+    assert_eq!(pooled.replace("-pooler", ""), host);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for (name, status, text) in [
+        ("projects/x", 404, "project id not found"),
+        ("projects/demo/branches/x", 404, "branch id not found"),
+        ("projects/demo/branches/production/endpoints/x", 404, "endpoint id not found"),
+        ("projects/x/branches/y/endpoints/z", 404, "project id not found"),
+        ("projects/demo/branches/x/endpoints", 404, "branch id not found"),
+        ("things/demo", 400, "Invalid resource name"),
+    ] {
+        let (got, reply) = get(&mut state(), &format!("/api/2.0/postgres/{name}"));
+        assert_eq!(got, status, "{name}");
+        assert!(reply["message"].as_str().unwrap().contains(text), "{reply}");
+    }
+    assert_eq!(get(&mut state(), "/api/2.0/clusters/list").0, 404);
+}
+
+#[test]
+fn credentials_are_minted_or_refused_with_a_reason() {
+    for (body, status, text) in [
+        (json!({"endpoint": PRIMARY}), 200, ""),
+        (json!({"endpoint": PRIMARY, "ttl": "300s"}), 200, ""),
+        (json!({"endpoint": PRIMARY, "expire_time": "1970-01-12T14:46:40Z"}), 200, ""),
+        (
+            json!({"endpoint": PRIMARY, "claims": [{"permission_set": "READ_ONLY", "resources": [{"table_name": "a.b.c"}]}]}),
+            200,
+            "",
+        ),
+        (json!({}), 400, "Field 'endpoint' is required, expected non-default value (not \"\")!"),
+        (json!({"endpoint": "primary"}), 400, "Invalid resource name"),
+        (
+            json!({"endpoint": "projects/demo/branches/production/endpoints/x"}),
+            404,
+            "endpoint id not found",
+        ),
+        (json!({"endpoint": PRIMARY, "ttl": "299s"}), 400, "between 300 and 3600"),
+        (json!({"endpoint": PRIMARY, "ttl": "3601s"}), 400, "between 300 and 3600"),
+        (json!({"endpoint": PRIMARY, "ttl": "an hour"}), 400, "'ttl'"),
+        (json!({"endpoint": PRIMARY, "ttl": 300}), 400, "'ttl'"),
+        (json!({"endpoint": PRIMARY, "expire_time": "tomorrow"}), 400, "'expire_time'"),
+        (json!({"endpoint": PRIMARY, "expire_time": "1970-01-01T00:00:00Z"}), 400, "between"),
+        (
+            json!({"endpoint": PRIMARY, "ttl": "300s", "expire_time": "1970-01-12T14:46:40Z"}),
+            400,
+            "Only one",
+        ),
+        (
+            json!({"endpoint": PRIMARY, "claims": [{"permission_set": "ALL"}]}),
+            400,
+            "permission_set",
+        ),
+        (json!({"endpoint": PRIMARY, "claims": {}}), 400, "'claims'"),
+    ] {
+        let (got, reply) = mint(&mut state(), &body);
+        assert_eq!(got, status, "{body} {reply}");
+        assert!(reply["message"].as_str().unwrap_or_default().contains(text), "{reply}");
+        assert_eq!(reply["token"].is_string(), status == 200);
+    }
+    let (_, reply) = mint(&mut state(), &json!({"endpoint": PRIMARY, "ttl": "600s"}));
+    assert_eq!(reply["expire_time"], "1970-01-12T13:56:40Z", "ten minutes after the clock's start");
+}
+
+#[test]
+fn replies_are_replaced_and_garbled() {
+    let cases = [
+        (Body::Json, "application/json", Ending::Complete),
+        (Body::Html, "text/html; charset=utf-8", Ending::Complete),
+        (Body::Truncated, "application/json", Ending::Complete),
+        (Body::Cut, "application/json", Ending::Cut),
+        (Body::Empty, "application/json", Ending::Complete),
+        (Body::Text, "text/plain", Ending::Complete),
+    ];
+    for (body, content_type, ending) in cases {
+        let mut state = state();
+        let retry_after = Some(RetryAfter::Date(9));
+        let effect =
+            Effect::Reply { status: 429, body, retry_after, error_code: None, message: None };
+        state.faults.inject(Fault::new(Operation::Any, effect).times(1));
+        state.faults.inject(Fault::new(Operation::Any, Effect::Garble { body }));
+        let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
+        let refused = handle(&mut state, START, &me);
+        assert_eq!((refused.status, refused.ending), (429, ending));
+        assert_eq!(header(&refused, "content-type"), Some(content_type));
+        assert_eq!(header(&refused, "retry-after"), Some("Mon, 12 Jan 1970 13:46:49 GMT"));
+        let garbled = handle(&mut state, START, &me);
+        assert_eq!((garbled.status, garbled.ending), (200, ending));
+        assert_eq!(json_of(&garbled).is_object(), matches!(body, Body::Json | Body::Cut));
+    }
+}
+
+#[test]
+fn tokens_misbehave() {
+    let body = json!({"endpoint": PRIMARY});
+    let with = |effect| {
+        let mut state = state();
+        state.faults.inject(Fault::new(Operation::Credentials, effect));
+        let first = mint(&mut state, &body).1;
+        (first, mint(&mut state, &body).1)
+    };
+    let (first, second) = with(Effect::SameToken);
+    assert_eq!(first["token"], second["token"]);
+    let (first, second) = with(Effect::Lifetime { duration: Duration::from_secs(20) });
+    assert_eq!(first["expire_time"], "1970-01-12T13:47:00Z");
+    assert_ne!(first["token"], second["token"]);
+    assert_eq!(with(Effect::Expired).0["expire_time"], "1970-01-12T12:46:40Z");
+    assert_eq!(with(Effect::Skew { seconds: -60 }).0["expire_time"], "1970-01-12T14:45:40Z");
+    let without = with(Effect::Omit { field: "expire_time".to_owned() }).0;
+    assert!(without["token"].is_string() && without["expire_time"].is_null());
+}
+
+#[test]
+fn connections_are_dropped_and_delayed() {
+    let mut state = state();
+    let delay = Duration::from_millis(30);
+    state.faults.inject(Fault::new(Operation::Me, Effect::Latency { duration: delay }));
+    state.faults.inject(Fault::new(Operation::Me, Effect::Drop));
+    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
+    let response = handle(&mut state, START, &me);
+    assert_eq!((response.delay, response.ending), (delay, Ending::Drop));
+}
+
+#[test]
+fn the_control_interface_obeys() {
+    let mut state = state();
+    let mut order = |method: &str, path: &str, body: Value| {
+        let request = request(method, &format!("/_emulator/{path}"), None, &body.to_string());
+        let response = handle(&mut state, START, &request);
+        (response.status, json_of(&response))
+    };
+    let fault = json!({"on": "token", "effect": {"kind": "drop"}});
+    assert_eq!(order("POST", "faults", json!([fault, fault])).0, 200);
+    assert_eq!(order("GET", "state", Value::Null).1["faults"].as_array().map(Vec::len), Some(2));
+    assert_eq!(order("DELETE", "faults", Value::Null).0, 200);
+    assert_eq!(
+        order("POST", "clock", json!({"advance_seconds": 60.5, "acceleration": 2.0})).0,
+        200
+    );
+    let report = order("GET", "state", Value::Null).1;
+    assert_eq!(
+        (&report["now"], &report["acceleration"]),
+        (&json!("1970-01-12T13:47:40Z"), &json!(2.0))
+    );
+    assert_eq!(order("POST", "suspend", json!({"endpoint": PRIMARY})).0, 200);
+    let added = json!({
+        "roles": ["new"], "drop_roles": ["app"],
+        "endpoints": [{"name": "projects/p/branches/b/endpoints/e", "kind": "read_only"}],
+    });
+    assert_eq!(order("POST", "world", added.clone()).0, 200);
+    for (method, path, body) in [
+        ("POST", "world", added),
+        ("POST", "suspend", json!({"endpoint": "x"})),
+        ("POST", "clock", json!({"acceleration": -1.0})),
+        ("POST", "clock", json!({"advance_seconds": -1.0})),
+        ("POST", "faults", json!({"on": "tea"})),
+    ] {
+        assert_eq!(order(method, path, body).0, 400, "{path}");
+    }
+    assert_eq!(order("GET", "nothing", Value::Null).0, 404);
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Suspended);
+    assert!(state.world.roles.contains_key("new") && !state.world.roles.contains_key("app"));
+}
+
+#[test]
+fn the_report_holds_no_secret() {
+    let mut state = state();
+    let (_, minted) = mint(&mut state, &json!({"endpoint": PRIMARY}));
+    let report = state.report(START).to_string();
+    for secret in ["s3cret", "dapi1", minted["token"].as_str().unwrap()] {
+        assert!(!report.contains(secret));
+    }
+    assert!(report.contains(CREDENTIALS));
+}

@@ -79,17 +79,27 @@ async fn until_ready(stream: &mut UnixStream) -> io::Result<()> {
         match read_message(stream).await? {
             (b'Z', _) => return failure.map_or(Ok(()), Err),
             (b'E', message) => {
-                let text = String::from_utf8_lossy(&message).replace('\0', " ");
-                let starting = text.contains("57P03");
-                let exists = text.contains("42710") || text.contains("42P04");
-                if starting {
-                    return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+                let (code, text) = error_fields(&message);
+                match code.as_str() {
+                    // A role or database that exists already is as wanted.
+                    "42710" | "42P04" => {}
+                    _ => failure = Some(io::Error::other(format!("{text} ({code})"))),
                 }
-                if !exists {
-                    failure = Some(io::Error::other(text));
+                if code.starts_with("57P") {
+                    return failure.map_or(Ok(()), Err);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// SQLSTATE and text of an `ErrorResponse`.
+fn error_fields(message: &[u8]) -> (String, String) {
+    let fields = message.get(5..).unwrap_or_default().split(|byte| *byte == 0);
+    let field = |kind: u8| {
+        let mut found = fields.clone().filter_map(|field| field.strip_prefix(&[kind]));
+        found.next().map(|text| String::from_utf8_lossy(text).into_owned()).unwrap_or_default()
+    };
+    (field(b'C'), field(b'M'))
 }

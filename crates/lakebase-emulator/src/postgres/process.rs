@@ -1,28 +1,42 @@
 //! Postgres as a child that cannot be left behind.
 //!
-//! Between us and Postgres stands a small shell: it starts Postgres, then reads from a pipe whose other
+//! Between us and Postgres stands a small shell: it makes a cluster, starts Postgres, then reads from a pipe whose other
 //! end only this process holds. When the pipe ends, whether by [`Drop`] or because this process was killed,
 //! it stops Postgres and removes the folder. No signal handler, no unsafe code.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
+
 use super::Admin;
 use crate::{Error, random};
 
-/// `$1` postgres, `$2` folder, `$3` connections. Own process group: a Ctrl-C in a terminal reaches only our parent.
+/// `$1` folder of the programs, `$2` our folder, `$3` connections.
+///
+/// Descriptor 3 is a pipe that only the programs hold, so its end tells that they are gone. Before Postgres has
+/// installed its handlers SIGTERM ends it (background jobs ignore SIGINT); after that SIGINT makes it a fast shutdown.
 const SUPERVISOR: &str = r#"
-"$1" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-  -c full_page_writes=off -c shared_buffers=16MB -c dynamic_shared_memory_type=mmap \
-  -c max_connections="$3" -c logging_collector=off </dev/null >"$2/postgres.log" 2>&1 &
-postgres=$!
+exec 3>&1 >/dev/null
+"$1/initdb" -U postgres -A trust -E UTF8 --locale=C --no-sync -D "$2/data" \
+  </dev/null >"$2/postgres.log" 2>&1 &&
+{ "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
+    -c full_page_writes=off -c shared_buffers=16MB -c dynamic_shared_memory_type=mmap \
+    -c max_connections="$3" </dev/null >"$2/postgres.log" 2>&1 &
+}
+exec 3>&-
 while read -r _; do :; done
-kill -INT "$postgres" 2>/dev/null
-wait "$postgres"
+if [ -n "$!" ]; then
+  kill -TERM "$!" 2>/dev/null
+  kill -INT "$!" 2>/dev/null
+  wait "$!"
+fi
 cd /
 rm -rf "$2"
 "#;
@@ -48,10 +62,26 @@ impl Postgres {
                 return Err(error);
             }
         };
-        drop(supervisor.stdout.take());
+        let programs = supervisor.stdout.take();
         let postgres = Self { base, supervisor };
-        postgres.wait_until_ready().await?;
-        Ok(postgres)
+        let programs = programs.ok_or_else(|| Error::new("Postgres has no pipe"))?;
+        let programs = Receiver::from_file(File::from(OwnedFd::from(programs)));
+        let mut programs = programs.map_err(|e| Error::with("cannot watch Postgres", e))?;
+        let mut byte = [0];
+        let problem = tokio::select! {
+            ready = postgres.ready() => match ready {
+                Ok(()) => return Ok(postgres),
+                Err(error) => error,
+            },
+            _ = programs.read(&mut byte) => Error::new("Postgres ended before it was ready"),
+        };
+        let log = fs::read_to_string(postgres.base.join("postgres.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines.get(lines.len().saturating_sub(6)..).unwrap_or_default().join(" | ");
+        Err(Error::with(
+            format!("Postgres from '{}' did not start; its log ends: {tail}", bin.display()),
+            problem,
+        ))
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -62,21 +92,18 @@ impl Postgres {
         self.base.join(".s.PGSQL.5432")
     }
 
-    async fn wait_until_ready(&self) -> Result<(), Error> {
+    /// Returns when it answers, with the last failure after half a minute.
+    async fn ready(&self) -> Result<(), Error> {
         let admin = Admin::new(&self.socket());
-        let mut last = None;
+        let mut last = Ok(());
         for _ in 0..6_000 {
-            match admin.run(&[]).await {
-                Ok(()) => return Ok(()),
-                Err(error) => last = Some(error),
+            last = admin.run(&[]).await;
+            if last.is_ok() {
+                break;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let log = fs::read_to_string(self.base.join("postgres.log")).unwrap_or_default();
-        let tail: Vec<&str> = log.lines().rev().take(5).collect();
-        let message =
-            format!("Postgres did not get ready within 30 s; its log ends: {}", tail.join(" | "));
-        Err(last.map_or_else(|| Error::new(&message), |error| Error::with(&message, error)))
+        last.map_err(|error| Error::with("Postgres did not answer within 30 s", error))
     }
 }
 
@@ -108,38 +135,25 @@ fn launch(bin: &Path, base: &Path, connections: u32) -> Result<Child, Error> {
         chown(base, Some(uid), Some(gid))
             .map_err(|e| io("give the folder to an unprivileged user", e))?;
     }
-    let command = |program: &Path| {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-            .env("LC_ALL", "C")
-            .current_dir("/");
-        if let Some((uid, gid)) = owner {
-            command.uid(uid).gid(gid);
-        }
-        command
-    };
-    let initdb = command(&bin.join("initdb"))
-        .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
-        .arg(base.join("data"))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|e| io("run initdb", e))?;
-    if !initdb.status.success() {
-        let said = String::from_utf8_lossy(&initdb.stderr);
-        return Err(Error::new(format!("initdb failed ({}): {}", initdb.status, said.trim())));
+    let mut command = Command::new("/bin/sh");
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("LC_ALL", "C")
+        .current_dir("/");
+    if let Some((uid, gid)) = owner {
+        command.uid(uid).gid(gid);
     }
-    command(Path::new("/bin/sh"))
+    command
         .args(["-c", SUPERVISOR, "lakebase-postgres"])
-        .arg(bin.join("postgres"))
-        .arg(base)
+        .args([bin, base])
         .arg(connections.to_string())
+        // A Ctrl-C in a terminal reaches our process alone, which then ends the pipe.
         .process_group(0)
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
-        .map_err(|e| io("start Postgres", e))
+        .map_err(|e| io("start a shell for Postgres", e))
 }
 
 /// The user to run Postgres as when we are root, which Postgres refuses: `postgres`, else `nobody`.

@@ -1,1 +1,155 @@
 //! Tests of the decisions at login.
+
+use std::time::Duration;
+
+use super::*;
+use crate::fault::Fault;
+use crate::state::tests::{PRIMARY, state};
+
+const START: Duration = Duration::ZERO;
+const SLEEPY: &str = "projects/demo/branches/dev/endpoints/sleepy";
+
+fn startup(user: &str) -> Startup {
+    Startup { version: 196_608, parameters: vec![("user".to_owned(), user.to_owned())] }
+}
+
+fn primary(state: &mut State) -> Route {
+    let host = state.world.endpoint(PRIMARY).unwrap().host();
+    route(state, Some(&host), None).unwrap()
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> (String, String) {
+    let refusal = result.unwrap_err();
+    (refusal.sqlstate, refusal.message)
+}
+
+#[test]
+fn routes_by_name_then_by_option() {
+    let mut state = state();
+    let endpoint = state.world.endpoint(PRIMARY).unwrap();
+    let (host, pooled, uid) = (endpoint.host(), endpoint.pooled_host(), endpoint.uid.clone());
+    let direct = Route { endpoint: PRIMARY.to_owned(), pooled: false, read_only: false };
+    assert_eq!(route(&mut state, Some(&host), None), Ok(direct.clone()));
+    assert_eq!(route(&mut state, Some(&host.to_uppercase()), None), Ok(direct.clone()));
+    assert_eq!(route(&mut state, None, Some(&uid)), Ok(direct.clone()));
+    assert_eq!(route(&mut state, Some("localhost"), Some(&uid)), Ok(direct.clone()));
+    assert_eq!(route(&mut state, Some(&pooled), None), Ok(Route { pooled: true, ..direct }));
+    for (sni, option, text) in [
+        (None, None, "Endpoint ID is not specified"),
+        (Some("localhost"), None, "Endpoint ID is not specified"),
+        (Some("ep-other.example"), None, "endpoint cannot be found"),
+        (Some(host.as_str()), Some("ep-other"), "Inconsistent endpoint name"),
+    ] {
+        let (sqlstate, message) = code(route(&mut state, sni, option));
+        assert_eq!(sqlstate, "XX000");
+        assert!(message.contains(text), "{message}");
+    }
+    let disabled = state.world.endpoints.iter().find(|e| e.disabled).unwrap().host();
+    assert!(code(route(&mut state, Some(&disabled), None)).1.contains("endpoint is disabled"));
+}
+
+#[test]
+fn tokens_are_checked_against_identity_and_time() {
+    let mut state = state();
+    let here = primary(&mut state);
+    let pooled = Route { pooled: true, ..here.clone() };
+    let now = state.clock.now(START);
+    let token =
+        state.mint("ada@example.com", TokenUse::Database, now, now + Duration::from_secs(10));
+    let workspace =
+        state.mint("ada@example.com", TokenUse::Workspace, now, now + Duration::from_secs(10));
+    let check = |real, route: &Route, user: &str, password: &str| {
+        authenticate(&state, real, route, &startup(user), password)
+    };
+    assert_eq!(check(START, &here, "ada@example.com", &token), Ok(()));
+    assert_eq!(check(START, &here, "app", "pw"), Ok(()));
+    assert_eq!(check(START, &pooled, "app", "pw"), Ok(()));
+    let late = Duration::from_secs(10);
+    for (real, route, user, password, sqlstate, text) in [
+        (
+            late,
+            &here,
+            "ada@example.com",
+            token.as_str(),
+            "28P01",
+            "password authentication failed for user",
+        ),
+        (
+            START,
+            &here,
+            "ada@example.com",
+            "made.up.token",
+            "28P01",
+            "password authentication failed",
+        ),
+        (START, &here, "ada@example.com", &workspace, "28P01", "password authentication failed"),
+        (
+            START,
+            &here,
+            "app id ü",
+            &token,
+            "28000",
+            "Invalid authorization for databricks identity login",
+        ),
+        (START, &here, "nobody", &token, "28000", "role \"nobody\" does not exist"),
+        (START, &here, "app", "wrong", "28P01", "password authentication failed"),
+        (START, &pooled, "ada@example.com", &token, "28P01", "not accepted on pooled connections"),
+    ] {
+        let (got, message) = code(check(real, route, user, password));
+        assert_eq!(got, sqlstate, "{message}");
+        assert!(message.contains(text), "{message}");
+    }
+}
+
+#[test]
+fn sleepers_wake_once_in_each_style() {
+    for style in [WakeStyle::Hold, WakeStyle::StartingUp, WakeStyle::Paused, WakeStyle::Drop] {
+        let mut state = state();
+        state.suspension.style = style;
+        let host = state.world.endpoint(SLEEPY).unwrap().host();
+        let sleepy = route(&mut state, Some(&host), None).unwrap();
+        match (style, gate(&mut state, START, &sleepy)) {
+            (WakeStyle::Hold, Gate::Wait(time)) => assert_eq!(time, Duration::from_millis(500)),
+            (WakeStyle::StartingUp, Gate::Refuse(refusal)) => assert_eq!(refusal.sqlstate, "57P03"),
+            (WakeStyle::Paused, Gate::Refuse(refusal)) => {
+                assert_eq!(refusal.sqlstate, "XX000");
+                assert_eq!(refusal.detail, Some("This could be due to paused instances"));
+            }
+            (WakeStyle::Drop, Gate::Close) => {}
+            (style, gate) => panic!("{style:?} gave {gate:?}"),
+        }
+        assert_ne!(gate(&mut state, Duration::from_millis(499), &sleepy), Gate::Open);
+        assert_eq!(gate(&mut state, Duration::from_millis(500), &sleepy), Gate::Open);
+        assert_eq!(state.world.endpoint(SLEEPY).unwrap().counters.wakes, 1);
+    }
+}
+
+#[test]
+fn sessions_are_limited_and_starting_computes_refuse() {
+    let mut state = state();
+    let here = primary(&mut state);
+    let first = state.open_session(PRIMARY);
+    state.open_session(PRIMARY);
+    let Gate::Refuse(refusal) = gate(&mut state, START, &here) else { panic!("two is the limit") };
+    assert_eq!(refusal.sqlstate, "53300");
+    state.close_session(first, START);
+    assert_eq!(gate(&mut state, START, &here), Gate::Open);
+    let fresh =
+        state.world.endpoint("projects/demo/branches/fresh/endpoints/starting").unwrap().host();
+    let fresh = route(&mut state, Some(&fresh), None).unwrap();
+    assert_eq!(gate(&mut state, START, &fresh), starting_up());
+}
+
+#[test]
+fn faults_refuse() {
+    let mut state = state();
+    state
+        .faults
+        .inject(Fault::new(Operation::Login, Effect::BlockAddress).only("ep-primary").times(1));
+    assert!(faults(&mut state, "ep-replica").is_empty());
+    let effects = faults(&mut state, "ep-primary-1");
+    assert!(refusal(&effects[0]).unwrap().message.contains("is blocked by Databricks IP ACL"));
+    let effect = Effect::Refuse { sqlstate: "28P01".to_owned(), message: "no".to_owned() };
+    assert_eq!(refusal(&effect), Some(Refusal::new("28P01", "no")));
+    assert_eq!(refusal(&Effect::Drop), None);
+}

@@ -1,0 +1,75 @@
+//! Tests of the state, and a small one for the tests of others.
+
+use super::*;
+use crate::world::WakeStyle;
+
+pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
+
+pub(crate) fn state() -> State {
+    let settings = Settings {
+        host: "http://127.0.0.1:1".to_owned(),
+        token_path: "/oidc/v1/token".to_owned(),
+        workspace_id: "7".to_owned(),
+        page_size: 1,
+        workspace_token_lifetime: Duration::from_secs(3_600),
+        database_token_lifetime: Duration::from_secs(3_600),
+        max_connections: 2,
+    };
+    let credentials = Credentials {
+        client_id: "app id ü".to_owned(),
+        client_secret: "s3cret".to_owned(),
+        user: "ada@example.com".to_owned(),
+        pat: "dapi1".to_owned(),
+        password_user: "app".to_owned(),
+        password: "pw".to_owned(),
+    };
+    let suspension = Suspension {
+        after: Some(Duration::from_secs(300)),
+        wake_delay: Duration::from_millis(500),
+        style: WakeStyle::Hold,
+        end: SessionEnd::Terminate,
+    };
+    let clock = Clock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000), 1.0);
+    State::new(clock, settings, credentials, Some(Duration::from_secs(60)), suspension)
+}
+
+#[test]
+fn suspension_ends_sessions() {
+    let mut state = state();
+    let logged_in = state.open_session(PRIMARY);
+    assert!(state.session_ready(logged_in, Some(42)));
+    let underway = state.open_session(PRIMARY);
+    assert!(state.suspend(PRIMARY));
+    assert!(!state.suspend("projects/nothing"));
+    assert_eq!(state.take_actions(), [Action::Terminate(vec![42]), Action::Close(vec![underway])]);
+    assert!(!state.session_ready(underway, Some(43)), "asleep again");
+    state.close_session(logged_in, Duration::ZERO);
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().counters.open, 1);
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().counters.peak, 2);
+}
+
+#[test]
+fn idle_endpoints_fall_asleep() {
+    let mut state = state();
+    state.tick(Duration::from_secs(299));
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
+    state.touch(PRIMARY, Duration::from_secs(299));
+    state.tick(Duration::from_secs(300));
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
+    state.tick(Duration::from_secs(599));
+    assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Suspended);
+}
+
+#[test]
+fn tokens_expire_and_are_for_one_use() {
+    let mut state = state();
+    let now = state.clock.now(Duration::ZERO);
+    let later = now + Duration::from_secs(10);
+    let token = state.mint("x", TokenUse::Database, now, later);
+    assert_eq!(state.verify(&token, TokenUse::Database, now), Some("x"));
+    assert_eq!(state.verify(&token, TokenUse::Workspace, now), None);
+    assert_eq!(state.verify(&token, TokenUse::Database, later), None);
+    state.revoke_tokens();
+    assert_eq!(state.verify(&token, TokenUse::Database, now), None);
+    assert!(state.verify("dapi1", TokenUse::Workspace, now).is_some());
+}
