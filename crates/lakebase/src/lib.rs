@@ -1,1 +1,73 @@
-//! lakebase
+//! Connects to Databricks Lakebase Postgres: tokens, endpoints, pools and wake-ups handled.
+//!
+//! Databases of Lakebase are logged in to with OAuth tokens that live one hour. This crate obtains and
+//! renews them, finds the endpoint, verifies the server, waits for a suspended compute to wake, and hands
+//! out [sqlx] connections and pools whose logins do not fail because of a token.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "tokio", feature = "sqlx"))]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use lakebase::{Lakebase, PoolOptions};
+//!
+//! let lakebase = Lakebase::from_env()?;
+//! let pool = lakebase.pool(PoolOptions::new().max_connections(5)).await?;
+//! let one: i32 = lakebase::sqlx::query_scalar("select 1").fetch_one(&pool).await?;
+//! pool.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | Feature | Adds |
+//! |---|---|
+//! | `tokio`, `async-std`, `smol` | the runtime; additive, none is default. With several, a running tokio context wins, then smol, then async-std |
+//! | `sqlx` (default) | `connect` and `pool` |
+//! | `http-surf` | surf as the HTTP client, for programs that use it already |
+//!
+//! # Configuration
+//!
+//! Each setting is looked for in the program ([`Builder`]), then in the connection URL, if there is one,
+//! then in the environment. The workspace's settings (`DATABRICKS_HOST`, `DATABRICKS_CLIENT_ID` and so on)
+//! are also looked for in a profile of `~/.databrickscfg`, by the rules of Databricks' SDKs: see
+//! [`workspace::WorkspaceConfig`].
+//!
+//! | Variable | Meaning | Default |
+//! |---|---|---|
+//! | `LAKEBASE_ENDPOINT` | full resource name of the endpoint | |
+//! | `LAKEBASE_PROJECT`, `LAKEBASE_BRANCH` | project and branch whose endpoint is found by type | branch `production` |
+//! | `LAKEBASE_PG_URL` | connection URL, instead of the above | |
+//! | `LAKEBASE_DNS` | DNS servers for names that the system does not find | `/etc/resolv.conf` |
+//! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | server, instead of the endpoint's; address; port | port 5432 |
+//! | `PGDATABASE`, `PGUSER` | database; role | `databricks_postgres`; the identity's name |
+//! | `PGPASSWORD` | password of a native role, instead of tokens | |
+//! | `PGSSLMODE`, `PGSSLROOTCERT` | verification; file of authorities to trust too | `verify-full` |
+//! | `PGAPPNAME`, `PGOPTIONS` | start-up settings | `lakebase-rust/…` |
+//! | `PGCONNECT_TIMEOUT` | seconds for one connect with all retries | 60 |
+//!
+//! # What is public from elsewhere
+//!
+//! [`sqlx`] is re-exported, because its types are what `connect` and `pool` return. The traits for own
+//! token sources, resolvers, drivers and runtimes are in [`core`].
+
+mod builder;
+mod default_runtime;
+mod handle;
+mod process;
+mod settings;
+mod url;
+
+#[doc(inline)]
+pub use lakebase_core as core;
+pub use lakebase_core::connect::ConnectPolicy;
+pub use lakebase_core::{Access, Error, ErrorKind, Result, Secret, SslMode};
+#[cfg(feature = "sqlx")]
+pub use lakebase_sqlx::{LakebasePool, PoolOptions, lakebase_error, sqlx};
+#[doc(inline)]
+pub use lakebase_workspace as workspace;
+
+pub use crate::builder::Builder;
+pub use crate::default_runtime::HasRuntime;
+pub use crate::handle::Lakebase;
+#[doc(hidden)]
+pub use crate::url::fuzz_url;

@@ -11,7 +11,7 @@ use futures::future::{self, Either};
 
 use super::failure::{Cause, Failure, check_token_is_safe};
 use super::hosts::Hosts;
-use super::{Attempts, ConnectParams, ConnectPolicy, ConnectionFactory, Next, Tls};
+use super::{Attempts, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption, Tls};
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::refresh::{Cache, CredentialCache, Generation};
 use crate::{
@@ -74,7 +74,7 @@ pub struct ConnectorConfig {
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up.
-    pub options: Vec<(Arc<str>, Arc<str>)>,
+    pub options: Vec<StartupOption>,
     /// How long and how often a login is tried.
     pub policy: ConnectPolicy,
 }

@@ -76,6 +76,9 @@ pub struct Tls {
     pub extra_roots: Option<Bytes>,
 }
 
+/// A server setting to apply at start-up: its name and value.
+pub type StartupOption = (Arc<str>, Arc<str>);
+
 /// Everything a driver needs to open one connection and log in.
 ///
 /// `Debug` shows no password.
@@ -100,7 +103,7 @@ pub struct ConnectParams {
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up, as by `options=-c name=value`.
-    pub options: Vec<(Arc<str>, Arc<str>)>,
+    pub options: Vec<StartupOption>,
 }
 
 impl ConnectParams {

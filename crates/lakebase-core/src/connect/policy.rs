@@ -98,7 +98,9 @@ impl Attempts {
         self.failed = self.failed.saturating_add(1);
         match failure {
             ConnectFailure::Permanent(_) => Next::GiveUp,
-            ConnectFailure::AuthRejected if self.reminted => Next::GiveUp,
+            ConnectFailure::AuthRejected if self.reminted || self.remaining(now).is_zero() => {
+                Next::GiveUp
+            }
             ConnectFailure::AuthRejected => {
                 self.reminted = true;
                 Next::Remint

@@ -1,0 +1,76 @@
+//! Makes `&LakebasePool` usable wherever sqlx takes an executor, as `&PgPool` is.
+
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, TryStreamExt};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Acquire, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
+use sqlx_core::describe::Describe;
+
+use crate::LakebasePool;
+
+impl<'p> Executor<'p> for &LakebasePool {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let pool = self.clone();
+        Box::pin(async_stream::try_stream! {
+            let mut connection = pool.acquire().await?;
+            let mut results = connection.fetch_many(query);
+            while let Some(result) = results.try_next().await? {
+                yield result;
+            }
+        })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let pool = self.clone();
+        Box::pin(async move { pool.acquire().await?.fetch_optional(query).await })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.clone();
+        Box::pin(async move { pool.acquire().await?.prepare_with(sql, parameters).await })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'p: 'e,
+    {
+        let pool = self.clone();
+        Box::pin(async move { pool.acquire().await?.describe(sql).await })
+    }
+}
+
+impl<'a> Acquire<'a> for &LakebasePool {
+    type Database = Postgres;
+    type Connection = PoolConnection<Postgres>;
+
+    fn acquire(self) -> BoxFuture<'a, Result<PoolConnection<Postgres>, Error>> {
+        let pool = self.clone();
+        Box::pin(async move { pool.acquire().await })
+    }
+
+    fn begin(self) -> BoxFuture<'a, Result<Transaction<'a, Postgres>, Error>> {
+        let pool = self.clone();
+        Box::pin(async move { pool.begin().await })
+    }
+}

@@ -1,0 +1,319 @@
+//! A `PgPool` whose logins never fail because of a token.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::{self, Either};
+use lakebase_core::connect::{Cause, Connector, Failure, Login};
+use lakebase_core::effect::RelaySocket;
+use lakebase_core::refresh::Generation;
+use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Error, ErrorKind};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{Connection, Postgres, Transaction};
+
+use crate::error::into_sqlx;
+use crate::{PoolOptions, SqlxFactory, classify, factory, rotation};
+
+/// A pool of connections that log in with fresh tokens. Cheap to clone.
+///
+/// Dereferences to [`PgPool`] and is an [`Executor`](sqlx::Executor), so it is used like one. Its own
+/// [`acquire`](Self::acquire) and [`begin`](Self::begin), and statements run on `&LakebasePool`, also
+/// retry logins: after a refused token, while the compute wakes, through network failures, within
+/// [`PoolOptions::acquire_timeout`]. Clones of the inner `PgPool` get fresh tokens for as long as a
+/// `LakebasePool` handle lives, and sqlx's own, smaller set of retries.
+///
+/// Statements are never retried. Idle connections are used whatever state the token is in, since Postgres
+/// looks at it during login only.
+#[derive(Clone)]
+pub struct LakebasePool {
+    shared: Arc<Shared>,
+    /// Tells the rotation to end when the last handle is gone.
+    _alive: Arc<oneshot::Sender<()>>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) connector: Connector,
+    pool: PgPool,
+    factory: SqlxFactory,
+    options: PoolOptions,
+    /// What the pool's connect options hold now.
+    applied: Mutex<Option<Login>>,
+    relay: Mutex<Option<Arc<dyn RelaySocket>>>,
+    /// Held while somebody finds out why no connection comes about; what was found out last.
+    diagnosis: futures::lock::Mutex<Option<(ConnectFailure, Error)>>,
+}
+
+impl LakebasePool {
+    /// Opens a pool and its first connection, so that a wrong configuration shows here.
+    ///
+    /// Starts a task, where the runtime has a spawner, that renews the token ahead of its expiry and
+    /// hands it to the pool. The task ends with the last handle, or with [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Connector::connect`].
+    pub async fn open(
+        connector: Connector,
+        factory: SqlxFactory,
+        options: PoolOptions,
+    ) -> Result<Self, Error> {
+        let login = first_login(&connector, options.acquire_timeout).await?;
+        let relay = factory.relay(&login.params).await.map_err(|error| {
+            Error::new(ErrorKind::Unsupported, "cannot relay connections").with_source(error)
+        })?;
+        let relay: Option<Arc<dyn RelaySocket>> = relay.map(Arc::from);
+        let connect = factory::options(&login.params, relay.as_deref().map(RelaySocket::directory));
+        let shared = Arc::new_cyclic(|shared| Shared {
+            connector,
+            pool: sqlx_options(&options, shared.clone()).connect_lazy_with(connect),
+            factory,
+            options,
+            applied: Mutex::new(Some(login)),
+            relay: Mutex::new(relay),
+            diagnosis: futures::lock::Mutex::new(None),
+        });
+        let (alive, stop) = oneshot::channel();
+        if let Some(cache) = shared.connector.credentials().await? {
+            rotation::start(&shared, cache, stop);
+        }
+        let pool = Self { shared, _alive: Arc::new(alive) };
+        drop(pool.shared.acquire().await?);
+        Ok(pool)
+    }
+
+    /// Checks a connection out, opening one if none is idle.
+    ///
+    /// **Cancellation:** dropping the future gives its place in the queue back.
+    ///
+    /// # Errors
+    ///
+    /// [`sqlx::Error::PoolClosed`], or an I/O error that wraps ours: see
+    /// [`lakebase_error`](crate::lakebase_error). When the time-out passed its cause says whether all
+    /// connections were in use or why no new one came about.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.shared.acquire().await.map_err(into_sqlx)
+    }
+
+    /// Checks a connection out and begins a transaction on it.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire), and the error of `BEGIN`.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        Transaction::begin(self.acquire().await?, None).await
+    }
+
+    /// Opens connections until `count` are there, up to the pool's maximum, and leaves them idle.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](Self::acquire).
+    pub async fn warm_up(&self, count: u32) -> Result<(), sqlx::Error> {
+        let count = count.min(self.shared.options.max_connections);
+        let connections = (0..count).map(|_| self.acquire());
+        future::try_join_all(connections).await.map(drop)
+    }
+
+    /// Closes the pool: no more checkouts, idle connections end at once, those in use when they are
+    /// released. Waits for them up to [`PoolOptions::close_timeout`], and stops the renewal of the token.
+    ///
+    /// Returns whether all had ended by then.
+    pub async fn close(&self) -> bool {
+        let timer = &self.shared.connector.runtime().timer;
+        let limit = timer.sleep(self.shared.options.close_timeout);
+        matches!(
+            future::select(std::pin::pin!(self.shared.pool.close()), limit).await,
+            Either::Left(_)
+        )
+    }
+}
+
+impl Deref for LakebasePool {
+    type Target = PgPool;
+
+    fn deref(&self) -> &PgPool {
+        &self.shared.pool
+    }
+}
+
+impl fmt::Debug for LakebasePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LakebasePool")
+            .field("size", &self.shared.pool.size())
+            .field("idle", &self.shared.pool.num_idle())
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Which token the pool's options hold.
+    pub(crate) fn generation(&self) -> Option<Generation> {
+        self.applied().and_then(|login| login.generation)
+    }
+
+    fn applied(&self) -> Option<Login> {
+        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the pool's next connections use `login`.
+    pub(crate) async fn apply(&self, login: &Login) -> Result<(), Error> {
+        if let Some(applied) = self.applied()
+            && applied.generation == login.generation
+            && applied.params.host == login.params.host
+            && applied.params.addresses == login.params.addresses
+            && applied.params.user == login.params.user
+        {
+            return Ok(());
+        }
+        let relay = self.relay_for(&login.params).await?;
+        let directory = relay.as_deref().map(RelaySocket::directory);
+        self.pool.set_connect_options(factory::options(&login.params, directory));
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = Some(login.clone());
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = relay;
+        Ok(())
+    }
+
+    async fn relay_for(
+        &self,
+        params: &ConnectParams,
+    ) -> Result<Option<Arc<dyn RelaySocket>>, Error> {
+        let open = self.open_relay();
+        if params.addresses.is_empty() {
+            return Ok(None);
+        }
+        if let Some(relay) = open {
+            relay.retarget(factory::targets(params));
+            return Ok(Some(relay));
+        }
+        let opened = self.factory.relay(params).await.map_err(|error| {
+            Error::new(ErrorKind::Unsupported, "cannot relay connections").with_source(error)
+        })?;
+        Ok(opened.map(Arc::from))
+    }
+
+    fn open_relay(&self) -> Option<Arc<dyn RelaySocket>> {
+        self.relay.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+        self.connector.retry(self.options.acquire_timeout, |left| self.attempt(left)).await
+    }
+
+    async fn attempt(&self, left: Duration) -> Result<PoolConnection<Postgres>, Failure> {
+        if self.may_log_in() {
+            let login = self.connector.login_within(left).await?;
+            if let Err(error) = self.apply(&login).await {
+                return Err(Failure { login: Some(login), cause: Cause::Preparation(error) });
+            }
+        }
+        let login = self.applied();
+        let fail = |cause| Err(Failure { login: login.clone(), cause });
+        match self.checkout(left).await {
+            Some(Ok(connection)) => Ok(connection),
+            Some(Err(sqlx::Error::PoolTimedOut)) | None => fail(self.why_none(left)),
+            Some(Err(error)) => {
+                let relay = self.open_relay();
+                let error = factory::unmask(error, relay.as_deref());
+                fail(Cause::Driver(classify(&error), Box::new(error)))
+            }
+        }
+    }
+
+    /// Whether a checkout may open a connection, and so needs a living token in the options.
+    fn may_log_in(&self) -> bool {
+        self.pool.num_idle() == 0 && self.pool.size() < self.options.max_connections
+    }
+
+    /// sqlx's checkout, with a look at what is wrong when most of the time has passed.
+    async fn checkout(
+        &self,
+        left: Duration,
+    ) -> Option<Result<PoolConnection<Postgres>, sqlx::Error>> {
+        let mut checkout = std::pin::pin!(self.pool.acquire());
+        if let Some(done) = self.connector.within(left.mul_f64(0.75), &mut checkout).await {
+            return Some(done);
+        }
+        let late = left.mul_f64(0.25);
+        let checkout = std::pin::pin!(self.connector.within(late, checkout));
+        match future::select(checkout, std::pin::pin!(self.diagnose(late))).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), checkout)) => checkout.await,
+        }
+    }
+
+    /// Tries one login outside the pool, because sqlx keeps to itself why its own do not come about.
+    ///
+    /// One at a time for the whole pool; whoever comes meanwhile shares the finding.
+    async fn diagnose(&self, limit: Duration) {
+        let (Some(mut finding), Some(login)) = (self.diagnosis.try_lock(), self.applied()) else {
+            return;
+        };
+        let attempt = self.factory.connect(&login.params);
+        *finding = match self.connector.within(limit.mul_f64(0.9), attempt).await {
+            Some(Ok(connection)) => {
+                // It is gone either way.
+                let _ = connection.close().await;
+                None
+            }
+            Some(Err(error)) => {
+                let outer = Error::new(ErrorKind::Unavailable, "no new connection comes about");
+                Some((classify(&error), outer.with_source(error)))
+            }
+            None => {
+                let message = "no new connection comes about: the server does not answer";
+                Some((ConnectFailure::Transient, Error::new(ErrorKind::Unavailable, message)))
+            }
+        };
+    }
+
+    /// Why a checkout ended without a connection.
+    fn why_none(&self, waited: Duration) -> Cause {
+        let finding = self.diagnosis.try_lock().and_then(|finding| finding.clone());
+        let size = self.pool.size();
+        match finding {
+            Some((class, error)) => Cause::Driver(class, Box::new(error)),
+            None if size >= self.options.max_connections => Cause::Preparation(Error::new(
+                ErrorKind::TimedOut,
+                format!("all {size} connections of the pool are in use"),
+            )),
+            None => Cause::Silence(waited),
+        }
+    }
+}
+
+/// Finds out where to connect to, and as whom.
+async fn first_login(connector: &Connector, limit: Duration) -> Result<Login, Error> {
+    connector.retry(limit, |left| connector.login_within(left)).await
+}
+
+fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
+    let PoolOptions { ping_after_idle, keep_idle, max_lifetime, .. } = *options;
+    PgPoolOptions::new()
+        .max_connections(options.max_connections)
+        .min_connections(options.min_connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(options.idle_timeout)
+        .max_lifetime(max_lifetime)
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > ping_after_idle {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_release(move |_, meta| {
+            // Drawn anew at each release, so that connections opened together do not end together.
+            let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
+            let crowded = keep_idle.zip(shared.upgrade()).is_some_and(|(keep, shared)| {
+                u32::try_from(shared.pool.num_idle()).is_ok_and(|idle| idle >= keep)
+            });
+            Box::pin(async move { Ok(meta.age < recycle_at && !crowded) })
+        })
+}

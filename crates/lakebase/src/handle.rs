@@ -1,0 +1,139 @@
+//! The handle that applications hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lakebase_core::connect::Connector;
+use lakebase_core::refresh::Held;
+use lakebase_core::{DatabaseCredential, Endpoint, Error, ErrorKind, Result};
+use lakebase_workspace::WorkspaceClient;
+
+use crate::Builder;
+use crate::default_runtime::HasRuntime;
+
+/// A Lakebase database, and everything needed to log in to it. Cheap to clone.
+///
+/// Clones share the workspace's token, the database credential, the endpoint and its addresses. Nothing
+/// is asked before the first use, and no task runs unless a pool was opened.
+#[derive(Clone)]
+pub struct Lakebase {
+    connector: Connector,
+    workspace: Option<WorkspaceClient>,
+}
+
+impl Lakebase {
+    pub(crate) fn new(connector: Connector, workspace: Option<WorkspaceClient>) -> Self {
+        Self { connector, workspace }
+    }
+
+    /// Starts with nothing set; what stays unset comes from the environment.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The database that the environment describes: see [configuration](crate#configuration).
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn from_env() -> Result<Self>
+    where
+        for<'a> Builder: HasRuntime<'a>,
+    {
+        Self::builder().build()
+    }
+
+    /// The server that a connection URL names, with the password in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::build`].
+    pub fn from_url(url: impl Into<String>) -> Result<Self>
+    where
+        for<'a> Builder: HasRuntime<'a>,
+    {
+        Self::builder().url(url).build()
+    }
+
+    /// Opens one connection.
+    ///
+    /// Retries logins, within 60 s unless set otherwise, while the compute wakes, through network failures,
+    /// and once with a fresh token if one was refused. Close it with `Connection::close`.
+    ///
+    /// **Cancellation:** dropping the future closes the socket; a token request under way goes on for
+    /// other callers.
+    ///
+    /// # Errors
+    ///
+    /// The last failure with its cause: see [`Connector::connect`].
+    #[cfg(feature = "sqlx")]
+    pub async fn connect(&self) -> Result<crate::sqlx::PgConnection> {
+        self.connector.connect(&self.factory()).await
+    }
+
+    /// Opens a pool and its first connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    #[cfg(feature = "sqlx")]
+    pub async fn pool(&self, options: crate::PoolOptions) -> Result<crate::LakebasePool> {
+        crate::LakebasePool::open(self.connector.clone(), self.factory(), options).await
+    }
+
+    #[cfg(feature = "sqlx")]
+    fn factory(&self) -> lakebase_sqlx::SqlxFactory {
+        lakebase_sqlx::SqlxFactory::new(Arc::clone(&self.connector.runtime().relay))
+    }
+
+    /// A living database credential, for drivers that this crate does not know.
+    ///
+    /// # Errors
+    ///
+    /// Those of the workspace; [`ErrorKind::Unsupported`] with native passwords.
+    pub async fn credential(&self) -> Result<Held<DatabaseCredential>> {
+        match self.connector.credentials().await? {
+            Some(cache) => cache.get().await,
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                "this connection uses a native password; there is no token",
+            )),
+        }
+    }
+
+    /// The endpoint that logins go to; `None` if only a host or a URL is configured.
+    ///
+    /// # Errors
+    ///
+    /// Those of the workspace.
+    pub async fn endpoint(&self) -> Result<Option<Endpoint>> {
+        self.connector.endpoint().await
+    }
+
+    /// The Postgres user that logs in.
+    ///
+    /// # Errors
+    ///
+    /// Those of the workspace.
+    pub async fn user(&self) -> Result<Arc<str>> {
+        self.connector.user().await
+    }
+
+    /// The workspace's client; `None` if nothing is asked of a workspace.
+    #[must_use]
+    pub fn workspace(&self) -> Option<&WorkspaceClient> {
+        self.workspace.as_ref()
+    }
+
+    /// What logs in: for other drivers, through their [`ConnectionFactory`](lakebase_core::ConnectionFactory).
+    #[must_use]
+    pub fn connector(&self) -> &Connector {
+        &self.connector
+    }
+}
+
+impl fmt::Debug for Lakebase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lakebase").field("connector", &self.connector).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,299 @@
+//! Looks every setting up: what the program set, then the URL, then the environment.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use lakebase_core::connect::{StartupOption, is_loopback_name};
+use lakebase_core::{
+    BranchName, Environment, Error, ErrorKind, Secret, Setting, SettingOrigin, SslMode, Target,
+};
+
+use crate::url::UrlParts;
+
+/// The settings by name, with the environment variable of each.
+///
+/// Sources: libpq's documentation, "Environment Variables"; `LAKEBASE_ENDPOINT` is also what Databricks
+/// Apps and the npm package `@databricks/lakebase` use.
+pub(crate) const SETTINGS: [(&str, &str); 16] = [
+    ("application_name", "PGAPPNAME"),
+    ("branch", "LAKEBASE_BRANCH"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("database", "PGDATABASE"),
+    ("dns", "LAKEBASE_DNS"),
+    ("endpoint", "LAKEBASE_ENDPOINT"),
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("options", "PGOPTIONS"),
+    ("password", "PGPASSWORD"),
+    ("port", "PGPORT"),
+    ("project", "LAKEBASE_PROJECT"),
+    ("sslmode", "PGSSLMODE"),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("url", "LAKEBASE_PG_URL"),
+    ("user", "PGUSER"),
+];
+
+/// The branch that every project has at first.
+const DEFAULT_BRANCH: &str = "production";
+
+/// All sources together, in order of precedence.
+pub(crate) struct Settings<'a> {
+    explicit: &'a BTreeMap<&'static str, Setting<String>>,
+    url: UrlParts,
+    environment: &'a Environment,
+}
+
+/// What the settings say to connect to.
+pub(crate) enum Place {
+    /// A branch or endpoint of a workspace.
+    Lakebase(Target),
+    /// A server named by URL or host, with nothing to ask a workspace for.
+    Static,
+}
+
+impl<'a> Settings<'a> {
+    /// Finds the URL, if one is to be used, and takes it apart.
+    pub(crate) fn new(
+        explicit: &'a BTreeMap<&'static str, Setting<String>>,
+        environment: &'a Environment,
+    ) -> Result<Self, Error> {
+        let mut settings = Self { explicit, url: UrlParts::default(), environment };
+        if let Some(url) = settings.url_setting()? {
+            settings.url = UrlParts::parse(&url)?;
+        }
+        Ok(settings)
+    }
+
+    fn url_setting(&self) -> Result<Option<Setting<Secret>>, Error> {
+        let targets = ["endpoint", "project"];
+        if let Some(url) = self.explicit.get("url") {
+            if let Some(other) = targets.iter().find_map(|name| self.explicit.get(name)) {
+                return Err(contradiction(&url.origin, &other.origin));
+            }
+            return Ok(Some(url.clone().into_secret()));
+        }
+        if targets.iter().any(|name| self.explicit.contains_key(name)) {
+            return Ok(None);
+        }
+        let Some(url) = self.environment.var("LAKEBASE_PG_URL") else { return Ok(None) };
+        if let Some(other) = targets.iter().find_map(|name| self.get(name)) {
+            return Err(contradiction(&url.origin, &other.origin));
+        }
+        Ok(Some(url.into_secret()))
+    }
+
+    /// Whether a URL is used.
+    fn has_url(&self) -> bool {
+        self.url.get("host").is_some() || self.explicit.contains_key("url")
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Setting<String>> {
+        self.explicit.get(name).cloned().or_else(|| self.url.get(name)).or_else(|| {
+            let (_, variable) = SETTINGS.iter().find(|(known, _)| *known == name)?;
+            self.environment.var(variable)
+        })
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<Arc<str>> {
+        self.get(name).map(|setting| setting.value.into())
+    }
+
+    /// The password of a native role.
+    pub(crate) fn password(&self) -> Option<Setting<Secret>> {
+        let explicit = self.explicit.get("password").cloned().map(Setting::into_secret);
+        explicit
+            .or_else(|| self.url.password.clone())
+            .or_else(|| self.environment.var("PGPASSWORD").map(Setting::into_secret))
+    }
+
+    /// What to connect to.
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        if self.has_url() {
+            return Ok(Place::Static);
+        }
+        let explicit = ["endpoint", "project"].iter().any(|name| self.explicit.contains_key(name));
+        // What the program says about the target replaces what the environment says, as a whole.
+        let get = |name: &str| match explicit {
+            true if name != "branch" => self.explicit.get(name).cloned(),
+            _ => self.get(name),
+        };
+        match (get("endpoint"), get("project")) {
+            (Some(endpoint), Some(project)) => {
+                Err(contradiction(&endpoint.origin, &project.origin))
+            }
+            (Some(endpoint), None) => Ok(Place::Lakebase(endpoint.parse()?.value)),
+            (None, Some(project)) => {
+                let branch = get("branch");
+                let id = branch.as_ref().map_or(DEFAULT_BRANCH, |branch| &branch.value);
+                let name = BranchName::new(&project.value, id).map_err(|error| match &branch {
+                    Some(branch) if error.to_string().contains("the branch") => branch.error(error),
+                    _ => project.error(error),
+                })?;
+                Ok(Place::Lakebase(Target::Branch(name)))
+            }
+            (None, None) => match (self.get("branch"), self.get("host")) {
+                (_, Some(_)) => Ok(Place::Static),
+                (Some(branch), None) => {
+                    Err(branch.error("a branch needs a project; set LAKEBASE_PROJECT too"))
+                }
+                (None, None) => Err(Error::new(
+                    ErrorKind::Config,
+                    "nothing says what to connect to; set one of LAKEBASE_ENDPOINT (projects/…/branches/…/endpoints/…), \
+                     LAKEBASE_PROJECT (and LAKEBASE_BRANCH), LAKEBASE_PG_URL (postgresql://…), or PGHOST",
+                )),
+            },
+        }
+    }
+
+    /// The host, or the folder of a Unix socket.
+    pub(crate) fn host(&self) -> (Option<Arc<str>>, Option<PathBuf>) {
+        match self.text("host") {
+            Some(path) if path.starts_with('/') => (None, Some(PathBuf::from(&*path))),
+            host => (host, None),
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> Result<Vec<IpAddr>, Error> {
+        let Some(setting) = self.get("hostaddr") else { return Ok(Vec::new()) };
+        let parsed = setting.try_map(|text| {
+            text.parse::<IpAddr>().map_err(|_| {
+                format!("{text:?} is not an IP address; accepted: 192.0.2.1 or 2001:db8::1")
+            })
+        });
+        Ok(vec![parsed?.value])
+    }
+
+    pub(crate) fn port(&self) -> Result<u16, Error> {
+        let Some(setting) = self.get("port") else { return Ok(5432) };
+        let parsed = setting.try_map(|text| match text.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(port),
+            _ => Err(format!("{text:?} is not a port; accepted: 1 to 65535")),
+        });
+        Ok(parsed?.value)
+    }
+
+    /// The mode, and whether somebody asked for it by name.
+    pub(crate) fn ssl_mode(&self) -> Result<Option<SslMode>, Error> {
+        Ok(match self.get("sslmode") {
+            Some(setting) => Some(setting.parse()?.value),
+            None => None,
+        })
+    }
+
+    /// Certificates to trust, from the file that `sslrootcert` names.
+    pub(crate) fn root_certificates(&self) -> Result<Option<Setting<Bytes>>, Error> {
+        let Some(setting) = self.get("sslrootcert") else { return Ok(None) };
+        if setting.value == "system" {
+            return Ok(None);
+        }
+        let origin = setting.origin.clone();
+        let path = setting.value.clone();
+        match self.environment.read_file(Path::new(&path)) {
+            Ok(text) => Ok(Some(Setting::new(text.into(), origin))),
+            Err(error) => Err(setting
+                .error(format!("cannot read {path:?}; accepted: a file of PEM certificates"))
+                .with_source(error)),
+        }
+    }
+
+    /// The budget of one connect.
+    pub(crate) fn connect_timeout(&self) -> Result<Option<Duration>, Error> {
+        let Some(setting) = self.get("connect_timeout") else { return Ok(None) };
+        let parsed = setting.try_map(|text| match text.parse::<u32>() {
+            Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
+            Err(_) => Err(format!(
+                "{text:?} is not a time-out; accepted: whole seconds, 0 for the default"
+            )),
+        });
+        Ok(Some(parsed?.value).filter(|timeout| !timeout.is_zero()))
+    }
+
+    /// `-c name=value` and `--name=value`, as libpq's `options` has them.
+    pub(crate) fn options(&self) -> Result<Vec<StartupOption>, Error> {
+        let Some(setting) = self.get("options") else { return Ok(Vec::new()) };
+        let parsed = setting.try_map(|text| {
+            parse_options(&text).ok_or(
+                "not start-up options; accepted: -c name=value or --name=value, separated by spaces",
+            )
+        });
+        Ok(parsed?.value)
+    }
+
+    /// Whether the server is on this machine, so that a missing TLS set-up is expected.
+    pub(crate) fn is_local(&self) -> bool {
+        match self.host() {
+            (_, Some(_)) => true,
+            (Some(host), None) => is_loopback_name(&host),
+            (None, None) => self.has_url(),
+        }
+    }
+}
+
+fn contradiction(one: &SettingOrigin, other: &SettingOrigin) -> Error {
+    let message = format!("{one} and {other} contradict each other; set only one of them");
+    Error::new(ErrorKind::Config, message)
+}
+
+fn parse_options(text: &str) -> Option<Vec<StartupOption>> {
+    let mut found = Vec::new();
+    let mut words = split_words(text).into_iter();
+    while let Some(word) = words.next() {
+        let pair = match word.strip_prefix("-c") {
+            Some("") => words.next()?,
+            Some(pair) => pair.to_owned(),
+            None => word.strip_prefix("--")?.to_owned(),
+        };
+        let (name, value) = pair.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        found.push((name.replace('-', "_").into(), value.into()));
+    }
+    Some(found)
+}
+
+/// Splits at spaces; a backslash takes the next character literally.
+fn split_words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut inside) = (Vec::new(), String::new(), false);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character.is_whitespace() {
+            if inside {
+                words.push(std::mem::take(&mut word));
+            }
+            inside = false;
+        } else {
+            inside = true;
+            word.extend(if character == '\\' { characters.next() } else { Some(character) });
+        }
+    }
+    if inside {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_up_options_are_split_as_libpq_does() {
+        let check = |text: &str, expected: Option<&[(&str, &str)]>| {
+            let found = parse_options(text);
+            let found: Option<Vec<(&str, &str)>> =
+                found.as_ref().map(|found| found.iter().map(|(k, v)| (&**k, &**v)).collect());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        };
+        check("", Some(&[]));
+        check(
+            "-c geqo=off  --statement-timeout=5min",
+            Some(&[("geqo", "off"), ("statement_timeout", "5min")]),
+        );
+        check("-csearch_path=a\\ b", Some(&[("search_path", "a b")]));
+        check("-c", None);
+        check("-c =x", None);
+        check("geqo=off", None);
+    }
+}
