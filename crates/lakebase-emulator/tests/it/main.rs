@@ -1,0 +1,10 @@
+//! The emulator over its sockets: front door, workspace, DNS, faults, and the end of it all.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+mod client;
+mod dns;
+mod door;
+mod lifecycle;
+mod suspend;
+mod workspace;
