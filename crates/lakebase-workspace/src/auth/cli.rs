@@ -17,6 +17,8 @@ use crate::wire;
 /// The CLI may have to ask the workspace for a new token.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+const NOTHING_ELSE: &str = "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and ";
+
 const FORCE: &str = "--force-refresh";
 
 /// `databricks auth token`, for users who logged in with `databricks auth login`.
@@ -26,13 +28,20 @@ pub(crate) struct DatabricksCli {
     program: String,
     /// `--profile P` or `--host H`.
     selector: [String; 2],
+    /// Whether nothing else was configured, as opposed to the program having chosen this.
+    last_resort: bool,
     /// Set once the installed version is known not to have the flag (older than 0.296.0).
     cannot_force: AtomicBool,
 }
 
 impl DatabricksCli {
-    pub(crate) fn new(runtime: Runtime, program: String, selector: [String; 2]) -> Self {
-        Self { runtime, program, selector, cannot_force: AtomicBool::new(false) }
+    pub(crate) fn new(
+        runtime: Runtime,
+        program: String,
+        selector: [String; 2],
+        last_resort: bool,
+    ) -> Self {
+        Self { runtime, program, selector, last_resort, cannot_force: AtomicBool::new(false) }
     }
 
     async fn run(&self, force: bool) -> Result<ProcessOutput> {
@@ -44,8 +53,9 @@ impl DatabricksCli {
         let run = self.runtime.process.output(&self.program, &arguments);
         match select(run, self.runtime.timer.sleep(TIMEOUT)).await {
             Either::Left((output, _)) => output.map_err(|error| {
+                let why = if self.last_resort { NOTHING_ELSE } else { "" };
                 error.context(format!(
-                    "the Databricks CLI {:?} could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
+                    "{why}the Databricks CLI {:?} could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
                     self.program
                 ))
             }),

@@ -14,7 +14,7 @@ use crate::{TokenSource, WorkspaceHost};
 pub(super) enum Identity {
     Pat(Setting<Secret>),
     OauthM2m { client_id: Setting<String>, client_secret: Setting<Secret> },
-    DatabricksCli { program: String, selector: [String; 2] },
+    DatabricksCli { program: String, selector: [String; 2], last_resort: bool },
     Source(Arc<dyn TokenSource>),
 }
 
@@ -46,7 +46,7 @@ pub(super) fn choose(settings: &Settings, host: &Setting<WorkspaceHost>) -> Resu
         settings.of(None).find(|(attribute, _)| !matches!(attribute.auth, Some("pat" | "oauth")));
     if let Some((attribute, setting)) = refused {
         let what = match attribute.auth.unwrap_or_default() {
-            "basic" => "user name and password, which Databricks no longer accepts",
+            "basic" => "user name and password",
             other => other,
         };
         return Err(Error::new(
@@ -127,5 +127,6 @@ fn databricks_cli(settings: &Settings, host: &Setting<WorkspaceHost>) -> Identit
     };
     let program = settings.get("databricks_cli_path");
     let program = program.map_or_else(|| "databricks".to_owned(), |path| path.value.clone());
-    Identity::DatabricksCli { program, selector }
+    let last_resort = settings.get("auth_type").is_none();
+    Identity::DatabricksCli { program, selector, last_resort }
 }

@@ -100,8 +100,8 @@ impl WorkspaceConfig {
             Identity::OauthM2m { client_id, client_secret } => {
                 Arc::new(OauthM2m::new(session.clone(), client_id, client_secret))
             }
-            Identity::DatabricksCli { program, selector } => {
-                Arc::new(DatabricksCli::new(runtime.clone(), program, selector))
+            Identity::DatabricksCli { program, selector, last_resort } => {
+                Arc::new(DatabricksCli::new(runtime.clone(), program, selector, last_resort))
             }
             Identity::Source(source) => source,
         };

@@ -57,13 +57,16 @@ pub fn failure(
     let mut line = format!("{host} answered {}", status.as_u16());
     match said.code.map(|code| clean_with(&code, secrets)).filter(|code| !code.is_empty()) {
         Some(code) => line.push_str(&format!(" {code}")),
-        None => line.push_str(&format!(" {}", status.canonical_reason().unwrap_or_default())),
+        None => {
+            let reason = status.canonical_reason();
+            line.push_str(&reason.map_or(String::new(), |reason| format!(" {reason}")));
+        }
     }
     match said.message.map(|text| clean_with(&text, secrets)).filter(|text| !text.is_empty()) {
         Some(message) => line.push_str(&format!(": {message}")),
         None => line.push_str(said.instead),
     }
-    let mut error = Error::new(kind(status.as_u16(), said.refined), line.trim_end());
+    let mut error = Error::new(kind(status.as_u16(), said.refined), line);
     if let Some(delay) = retry_after(reply.headers(), wall) {
         error = error.with_retry_after(delay);
     }

@@ -1,1 +1,279 @@
-//! Identities.
+//! The identities: which tokens they bring, and what they say when they cannot.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use lakebase_core::effect::ProcessOutput;
+use lakebase_core::refresh::Demand;
+use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Timestamp};
+use lakebase_workspace::auth::Callback;
+use lakebase_workspace::{AccessToken, Retry, WorkspaceClient, WorkspaceConfig};
+
+use crate::support::*;
+
+const ISSUER: &str = r#"{"oidc_endpoint":"https://w.example/other","account_id":"a"}"#;
+const METADATA: &str = r#"{"token_endpoint":"https://w.example/other/token"}"#;
+
+/// The client's token, without retries.
+fn fetch(client: &WorkspaceClient) -> Result<String> {
+    run(client.access_token()).map(|held| held.token.expose().to_owned())
+}
+
+#[test]
+fn a_service_principal_asks_the_documented_end_point_first() {
+    let http = FakeHttp::new(token);
+    assert_eq!(fetch(&client(M2M, &http, &FakeTime::default())).unwrap(), "t0");
+    let seen = &http.seen()[0];
+    assert_eq!(seen.line(), "POST https://w.example/oidc/v1/token");
+    assert_eq!(&seen.request.body()[..], b"grant_type=client_credentials&scope=all-apis");
+    assert_eq!(seen.header("authorization"), Some("Basic YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"));
+    assert_eq!(seen.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert!(seen.header("user-agent").unwrap().ends_with("auth/oauth-m2m"));
+}
+
+#[test]
+fn discovery_follows_a_404_and_is_remembered() {
+    for with_config in [true, false] {
+        let http = FakeHttp::new(move |seen| match seen.path() {
+            "/.well-known/databricks-config" if with_config => reply(200, ISSUER),
+            "/other/.well-known/oauth-authorization-server" if with_config => reply(200, METADATA),
+            "/oidc/.well-known/oauth-authorization-server" => reply(200, METADATA),
+            "/other/token" => token(seen),
+            "/api/2.0/preview/scim/v2/Me" if seen.number < 8 => reply(401, ""),
+            "/api/2.0/preview/scim/v2/Me" => reply(200, r#"{"userName":"me"}"#),
+            _ => reply(404, "<html>"),
+        });
+        let client = client(M2M, &http, &FakeTime::default()).with_retry(Retry::NONE);
+        assert_eq!(fetch(&client).unwrap(), "t3");
+        run(client.current_user()).unwrap_err();
+        let issuer = if with_config { "other" } else { "oidc" };
+        assert_eq!(
+            http.lines()[..6],
+            [
+                "POST https://w.example/oidc/v1/token".to_owned(),
+                "GET https://w.example/.well-known/databricks-config".to_owned(),
+                format!("GET https://w.example/{issuer}/.well-known/oauth-authorization-server"),
+                "POST https://w.example/other/token".to_owned(),
+                "GET https://w.example/api/2.0/preview/scim/v2/Me".to_owned(),
+                "POST https://w.example/other/token".to_owned(),
+            ]
+        );
+    }
+}
+
+#[test]
+fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/.well-known/databricks-config" => {
+            reply(200, r#"{"oidc_endpoint":"https://w.example/oidc"}"#)
+        }
+        "/oidc/.well-known/oauth-authorization-server" => {
+            reply(200, r#"{"token_endpoint":"https://evil.example/token"}"#)
+        }
+        _ => reply(404, ""),
+    });
+    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    assert_eq!(
+        error.report(),
+        "getting an OAuth token: https://w.example refers to evil.example, which is sent nothing"
+    );
+    let sent = http.seen();
+    assert_eq!(sent.len(), 3);
+    assert!(sent[1..].iter().all(|seen| seen.header("authorization").is_none()));
+}
+
+#[test]
+fn a_wrong_secret_names_both_settings() {
+    let http = FakeHttp::new(|_| {
+        reply(
+            401,
+            r#"{"error":"invalid_client","error_description":"no dose-0123456789abcdef YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"}"#,
+        )
+    });
+    let error = run(client(M2M, &http, &FakeTime::default()).current_user()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(
+        error.report(),
+        "asking the workspace for the current user: the workspace refused client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable) with the secret from DATABRICKS_CLIENT_SECRET (environment variable): https://w.example answered 401 invalid_client: no [redacted] [redacted]"
+    );
+    assert_eq!(http.seen().len(), 1);
+}
+
+fn with_source(pairs: &[(&str, &str)], runtime: &Runtime) -> WorkspaceClient {
+    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
+    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
+    WorkspaceClient::new(config, runtime)
+}
+
+#[test]
+fn a_callback_is_asked_for_tokens_and_told_about_force() {
+    let http = FakeHttp::new(|seen| match seen.header("authorization") {
+        Some("Bearer mine-1") => reply(200, r#"{"userName":"me"}"#),
+        _ => reply(401, ""),
+    });
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&calls);
+    let source = Callback::new(move |demand: Demand| {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(demand.force, number == 1);
+        async move {
+            let expires_at = Some(Timestamp::from_unix_millis(START + 3_600_000));
+            let token = format!("mine-{number}").into();
+            Ok(AccessToken { token, expires_at, served_at: None })
+        }
+    });
+    let config = WorkspaceConfig::builder()
+        .host(HOST)
+        .token_source(Arc::new(source))
+        .product("my app", "1.2")
+        .build(&Environment::from_pairs([PAT[0], M2M[0], M2M[1]]))
+        .unwrap();
+    assert_eq!(config.auth_type(), "callback");
+    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    assert_eq!(&*run(client.current_user()).unwrap(), "me");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    let agent = http.seen()[0].header("user-agent").unwrap().to_owned();
+    assert!(agent.starts_with("my-app/1.2 lakebase-rust/"), "{agent}");
+    assert!(agent.ends_with(" auth/callback"), "{agent}");
+}
+
+const CLI_TOKEN: &str =
+    r#"{"access_token":"cli-secret","token_type":"Bearer","expiry":"2026-01-01T01:00:00.5+00:00"}"#;
+
+type Calls = Arc<Mutex<Vec<String>>>;
+
+/// A runtime whose programs answer (success, stdout, stderr).
+fn programs(
+    answer: impl Fn(usize, &str) -> Option<(bool, &'static str, &'static str)> + Send + Sync + 'static,
+) -> (Runtime, Calls) {
+    let calls = Calls::default();
+    let log = Arc::clone(&calls);
+    let process = FakeProcess(Box::new(move |program, arguments| {
+        let line = format!("{program} {}", arguments.join(" "));
+        let mut log = log.lock().unwrap();
+        let answer = answer(log.len(), &line);
+        log.push(line);
+        let (success, stdout, stderr) = answer?;
+        Some(Ok(ProcessOutput { success, stdout: stdout.into(), stderr: stderr.to_owned() }))
+    }));
+    let http = FakeHttp::new(|_| reply(401, ""));
+    let runtime = Runtime { process: Arc::new(process), ..runtime(&http, &FakeTime::default()) };
+    (runtime, calls)
+}
+
+#[test]
+fn the_command_is_the_last_resort() {
+    let (runtime, calls) = programs(|_, _| Some((true, CLI_TOKEN, "")));
+    let client = with_source(&[], &runtime);
+    assert_eq!(client.auth_type(), "databricks-cli");
+    assert_eq!(fetch(&client).unwrap(), "cli-secret");
+    assert_eq!(*calls.lock().unwrap(), ["databricks auth token --host https://w.example"]);
+    assert!(!format!("{client:?}").contains("cli-secret"));
+}
+
+#[test]
+fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
+    let (runtime, calls) = programs(|_, line| {
+        if line.contains("--force-refresh") {
+            Some((false, "", "Error: unknown flag: --force-refresh"))
+        } else {
+            Some((true, CLI_TOKEN, ""))
+        }
+    });
+    let client =
+        with_source(&[("DATABRICKS_CLI_PATH", "/opt/dbx")], &runtime).with_retry(Retry::NONE);
+    run(client.current_user()).unwrap_err();
+    assert_eq!(
+        *calls.lock().unwrap(),
+        [
+            "/opt/dbx auth token --host https://w.example",
+            "/opt/dbx auth token --host https://w.example --force-refresh",
+            "/opt/dbx auth token --host https://w.example",
+        ]
+    );
+}
+
+#[test]
+fn the_command_says_what_to_do() {
+    for (success, stdout, stderr, kind, said) in [
+        (
+            false,
+            "",
+            "Error: databricks OAuth is not configured for this host",
+            ErrorKind::Unauthenticated,
+            "no credentials are configured and the Databricks CLI is not logged in; run `databricks auth login --host https://w.example`, or set DATABRICKS_TOKEN",
+        ),
+        (
+            false,
+            "",
+            "Usage: databricks [OPTIONS] COMMAND [ARGS]...\nError: No such command 'auth'.",
+            ErrorKind::Config,
+            "\"databricks\" is the legacy Databricks CLI; install version 0.207.1 or later, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
+        ),
+        (
+            false,
+            "",
+            "Error: the refresh token is invalid eyJhbGciOiJub25lIn0.e30.x",
+            ErrorKind::Unauthenticated,
+            "`databricks auth token --host https://w.example` failed: Error: the refresh token is invalid [redacted]",
+        ),
+        (
+            false,
+            "cli-secret",
+            "dial tcp: cli-secret\n",
+            ErrorKind::Unavailable,
+            "`databricks auth token --host https://w.example` failed: dial tcp: [redacted]",
+        ),
+        (
+            true,
+            "cli-secret",
+            "",
+            ErrorKind::Protocol,
+            "the output of `databricks auth token` is not JSON",
+        ),
+        (
+            true,
+            r#"{"access_token":"cli-secret"}"#,
+            "",
+            ErrorKind::Protocol,
+            "the output of `databricks auth token` has no `expiry`",
+        ),
+    ] {
+        let (runtime, _) = programs(move |_, _| Some((success, stdout, stderr)));
+        let error = fetch(&with_source(&[], &runtime)).unwrap_err();
+        assert!(error.report().starts_with(said), "{}", error.report());
+        assert_eq!(error.kind(), kind, "{said}");
+        assert!(!format!("{error:?}").contains("cli-secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_missing_command_names_its_setting() {
+    let http = FakeHttp::new(|_| None);
+    let error = fetch(&client(&[], &http, &FakeTime::default())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(
+        error.report(),
+        "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and the Databricks CLI \"databricks\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): databricks is not on the path"
+    );
+    let pairs = [("DATABRICKS_AUTH_TYPE", "databricks-cli"), ("DATABRICKS_CLI_PATH", "/none")];
+    let error = fetch(&client(&pairs, &http, &FakeTime::default())).unwrap_err();
+    assert_eq!(
+        error.report(),
+        "the Databricks CLI \"/none\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): /none is not on the path"
+    );
+}
+
+#[test]
+fn a_source_that_fails_is_quoted_with_its_cause() {
+    let source = Callback::new(|_| async {
+        Err::<AccessToken, _>(Error::new(ErrorKind::PermissionDenied, "the vault is closed"))
+    });
+    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
+    let config = config.build(&Environment::empty()).unwrap();
+    let http = FakeHttp::new(|_| None);
+    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    let error = run(client.current_user()).unwrap_err();
+    assert_eq!(error.report(), "asking the workspace for the current user: the vault is closed");
+    assert!(http.seen().is_empty());
+}

@@ -1,1 +1,372 @@
-//! Configuration.
+//! Where settings come from, which one wins, and what is said about bad ones.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use lakebase_core::{Environment, ErrorKind, Result, Runtime, Setting, SettingOrigin};
+use lakebase_workspace::{SettingValue, WorkspaceClient, WorkspaceConfig, WorkspaceConfigBuilder};
+
+use crate::support::*;
+
+const FILE: &str = "\
+[DEFAULT]
+host = default.example
+token = dapi-default-secret
+
+[dev]
+host = https://dev.example/?o=42
+client_id = app-dev
+client_secret = dose-dev-secret
+
+[cli]
+host = cli.example
+databricks_cli_path = /opt/dbx
+
+[partial]
+client_id = app-partial
+";
+
+/// Surroundings with these variables and `FILE` as `/home/me/.databrickscfg`.
+fn surroundings(pairs: &[(&str, &str)], file: &'static str) -> Environment {
+    let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Environment::new(
+        move |name| {
+            let home = (name == "HOME").then(|| "/home/me".to_owned());
+            let found = pairs.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone()).or(home)
+        },
+        move |path| {
+            if path == Path::new("/home/me/.databrickscfg") || path == Path::new("/etc/dbx") {
+                Ok(file.to_owned())
+            } else if path == Path::new("/root/secret") {
+                Err(io::ErrorKind::PermissionDenied.into())
+            } else {
+                Err(io::ErrorKind::NotFound.into())
+            }
+        },
+    )
+}
+
+fn build(pairs: &[(&str, &str)]) -> Result<WorkspaceConfig> {
+    WorkspaceConfig::from_environment(&surroundings(pairs, FILE))
+}
+
+fn shown(config: &WorkspaceConfig) -> Vec<String> {
+    let show = |setting: &lakebase_workspace::EffectiveSetting| {
+        let value = match &setting.value {
+            SettingValue::Plain(text) => text.as_str(),
+            SettingValue::Secret(_) => "***",
+        };
+        format!("{} = {value} from {}", setting.key, setting.origin)
+    };
+    config.settings().iter().map(show).collect()
+}
+
+#[test]
+fn the_default_profile_is_used_when_nothing_is_set() {
+    let config = build(&[]).unwrap();
+    assert_eq!(config.host().value.as_str(), "https://default.example");
+    assert_eq!(config.auth_type(), "pat");
+    assert_eq!(
+        shown(&config),
+        [
+            "profile = DEFAULT from profile (profile DEFAULT in /home/me/.databrickscfg)",
+            "host = default.example from host (profile DEFAULT in /home/me/.databrickscfg)",
+            "token = *** from token (profile DEFAULT in /home/me/.databrickscfg)",
+        ]
+    );
+}
+
+#[test]
+fn a_named_profile_inherits_nothing_and_yields_to_variables() {
+    let config =
+        build(&[("DATABRICKS_CONFIG_PROFILE", "dev"), ("DATABRICKS_CLIENT_ID", "app-env")]);
+    let config = config.unwrap();
+    assert_eq!(config.auth_type(), "oauth-m2m");
+    assert_eq!(config.workspace_id().unwrap().value, "42");
+    assert_eq!(
+        shown(&config),
+        [
+            "profile = dev from DATABRICKS_CONFIG_PROFILE (environment variable)",
+            "host = https://dev.example/?o=42 from host (profile dev in /home/me/.databrickscfg)",
+            "client_id = app-env from DATABRICKS_CLIENT_ID (environment variable)",
+            "client_secret = *** from client_secret (profile dev in /home/me/.databrickscfg)",
+        ]
+    );
+    assert!(!format!("{config:?}").contains("dose-dev"));
+}
+
+#[test]
+fn the_program_comes_before_variables_and_profile() {
+    let environment =
+        surroundings(&[("DATABRICKS_HOST", "env.example"), ("DATABRICKS_WORKSPACE_ID", "1")], FILE);
+    let config = WorkspaceConfig::builder()
+        .host("mine.example?o=2")
+        .token("dapi-mine-secret")
+        .account_id("acc-1")
+        .build(&environment)
+        .unwrap();
+    assert_eq!(config.host().value.as_str(), "https://mine.example");
+    assert_eq!(config.workspace_id().unwrap().value, "1");
+    assert_eq!(config.account_id().unwrap().value, "acc-1");
+    assert_eq!(shown(&config)[0], "host = mine.example?o=2 from host (set by the program)");
+    let flag = Setting::new("dev".to_owned(), SettingOrigin::Explicit("--profile".into()));
+    let config = WorkspaceConfig::builder().setting("profile", flag.clone()).unwrap();
+    let config = config.build(&surroundings(&[], FILE)).unwrap();
+    assert_eq!(shown(&config)[0], "profile = dev from --profile (set by the program)");
+    let error = WorkspaceConfig::builder().setting("profil", flag).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "--profile (set by the program): there is no workspace setting \"profil\""
+    );
+}
+
+#[test]
+fn the_file_is_not_read_when_host_or_identity_is_set() {
+    for pairs in [
+        [("DATABRICKS_HOST", "env.example"), ("X", "")],
+        [("DATABRICKS_TOKEN", "t"), ("DATABRICKS_HOST", "env.example")],
+        [("DATABRICKS_CLIENT_ID", "a"), ("DATABRICKS_CLIENT_SECRET", "b")],
+    ] {
+        let reads = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&reads);
+        let environment = surroundings(&pairs, FILE);
+        let environment = Environment::new(
+            move |name| environment.var(name).map(|setting| setting.value),
+            move |_| {
+                counter.fetch_add(1, Ordering::SeqCst);
+                Err(io::ErrorKind::NotFound.into())
+            },
+        );
+        let _ = WorkspaceConfig::from_environment(&environment);
+        assert_eq!(reads.load(Ordering::SeqCst), 0, "{pairs:?}");
+    }
+}
+
+#[test]
+fn the_files_own_default_profile_counts() {
+    let file = "[__settings__]\ndefault_profile = a\n[DEFAULT]\nhost = d.example\n[a]\nhost = a.example\ntoken = t\n";
+    let config = WorkspaceConfig::from_environment(&surroundings(&[], file)).unwrap();
+    assert_eq!(config.host().value.as_str(), "https://a.example");
+    let missing = "[__settings__]\ndefault_profile = b\n";
+    let error = WorkspaceConfig::from_environment(&surroundings(&[], missing)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "default_profile (profile __settings__ in /home/me/.databrickscfg): /home/me/.databrickscfg has no profile \"b\"; there: none"
+    );
+}
+
+#[test]
+fn paths_may_start_at_home_or_be_absolute() {
+    for path in ["~/.databrickscfg", "/etc/dbx"] {
+        assert!(build(&[("DATABRICKS_CONFIG_FILE", path)]).is_ok(), "{path}");
+    }
+    let windows = Environment::new(
+        |name| (name == "USERPROFILE").then(|| "/home/me".to_owned()),
+        |path| {
+            let known = path == Path::new("/home/me/.databrickscfg");
+            if known { Ok(FILE.to_owned()) } else { Err(io::ErrorKind::NotFound.into()) }
+        },
+    );
+    assert!(WorkspaceConfig::from_environment(&windows).is_ok());
+}
+
+#[test]
+fn bad_input_names_setting_origin_and_what_is_accepted() {
+    use ErrorKind::{Config, Unsupported};
+    const H: (&str, &str) = ("DATABRICKS_HOST", "w.example");
+    const P: &str = "DATABRICKS_CONFIG_PROFILE";
+    const F: &str = "DATABRICKS_CONFIG_FILE";
+    const A: &str = "DATABRICKS_AUTH_TYPE";
+    for (pairs, kind, message) in [
+        (
+            vec![("DATABRICKS_TOKEN", "t")],
+            Config,
+            "no workspace is configured; set host, DATABRICKS_HOST, or a profile in ~/.databrickscfg",
+        ),
+        (
+            vec![(P, "partial")],
+            Config,
+            "no workspace is configured (profile \"partial\" has no host); set host, DATABRICKS_HOST, or a profile in ~/.databrickscfg",
+        ),
+        (
+            vec![("DATABRICKS_HOST", "http://w.example")],
+            Config,
+            "DATABRICKS_HOST (environment variable): is http://, which would send secrets in the clear; only loopback addresses may use it; accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com",
+        ),
+        (
+            vec![("DATABRICKS_HOST", "https://accounts.azuredatabricks.net")],
+            Config,
+            "DATABRICKS_HOST (environment variable): is the account console, not a workspace; accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com",
+        ),
+        (
+            vec![H, ("DATABRICKS_WORKSPACE_ID", "1\n2")],
+            Config,
+            "DATABRICKS_WORKSPACE_ID (environment variable): is not an id; accepted: letters, digits and -",
+        ),
+        (
+            vec![(P, "prod")],
+            Config,
+            "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"prod\"; there: DEFAULT, cli, dev, partial",
+        ),
+        (
+            vec![(P, "__settings__")],
+            Config,
+            "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"__settings__\"; there: DEFAULT, cli, dev, partial",
+        ),
+        (
+            vec![(F, "/none")],
+            Config,
+            "DATABRICKS_CONFIG_FILE (environment variable): /none cannot be read: entity not found",
+        ),
+        (
+            vec![(F, "/root/secret"), (P, "dev")],
+            Config,
+            "DATABRICKS_CONFIG_FILE (environment variable): /root/secret cannot be read: permission denied",
+        ),
+        (
+            vec![("HOME", "/nobody"), (P, "dev")],
+            Config,
+            "DATABRICKS_CONFIG_PROFILE (environment variable): /nobody/.databrickscfg cannot be read: entity not found",
+        ),
+        (
+            vec![H, ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_CLIENT_ID", "a")],
+            Config,
+            "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), DATABRICKS_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+        (
+            vec![(P, "dev"), ("DATABRICKS_TOKEN", "t")],
+            Config,
+            "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), client_id (profile dev in /home/me/.databrickscfg), client_secret (profile dev in /home/me/.databrickscfg); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+        (
+            vec![H, ("DATABRICKS_TOKEN", "t"), ("ARM_CLIENT_ID", "a")],
+            Config,
+            "more than one authorization method configured: azure and pat; set by DATABRICKS_TOKEN (environment variable), ARM_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+        (
+            vec![H, ("DATABRICKS_CLIENT_ID", "a")],
+            Config,
+            "DATABRICKS_CLIENT_ID (environment variable): a service principal also needs client_secret (DATABRICKS_CLIENT_SECRET), which is not set",
+        ),
+        (
+            vec![H, ("DATABRICKS_CLIENT_SECRET", "hush")],
+            Config,
+            "DATABRICKS_CLIENT_SECRET (environment variable): a service principal also needs client_id (DATABRICKS_CLIENT_ID), which is not set",
+        ),
+        (
+            vec![H, ("DATABRICKS_TOKEN", "hush\n")],
+            Config,
+            "DATABRICKS_TOKEN (environment variable): has a blank, a line break or another character that no token has",
+        ),
+        (
+            vec![H, (A, "magic")],
+            Config,
+            "DATABRICKS_AUTH_TYPE (environment variable): \"magic\" is not known; accepted: pat, oauth-m2m, databricks-cli",
+        ),
+        (
+            vec![H, (A, "azure-cli")],
+            Unsupported,
+            "DATABRICKS_AUTH_TYPE (environment variable): \"azure-cli\" is not supported yet; supported: pat, oauth-m2m, databricks-cli",
+        ),
+        (
+            vec![H, (A, "pat")],
+            Config,
+            "DATABRICKS_AUTH_TYPE (environment variable): pat needs token (DATABRICKS_TOKEN), which is not set",
+        ),
+        (
+            vec![H, (A, "oauth-m2m")],
+            Config,
+            "DATABRICKS_AUTH_TYPE (environment variable): oauth-m2m needs client_id (DATABRICKS_CLIENT_ID), which is not set",
+        ),
+        (
+            vec![H, ("DATABRICKS_USERNAME", "me"), ("DATABRICKS_PASSWORD", "hush")],
+            Unsupported,
+            "DATABRICKS_USERNAME (environment variable) configures an identity by user name and password, which is not supported; supported: pat, oauth-m2m, databricks-cli; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+        (
+            vec![H, ("DATABRICKS_OIDC_TOKEN_ENV", "X")],
+            Unsupported,
+            "DATABRICKS_OIDC_TOKEN_ENV (environment variable) configures an identity by env-oidc, which is not supported; supported: pat, oauth-m2m, databricks-cli; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+    ] {
+        let error = build(&pairs).unwrap_err();
+        assert_eq!(error.to_string(), message, "{pairs:?}");
+        assert_eq!(error.kind(), kind, "{pairs:?}");
+        assert!(!format!("{error:?}").contains("hush"));
+    }
+}
+
+#[test]
+fn a_malformed_file_is_named_with_the_line() {
+    let file = "[dev]\nhost = w.example\ndapi-oops-secret\n";
+    for (pairs, prefix) in [
+        (vec![], "/home/me/.databrickscfg: line 3 has no `=`"),
+        (
+            vec![("DATABRICKS_CONFIG_PROFILE", "dev")],
+            "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg: line 3 has no `=`",
+        ),
+    ] {
+        let error = WorkspaceConfig::from_environment(&surroundings(&pairs, file)).unwrap_err();
+        assert!(error.to_string().starts_with(prefix), "{error}");
+        assert!(!format!("{error:?}").contains("oops"));
+    }
+}
+
+#[test]
+fn auth_type_decides_between_identities() {
+    let both = [
+        ("DATABRICKS_HOST", "w.example"),
+        ("DATABRICKS_TOKEN", "t"),
+        ("DATABRICKS_CLIENT_ID", "a"),
+        ("DATABRICKS_CLIENT_SECRET", "b"),
+    ];
+    for wanted in ["pat", "oauth-m2m", "databricks-cli"] {
+        let pairs: Vec<_> = both.into_iter().chain([("DATABRICKS_AUTH_TYPE", wanted)]).collect();
+        assert_eq!(build(&pairs).unwrap().auth_type(), wanted);
+    }
+}
+
+/// The command line that an identity by `databricks-cli` would run.
+fn command(builder: WorkspaceConfigBuilder, pairs: &[(&str, &str)]) -> String {
+    let config = builder.build(&surroundings(pairs, FILE)).unwrap();
+    let line = Arc::new(Mutex::new(String::new()));
+    let seen = Arc::clone(&line);
+    let process = FakeProcess(Box::new(move |program, arguments| {
+        *seen.lock().unwrap() = format!("{program} {}", arguments.join(" "));
+        Some(Err(lakebase_core::Error::new(ErrorKind::Config, "no")))
+    }));
+    let http = FakeHttp::new(|_| None);
+    let runtime = Runtime { process: Arc::new(process), ..runtime(&http, &FakeTime::default()) };
+    run(WorkspaceClient::new(config, &runtime).access_token()).unwrap_err();
+    line.lock().unwrap().clone()
+}
+
+#[test]
+fn the_command_is_asked_by_profile_where_it_sees_the_same_one() {
+    let new = WorkspaceConfig::builder;
+    assert_eq!(command(new().profile("cli"), &[]), "/opt/dbx auth token --profile cli");
+    let host = [("DATABRICKS_HOST", "other.example")];
+    assert_eq!(
+        command(new().profile("cli"), &host),
+        "/opt/dbx auth token --host https://other.example"
+    );
+    assert_eq!(
+        command(new().profile("cli").config_file("/etc/dbx"), &[]),
+        "/opt/dbx auth token --host https://cli.example"
+    );
+    assert_eq!(command(new(), &host), "databricks auth token --host https://other.example");
+}
+
+#[test]
+fn builders_print_no_value() {
+    let builder =
+        WorkspaceConfig::builder().host("w.example").token("dapi-secret").client_secret("s-secret");
+    assert!(!format!("{builder:?}").contains("s-secret"));
+    assert!(!format!("{builder:?}").contains("dapi"));
+    let config = WorkspaceConfig::builder().host("w.example").token("dapi-secret");
+    let config = config.build(&Environment::empty()).unwrap();
+    assert!(!format!("{config:?} {:?}", config.settings()).contains("dapi-secret"));
+}
