@@ -37,7 +37,7 @@ pub struct LakebasePool {
 
 pub(crate) struct Shared {
     pub(crate) connector: Connector,
-    pool: PgPool,
+    pub(crate) pool: PgPool,
     factory: SqlxFactory,
     options: PoolOptions,
     /// What the pool's connect options hold now.
@@ -78,7 +78,7 @@ impl LakebasePool {
         });
         let (alive, stop) = oneshot::channel();
         if let Some(cache) = shared.connector.credentials().await? {
-            rotation::start(&shared, cache, stop);
+            rotation::start(&shared, &cache, stop);
         }
         let pool = Self { shared, _alive: Arc::new(alive) };
         drop(pool.shared.acquire().await?);

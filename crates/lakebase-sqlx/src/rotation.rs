@@ -3,26 +3,31 @@
 use std::sync::{Arc, Weak};
 
 use futures::channel::oneshot;
-use futures::future::{self, Either};
-use lakebase_core::refresh::CredentialCache;
+use futures::future;
+use lakebase_core::DatabaseCredential;
+use lakebase_core::refresh::{CredentialCache, Generation, Watch};
 
 use crate::pool::Shared;
 
-/// Starts the task; it ends when `stop`'s sender is dropped, which is when the last handle of the pool is.
-pub(crate) fn start(shared: &Arc<Shared>, cache: CredentialCache, stop: oneshot::Receiver<()>) {
+/// Starts the task. It ends when the pool is closed, or when the sender of `stop` is dropped, which is
+/// when the last handle of the pool is.
+pub(crate) fn start(shared: &Arc<Shared>, cache: &CredentialCache, stop: oneshot::Receiver<()>) {
     let Some(spawn) = shared.connector.runtime().spawn.clone() else { return };
     cache.keep_fresh();
-    spawn.spawn(Box::pin(rotate(Arc::downgrade(shared), cache, stop)));
+    let end = future::select(stop, shared.pool.close_event());
+    let rotation = rotate(Arc::downgrade(shared), cache.watch(), shared.generation());
+    spawn.spawn(Box::pin(async move {
+        future::select(std::pin::pin!(rotation), end).await;
+    }));
 }
 
-async fn rotate(shared: Weak<Shared>, cache: CredentialCache, mut stop: oneshot::Receiver<()>) {
-    let mut seen = shared.upgrade().and_then(|shared| shared.generation());
-    loop {
-        let changed = std::pin::pin!(cache.changed(seen));
-        match future::select(changed, &mut stop).await {
-            Either::Left((held, _)) => seen = Some(held.generation()),
-            Either::Right(_) => return,
-        }
+async fn rotate(
+    shared: Weak<Shared>,
+    credentials: Watch<DatabaseCredential>,
+    mut seen: Option<Generation>,
+) {
+    while let Some(held) = credentials.changed(seen).await {
+        seen = Some(held.generation());
         let Some(shared) = shared.upgrade() else { return };
         // It fails only where the next login of the pool itself fails, and says so, too.
         if let Ok(login) = shared.connector.login().await {

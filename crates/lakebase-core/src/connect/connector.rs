@@ -283,13 +283,25 @@ impl Connector {
         if let Some(host) = &config.host {
             return Ok(Arc::clone(host));
         }
-        let Some(endpoint) = self.endpoint().await? else {
+        let Some(cache) = &self.0.endpoint else {
             return Ok("localhost".into());
         };
-        if config.pooled {
-            endpoint.pooled_host(config.access)
-        } else {
-            endpoint.host(config.access)
+        let endpoint = cache.get().await?;
+        let host = match config.pooled {
+            true => endpoint.0.pooled_host(config.access),
+            false => endpoint.0.host(config.access),
+        };
+        // Disabled, or not there yet: that may change, so it is asked for again next time.
+        host.inspect_err(|_| cache.invalidate(endpoint.generation()))
+    }
+
+    /// Forgets where the server is: it cannot be reached there.
+    fn forget_place(&self) {
+        self.0.hosts.forget();
+        if let Some(cache) = &self.0.endpoint
+            && let Some(held) = cache.peek()
+        {
+            cache.invalidate(held.generation());
         }
     }
 
@@ -376,6 +388,7 @@ impl Connector {
             let class = failure.class();
             match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
                 Next::GiveUp => {
+                    self.forget_place();
                     let place = self.place(failure.login.as_ref());
                     return Err(failure.into_error(
                         &place,
