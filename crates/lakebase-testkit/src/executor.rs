@@ -1,0 +1,205 @@
+//! A single-threaded executor that can be shut down and started again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use lakebase_core::{BoxFuture, Spawn};
+
+use crate::FakeTime;
+
+/// Runs tasks on the thread that calls [`run`](Self::run), in the order in which they were spawned.
+///
+/// Nothing is left to chance: the same futures always run in the same order. Clones share the tasks.
+#[derive(Clone)]
+pub struct FakeSpawn {
+    time: FakeTime,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    last_key: u64,
+    down: bool,
+    tasks: BTreeMap<u64, Task>,
+}
+
+struct Task {
+    flag: Arc<Flag>,
+    /// `None` while it is polled.
+    future: Option<BoxFuture<'static, ()>>,
+}
+
+/// Whether something is to be polled.
+struct Flag(AtomicBool);
+
+impl Flag {
+    fn up() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(true)))
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl FakeSpawn {
+    /// An executor without tasks, whose tasks sleep by `time`.
+    #[must_use]
+    pub fn new(time: &FakeTime) -> Self {
+        Self { time: time.clone(), shared: Arc::default() }
+    }
+
+    /// Runs `main` and all tasks; whenever nothing else can go on, time moves to the next sleeper.
+    ///
+    /// # Panics
+    ///
+    /// If everything waits and nobody sleeps: `main` would never end.
+    pub fn run<F: Future>(&self, main: F) -> F::Output {
+        let mut main = pin!(main);
+        let flag = Flag::up();
+        let waker = Waker::from(Arc::clone(&flag));
+        loop {
+            while flag.take() {
+                if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return output;
+                }
+                self.settle();
+            }
+            if self.settle() == 0 && !flag.0.load(Ordering::Acquire) {
+                match self.time.next() {
+                    Some(step) => self.time.advance(step),
+                    None => panic!("everything waits, and nobody sleeps"),
+                }
+            }
+        }
+    }
+
+    /// Runs all tasks until none can go on without time passing; says how often one was polled.
+    pub fn settle(&self) -> usize {
+        let mut polls = 0;
+        loop {
+            let woken = self
+                .lock()
+                .tasks
+                .iter_mut()
+                .find(|(_, task)| task.future.is_some() && task.flag.take())
+                .and_then(|(key, task)| Some((*key, Arc::clone(&task.flag), task.future.take()?)));
+            let Some((key, flag, mut future)) = woken else { return polls };
+            polls += 1;
+            let waker = Waker::from(flag);
+            let ended = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+            let mut shared = self.lock();
+            let gone = if ended {
+                shared.tasks.remove(&key)
+            } else if let Some(task) = shared.tasks.get_mut(&key) {
+                task.future = Some(future);
+                continue;
+            } else {
+                None
+            };
+            drop(shared);
+            drop(gone);
+        }
+    }
+
+    /// Lets `duration` pass, stopping at every sleeper on the way; says how often a task was polled.
+    pub fn pass(&self, duration: Duration) -> usize {
+        let mut left = duration;
+        let mut polls = self.settle();
+        while let Some(step) = self.time.next().filter(|step| *step <= left) {
+            self.time.advance(step);
+            left -= step;
+            polls += self.settle();
+        }
+        self.time.advance(left);
+        polls + self.settle()
+    }
+
+    /// Drops all tasks, as a runtime does that ends; until [`start`](Self::start), new ones are dropped too.
+    pub fn shut_down(&self) {
+        let mut shared = self.lock();
+        shared.down = true;
+        let tasks = std::mem::take(&mut shared.tasks);
+        drop(shared);
+        drop(tasks);
+    }
+
+    /// Accepts tasks again, as another runtime would.
+    pub fn start(&self) {
+        self.lock().down = false;
+    }
+
+    /// How many tasks have not ended.
+    #[must_use]
+    pub fn tasks(&self) -> usize {
+        self.lock().tasks.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spawn for FakeSpawn {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let mut shared = self.lock();
+        if shared.down {
+            drop(shared);
+            drop(task);
+            return;
+        }
+        shared.last_key += 1;
+        let key = shared.last_key;
+        shared.tasks.insert(key, Task { flag: Flag::up(), future: Some(task) });
+    }
+}
+
+impl fmt::Debug for FakeSpawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeSpawn").field("tasks", &self.tasks()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lakebase_core::{Clock, Timer};
+
+    use super::*;
+
+    #[test]
+    fn time_moves_when_everything_waits() {
+        let time = FakeTime::new();
+        let spawn = FakeSpawn::new(&time);
+        let start = time.monotonic();
+        spawn.spawn(time.sleep(Duration::from_secs(5)));
+        spawn.run(time.sleep(Duration::from_secs(60)));
+        assert_eq!(time.monotonic() - start, Duration::from_secs(60));
+        assert_eq!(spawn.tasks(), 0);
+    }
+
+    #[test]
+    fn a_shut_down_executor_drops_its_tasks() {
+        let time = FakeTime::new();
+        let spawn = FakeSpawn::new(&time);
+        spawn.spawn(time.sleep(Duration::from_secs(5)));
+        spawn.settle();
+        spawn.shut_down();
+        spawn.spawn(time.sleep(Duration::from_secs(5)));
+        assert_eq!((spawn.tasks(), time.sleepers()), (0, 0));
+        spawn.start();
+        spawn.spawn(time.sleep(Duration::from_secs(5)));
+        assert_eq!(spawn.tasks(), 1);
+    }
+}

@@ -1,0 +1,85 @@
+//! A runtime made of fakes: time and tasks work, everything else answers that it was not expected.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::{
+    Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
+};
+
+use crate::FakeTime;
+
+/// A runtime whose clocks and timer are `time`, and whose tasks `spawn` runs, if given.
+///
+/// HTTP, DNS, programs and relays fail with [`Unsupported`](ErrorKind::Unsupported), naming what was
+/// asked for. Replace what a test needs by a struct update.
+#[must_use]
+pub fn fake_runtime(time: &FakeTime, spawn: Option<Arc<dyn Spawn>>) -> Runtime {
+    Runtime {
+        clock: Arc::new(time.clone()),
+        timer: Arc::new(time.clone()),
+        spawn,
+        http: Arc::new(Unexpected),
+        hosts: Arc::new(Unexpected),
+        fallback_hosts: None,
+        process: Arc::new(Unexpected),
+        relay: Arc::new(Unexpected),
+    }
+}
+
+/// Effects that no test expects.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unexpected;
+
+fn unexpected<T>(what: String) -> Result<T> {
+    Err(Error::new(ErrorKind::Unsupported, format!("{what} was not expected by this test")))
+}
+
+#[async_trait]
+impl HttpClient for Unexpected {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
+        unexpected(format!("{} {}", request.method(), request.uri()))
+    }
+}
+
+#[async_trait]
+impl HostResolver for Unexpected {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        unexpected(format!("looking up {host}"))
+    }
+}
+
+#[async_trait]
+impl Process for Unexpected {
+    async fn output(&self, program: &str, _: &[&str]) -> Result<ProcessOutput> {
+        unexpected(format!("running {program}"))
+    }
+}
+
+#[async_trait]
+impl Relay for Unexpected {
+    async fn open(&self, port: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
+        unexpected(format!("a relay on port {port}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn unexpected_effects_are_errors_that_say_what_was_asked() {
+        let runtime = fake_runtime(&FakeTime::new(), None);
+        let error = block_on(runtime.hosts.resolve("db.example")).unwrap_err();
+        assert_eq!(error.to_string(), "looking up db.example was not expected by this test");
+        let request = http::Request::get("https://w.example/api").body(Bytes::new()).unwrap();
+        let error = block_on(runtime.http.send(request)).unwrap_err();
+        assert!(error.to_string().starts_with("GET https://w.example/api"));
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
