@@ -48,7 +48,7 @@ impl<T: Expires> Cache<T> {
     /// # Errors
     ///
     /// The origin's, the very same for every caller of one fetch, and at once to callers until the next
-    /// fetch is due; [`TimedOut`](ErrorKind::TimedOut) if a fetch was not over in time.
+    /// fetch is due; [`TimedOut`](crate::ErrorKind::TimedOut) if a fetch was not over in time.
     pub async fn get(&self) -> Result<Held<T>> {
         self.get_for(Demand::default()).await
     }

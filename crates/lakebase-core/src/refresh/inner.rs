@@ -1,7 +1,7 @@
 //! Drives a [`Machine`] for one value.
 //!
 //! Invariants: the slot and the machine change together, under one lock that is never held across an
-//! `await`, a call to an effect or the drop of a future. Reading a fresh value takes no lock.
+//! `await`, a call of the origin, timer or spawner, or the drop of a future. Reading a fresh value takes no lock.
 
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
@@ -82,26 +82,32 @@ impl<T: Expires> Inner<T> {
                 Step::Join(flight) => flight,
             };
             let waited = self.runtime.clock.monotonic().saturating_sub(begun);
-            let limit = self.policy.lease().saturating_sub(waited);
-            if limit.is_zero() {
+            let mut patience = self.policy.lease().saturating_sub(waited);
+            if patience.is_zero() {
                 return Err(self.timed_out());
             }
+            if self.spare(at_least).is_some() {
+                patience = patience.min(self.policy.attempt_limit);
+            }
             let joined = pin!(self.join(&flight));
-            let outcome = select(joined, self.runtime.timer.sleep(limit)).await;
-            let now = self.now();
-            match outcome {
+            match select(joined, self.runtime.timer.sleep(patience)).await {
                 // Not if this task was frozen for so long that the value died meanwhile.
-                Either::Left((Some(Ok(held)), _)) if !held.0.left(now).is_zero() => {
+                Either::Left((Some(Ok(held)), _)) if !held.0.left(self.now()).is_zero() => {
                     return Ok(held);
                 }
-                Either::Left((Some(Err(error)), _)) => {
-                    let old = self.board.living(now);
-                    return old.filter(|old| old.0.left(now) >= at_least).ok_or(error);
-                }
+                Either::Left((Some(Err(error)), _)) => return self.spare(at_least).ok_or(error),
                 Either::Left(_) => {}
-                Either::Right(_) => return Err(self.timed_out()),
+                Either::Right(_) => {
+                    return self.spare(at_least).ok_or_else(|| self.timed_out());
+                }
             }
         }
+    }
+
+    /// The old value, for callers who asked for less than a new one.
+    fn spare(&self, at_least: Duration) -> Option<Held<T>> {
+        let now = self.now();
+        self.board.living(now).filter(|held| held.0.left(now) >= at_least)
     }
 
     /// Drops the value of `generation` if it is current and the machine agrees.
@@ -170,9 +176,16 @@ impl<T: Expires> Inner<T> {
         if let Some(flight) = state.flight.take_if(|flight| flight.is_over()) {
             // Its future panicked under the hands of a waiter.
             state.machine.handle(now, Event::Lost { flight: flight.id });
+            state.fail(now, self.lost());
         }
-        let (id, force, retry) = match state.machine.poll(now) {
-            Action::Wait(wait) => return Started { wait, manned: None, abandoned: None },
+        let action = state.machine.poll(now);
+        let current = state.machine.flight();
+        let abandoned = state.flight.take_if(|flight| Some(flight.id) != current);
+        if abandoned.is_some() {
+            state.fail(now, self.lost());
+        }
+        let (id, force, retry) = match action {
+            Action::Wait(wait) => return Started { wait, manned: None, abandoned },
             Action::Fetch { flight, force, retry } => (flight, force, retry),
         };
         let attempts = Attempts {
@@ -185,7 +198,7 @@ impl<T: Expires> Inner<T> {
         };
         let manned = self.runtime.spawn.is_some();
         let flight = Arc::new(Flight::new(id, manned, Box::pin(attempts.run())));
-        let abandoned = state.flight.replace(Arc::clone(&flight));
+        state.flight = Some(Arc::clone(&flight));
         Started { wait: self.policy.lease(), manned: manned.then_some(flight), abandoned }
     }
 
@@ -288,7 +301,8 @@ impl<T: Expires> Inner<T> {
 
     fn timed_out(&self) -> Error {
         let (subject, limit) = (self.origin.subject(), self.policy.flight_limit);
-        let error = Error::new(ErrorKind::TimedOut, format!("no {subject} within {limit:?}"));
+        let error =
+            Error::new(ErrorKind::TimedOut, format!("{subject} did not arrive within {limit:?}"));
         match &lock(&self.state).trouble {
             Some((_, cause)) => error.with_source(cause.clone()),
             None => error,
