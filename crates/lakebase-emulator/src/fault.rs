@@ -95,6 +95,11 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
+    /// HTTP: a redirect, as a workspace behind a private link answers from outside.
+    Redirect {
+        /// Contents of `Location`.
+        location: String,
+    },
     /// The right HTTP answer with its body in another form.
     Garble {
         /// Form of the body.
@@ -137,7 +142,8 @@ pub enum Effect {
     },
     /// Login: refused as by the workspace's IP access list.
     BlockAddress,
-    /// Login: the TLS handshake shows a certificate that must not be trusted.
+    /// Login, and [`Operation::Any`] where the workspace is served by HTTPS: the TLS handshake shows a
+    /// certificate that must not be trusted.
     Certificate {
         /// What is wrong with it.
         wrong: WrongCertificate,

@@ -42,13 +42,16 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let authorization = headers.get(header::AUTHORIZATION);
+    let text = |name| {
+        let value = headers.get(name)?;
+        Some(String::from_utf8_lossy(HeaderValue::as_bytes(value)).into_owned())
+    };
     let request = api::Request {
         method: method.as_str().to_owned(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
-        authorization: authorization
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+        authorization: text(header::AUTHORIZATION),
+        user_agent: text(header::USER_AGENT),
         body,
     };
     let answer = shared.with(|state, real| api::handle(state, real, &request));

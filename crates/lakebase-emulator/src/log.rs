@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::api::Request;
+
 /// One HTTP request of the workspace API (those below `/_emulator/` are not recorded).
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -14,6 +16,8 @@ pub struct RequestRecord {
     pub method: String,
     /// Path without the query.
     pub path: String,
+    /// How the client called itself.
+    pub user_agent: Option<String>,
     /// Status answered.
     pub status: u16,
     /// Real time from the emulator's start to the arrival.
@@ -70,13 +74,7 @@ pub(crate) struct RequestLog {
 }
 
 impl RequestLog {
-    pub(crate) fn begin(
-        &mut self,
-        method: &str,
-        path: &str,
-        status: u16,
-        started: Duration,
-    ) -> u64 {
+    pub(crate) fn begin(&mut self, request: &Request, status: u16, started: Duration) -> u64 {
         let sequence = self.next;
         self.next += 1;
         if self.records.len() >= CAPACITY {
@@ -84,8 +82,9 @@ impl RequestLog {
         }
         self.records.push(RequestRecord {
             sequence,
-            method: method.to_owned(),
-            path: path.to_owned(),
+            method: request.method.clone(),
+            path: request.path.clone(),
+            user_agent: request.user_agent.clone(),
             status,
             started,
             ended: None,
@@ -115,14 +114,22 @@ mod tests {
     #[test]
     fn overlapping_requests_are_one_hop() {
         let ms = Duration::from_millis;
+        let request = Request {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            authorization: None,
+            user_agent: None,
+            body: bytes::Bytes::new(),
+        };
         let mut log = RequestLog::default();
         for (started, ended) in [(0, 10), (11, 20), (11, 21), (12, 19), (21, 30)] {
-            let sequence = log.begin("GET", "/", 200, ms(started));
+            let sequence = log.begin(&request, 200, ms(started));
             log.end(sequence, ms(ended));
         }
         assert_eq!(sequential_hops(log.list()), 3);
         log.clear();
         assert_eq!(sequential_hops(log.list()), 0);
-        assert_eq!(log.begin("GET", "/", 200, ms(40)), 5, "sequence goes on");
+        assert_eq!(log.begin(&request, 200, ms(40)), 5, "sequence goes on");
     }
 }

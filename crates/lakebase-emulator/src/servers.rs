@@ -95,8 +95,10 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         password: credentials.password,
     };
 
-    let door_tls = server_config(&identities, "postgresql", wrong_certificates(&shared))?;
-    let api_tls = server_config(&identities, "http/1.1", Box::new(|_| None))?;
+    let door_tls =
+        server_config(&identities, "postgresql", wrong_certificates(&shared, Operation::Login))?;
+    let wrong = wrong_certificates(&shared, Operation::Any);
+    let api_tls = server_config(&identities, "http/1.1", wrong)?;
     let api_tls = config.https.then(|| TlsAcceptor::from(api_tls));
     servers.spawn(http::serve(api, Arc::clone(&shared), api_tls));
     servers.spawn(door::serve(door, Arc::clone(&shared), door_tls));
@@ -146,13 +148,12 @@ fn bootstrap(credentials: &Credentials) -> Vec<String> {
     statements
 }
 
-fn wrong_certificates(shared: &Arc<Shared>) -> Box<crate::tls::WrongFor> {
+fn wrong_certificates(shared: &Arc<Shared>, on: Operation) -> Box<crate::tls::WrongFor> {
     let shared = Arc::clone(shared);
     Box::new(move |name| {
         let wanted = |effect: &Effect| matches!(effect, Effect::Certificate { .. });
         let name = name.unwrap_or_default();
-        let effects =
-            shared.with(|state, _| state.faults.take_where(Operation::Login, name, wanted));
+        let effects = shared.with(|state, _| state.faults.take_where(on, name, wanted));
         effects.into_iter().find_map(|effect| match effect {
             Effect::Certificate { wrong } => Some(wrong),
             _ => None,

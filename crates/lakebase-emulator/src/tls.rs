@@ -8,7 +8,7 @@ use rcgen::{
 };
 use tokio_rustls::rustls::crypto::ring::{default_provider, sign::any_supported_type};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig};
 
@@ -115,6 +115,9 @@ pub(crate) fn server_config(
         .with_safe_default_protocol_versions()
         .map_err(|e: rustls::Error| Error::with("cannot configure TLS", e))?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
+    // A resumed session shows no certificate, and a wrong one would go unseen.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
     Ok(Arc::new(config))
 }

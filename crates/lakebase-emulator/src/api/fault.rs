@@ -10,6 +10,7 @@ use crate::fault::{Body, Effect, RetryAfter};
 #[derive(Default)]
 pub(super) struct Plan {
     reply: Option<Effect>,
+    redirect: Option<String>,
     body: Option<Body>,
     omit: Vec<String>,
     pub(super) delay: Duration,
@@ -28,6 +29,7 @@ impl Plan {
                 Effect::Reply { .. } => {
                     plan.reply.get_or_insert(effect);
                 }
+                Effect::Redirect { location } => plan.redirect = Some(location),
                 Effect::Garble { body } => plan.body = Some(body),
                 Effect::Latency { duration } => plan.delay += duration,
                 Effect::Drop => plan.drop = true,
@@ -46,6 +48,11 @@ impl Plan {
     pub(super) fn replacement(&self, context: &Context) -> Option<Response> {
         if self.drop {
             return Some(finish(500, Vec::new()));
+        }
+        if let Some(location) = &self.redirect {
+            let mut response = finish(302, Vec::new());
+            response.headers.push(("location", location.clone()));
+            return Some(response);
         }
         let Effect::Reply { status, body, retry_after, error_code, message } =
             self.reply.as_ref()?

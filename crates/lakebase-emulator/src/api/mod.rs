@@ -19,7 +19,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::fault::{Body, Operation};
+use crate::fault::{Body, Effect, Operation};
 use crate::state::{State, TokenUse};
 
 /// A request as far as the API looks at it. Holds secrets, hence no `Debug`.
@@ -28,6 +28,7 @@ pub(crate) struct Request {
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) user_agent: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -108,7 +109,9 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Re
     }
     let operation = operation(state, request);
     let resource = format!("{} {}", request.path, postgres::endpoint_of(request));
-    let plan = fault::Plan::new(state.faults.take(operation, &resource));
+    // Those were dealt with during the handshake.
+    let not_certificate = |effect: &Effect| !matches!(effect, Effect::Certificate { .. });
+    let plan = fault::Plan::new(state.faults.take_where(operation, &resource, not_certificate));
     let context = Context {
         now: state.clock.now(real),
         skew: plan.skew,
@@ -127,8 +130,7 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Re
     let date = httpdate::fmt_http_date(context.skewed(context.now));
     response.headers.push(("date", date));
     response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
-    response.sequence =
-        Some(state.log.begin(&request.method, &request.path, response.status, real));
+    response.sequence = Some(state.log.begin(request, response.status, real));
     response
 }
 

@@ -24,6 +24,7 @@ fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) 
         path: path.to_owned(),
         query: query.to_owned(),
         authorization: authorization.map(str::to_owned),
+        user_agent: None,
         body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }
@@ -265,6 +266,16 @@ fn tokens_misbehave() {
     assert_eq!(with(Effect::Skew { seconds: -60 }).0["expire_time"], "1970-01-12T14:45:40Z");
     let without = with(Effect::Omit { field: "expire_time".to_owned() }).0;
     assert!(without["token"].is_string() && without["expire_time"].is_null());
+}
+
+#[test]
+fn redirects_name_their_goal() {
+    let mut state = state();
+    let location = "/login.html?error=private-link-validation-error".to_owned();
+    state.faults.inject(Fault::new(Operation::Me, Effect::Redirect { location: location.clone() }));
+    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
+    let response = handle(&mut state, START, &me);
+    assert_eq!((response.status, header(&response, "location")), (302, Some(location.as_str())));
 }
 
 #[test]

@@ -54,7 +54,7 @@ async fn connection(stream: TcpStream, shared: &Shared, acceptor: &TlsAcceptor) 
     let sni = stream.get_ref().1.server_name().map(str::to_owned);
     let refused = match enter(&mut stream, shared, sni.as_deref(), startup).await? {
         Entered::Refused(refusal) => refusal,
-        Entered::Done => return stream.shutdown().await,
+        Entered::Done | Entered::RefusedBehind => return stream.shutdown().await,
         Entered::Closed => return Ok(()),
     };
     let packet = wire::error(&refused.sqlstate, &refused.message, refused.detail);
@@ -135,6 +135,8 @@ enum Entered {
     Refused(Refusal),
     /// The session took place.
     Done,
+    /// The real Postgres refused, in its own words.
+    RefusedBehind,
     /// To be closed without a word.
     Closed,
 }
@@ -228,7 +230,7 @@ async fn run(
         stream.write_all(&message).await?;
         match kind {
             b'Z' => break,
-            b'E' => return Ok(Entered::Done),
+            b'E' => return Ok(Entered::RefusedBehind),
             _ => {}
         }
     }

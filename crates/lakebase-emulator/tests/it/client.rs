@@ -58,6 +58,7 @@ pub(crate) struct Login {
     pub(crate) host: String,
     pub(crate) user: String,
     pub(crate) password: String,
+    pub(crate) database: String,
     pub(crate) options: String,
     pub(crate) direct: bool,
     pub(crate) ca_pem: String,
@@ -72,6 +73,7 @@ impl Login {
             host: d.pg_host.clone(),
             user: d.password_user.clone(),
             password: d.password.clone(),
+            database: d.database.clone(),
             options: String::new(),
             direct: false,
             ca_pem: emulator.ca_pem().to_owned(),
@@ -101,7 +103,7 @@ impl Login {
         let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
         let mut session = Session { stream, pid: 0, secret: 0 };
         let mut parameters =
-            vec![("user", self.user.as_str()), ("database", "databricks_postgres")];
+            vec![("user", self.user.as_str()), ("database", self.database.as_str())];
         if !self.options.is_empty() {
             parameters.push(("options", &self.options));
         }

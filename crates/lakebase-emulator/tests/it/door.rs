@@ -80,6 +80,9 @@ async fn faults_and_limits_apply_to_logins() {
     assert!(matches!(native.connect().await.err().unwrap(), Failure::Transport(_)));
     let wrong_password = native.clone().with(&native.user, "guess");
     assert_eq!(wrong_password.connect().await.err().unwrap().sqlstate(), "28P01");
+    let no_database = Login { database: "none".to_owned(), ..native.clone() };
+    assert_eq!(no_database.connect().await.err().unwrap().sqlstate(), "3D000");
+    assert_eq!(emulator.counters(&emulator.description().endpoint).unwrap().refused, 4);
 
     let mut first = native.connect().await.unwrap();
     let mut second = native.connect().await.unwrap();

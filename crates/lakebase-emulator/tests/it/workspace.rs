@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_emulator::{Body, Effect, Emulator, Fault, Operation, sequential_hops};
+use lakebase_emulator::{
+    Body, Effect, Emulator, Fault, Operation, WrongCertificate, sequential_hops,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -90,5 +92,11 @@ async fn https_shows_a_certificate_of_its_own_authority() {
         let known = exchange(stream, "GET", path, "", "").await.unwrap().json();
         assert_eq!(known["token_endpoint"], format!("{}/oidc/moved", d.host));
     }
+    let wrong = WrongCertificate::Expired;
+    emulator.inject(Fault::new(Operation::Any, Effect::Certificate { wrong }).times(1));
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let error = connector.connect(name, tcp).await.unwrap_err().to_string();
+    assert!(error.contains("expired"), "{error}");
     assert_eq!(std::fs::read_to_string(&d.ca_cert).unwrap(), emulator.ca_pem());
 }
