@@ -204,6 +204,14 @@ impl State {
         ready
     }
 
+    /// The real Postgres refused the session's start-up.
+    pub(crate) fn session_refused(&mut self, id: u64) {
+        let endpoint = self.sessions.get(&id).map(|session| session.endpoint.as_str());
+        if let Some(endpoint) = endpoint.and_then(|name| self.world.endpoint_mut(name)) {
+            endpoint.counters.refused += 1;
+        }
+    }
+
     pub(crate) fn close_session(&mut self, id: u64, real: Duration) {
         let now = self.clock.now(real);
         if let Some(session) = self.sessions.remove(&id)

@@ -54,7 +54,7 @@ async fn connection(stream: TcpStream, shared: &Shared, acceptor: &TlsAcceptor) 
     let sni = stream.get_ref().1.server_name().map(str::to_owned);
     let refused = match enter(&mut stream, shared, sni.as_deref(), startup).await? {
         Entered::Refused(refusal) => refusal,
-        Entered::Done | Entered::RefusedBehind => return stream.shutdown().await,
+        Entered::Done => return stream.shutdown().await,
         Entered::Closed => return Ok(()),
     };
     let packet = wire::error(&refused.sqlstate, &refused.message, refused.detail);
@@ -133,10 +133,8 @@ async fn read_first(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>
 
 enum Entered {
     Refused(Refusal),
-    /// The session took place.
+    /// The session took place, or the real Postgres refused in its own words.
     Done,
-    /// The real Postgres refused, in its own words.
-    RefusedBehind,
     /// To be closed without a word.
     Closed,
 }
@@ -221,6 +219,8 @@ async fn run(
     loop {
         let (kind, message) = read_message(&mut backend).await?;
         match kind {
+            // Counted before the client can know.
+            b'E' => shared.with(|state, _| state.session_refused(session)),
             b'K' => pid = message.get(5..9).and_then(|b| b.try_into().ok()).map(i32::from_be_bytes),
             b'Z' if !shared.with(|state, _| state.session_ready(session, pid)) => {
                 return Ok(Entered::Closed);
@@ -230,7 +230,7 @@ async fn run(
         stream.write_all(&message).await?;
         match kind {
             b'Z' => break,
-            b'E' => return Ok(Entered::RefusedBehind),
+            b'E' => return Ok(Entered::Done),
             _ => {}
         }
     }
