@@ -1,0 +1,374 @@
+//! Logins against scripted servers and services, in fake time: how often, when, with which token, and what
+//! the caller is told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::*;
+use lakebase_testkit::mocks::{
+    MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockHostResolver,
+    MockUserResolver,
+};
+use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
+
+const ENDPOINT: &str = "projects/shop/branches/production/endpoints/primary";
+const HOST: &str = "ep-primary.database.example.com";
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn endpoint(disabled: bool) -> Endpoint {
+    Endpoint {
+        name: ENDPOINT.parse().unwrap(),
+        endpoint_type: EndpointType::ReadWrite,
+        state: EndpointState::Active,
+        disabled,
+        hosts: EndpointHosts { host: Some(HOST.into()), ..EndpointHosts::default() },
+        suspend_timeout: None,
+    }
+}
+
+fn config() -> ConnectorConfig {
+    ConnectorConfig {
+        target: Some(ENDPOINT.parse().unwrap()),
+        access: Access::ReadWrite,
+        pooled: false,
+        host: None,
+        socket_directory: None,
+        addresses: vec!["127.0.0.1".parse().unwrap()],
+        port: 5432,
+        database: "databricks_postgres".into(),
+        user: None,
+        auth: Auth::Credential { ttl: None, claims: Vec::new() },
+        tls: Tls::default(),
+        application_name: None,
+        options: Vec::new(),
+        policy: ConnectPolicy::default(),
+    }
+}
+
+/// A service that always answers; tokens are numbered, and forced requests marked.
+fn sources(time: &FakeTime) -> Sources {
+    let (clock, count) = (time.clone(), Mutex::new(0));
+    let mut credentials = MockCredentialSource::new();
+    credentials.expect_fetch().returning(move |request| {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        let mark = if request.force { "!" } else { "" };
+        Ok(DatabaseCredential {
+            token: format!("t{count}{mark}").into(),
+            expires_at: clock.real().saturating_add(seconds(3600)),
+            served_at: Some(clock.real()),
+        })
+    });
+    let mut endpoints = MockEndpointResolver::new();
+    endpoints.expect_resolve().returning(|_, _| Ok(endpoint(false)));
+    let mut users = MockUserResolver::new();
+    users.expect_resolve().returning(|| Ok("app@example.com".into()));
+    Sources {
+        credentials: Some(Arc::new(credentials)),
+        endpoints: Some(Arc::new(endpoints)),
+        users: Some(Arc::new(users)),
+    }
+}
+
+/// What the server does with each login in turn; afterwards it accepts.
+#[derive(Clone, Copy)]
+enum Server {
+    Refuses,
+    Wakes,
+    Resets,
+    Fails(ErrorKind),
+    Hangs,
+}
+
+/// A driver in front of such a server, and the passwords that it was given.
+fn driver(time: &FakeTime, script: &[Server]) -> (Arc<Driver>, Arc<Mutex<Vec<String>>>) {
+    let passwords = Arc::new(Mutex::new(Vec::new()));
+    let driver = Driver {
+        time: time.clone(),
+        script: Mutex::new(script.iter().copied().collect()),
+        passwords: Arc::clone(&passwords),
+    };
+    (Arc::new(driver), passwords)
+}
+
+#[derive(Debug)]
+struct Driver {
+    time: FakeTime,
+    script: Mutex<VecDeque<Server>>,
+    passwords: Arc<Mutex<Vec<String>>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionFactory for Driver {
+    type Connection = String;
+    type Error = Error;
+
+    async fn connect(&self, params: &ConnectParams) -> Result<String> {
+        let password = params.password.as_ref().map_or("", Secret::expose).to_owned();
+        self.passwords.lock().unwrap().push(password);
+        let step = self.script.lock().unwrap().pop_front();
+        let Some(step) = step else {
+            return Ok(format!("{}@{}", params.user, params.host));
+        };
+        Err(match step {
+            Server::Refuses => {
+                Error::new(ErrorKind::LoginRefused, "password authentication failed")
+            }
+            Server::Wakes => Error::new(ErrorKind::Throttled, "the database system is starting up"),
+            Server::Resets => Error::new(ErrorKind::Unavailable, "connection reset by peer"),
+            Server::Fails(kind) => Error::new(kind, "no such thing"),
+            Server::Hangs => {
+                self.time.sleep(seconds(3600)).await;
+                Error::new(ErrorKind::Unavailable, "connection timed out")
+            }
+        })
+    }
+
+    fn classify(&self, error: &Error) -> ConnectFailure {
+        match error.kind() {
+            ErrorKind::LoginRefused => ConnectFailure::AuthRejected,
+            ErrorKind::Throttled => ConnectFailure::Waking,
+            ErrorKind::Unavailable => ConnectFailure::Transient,
+            kind => ConnectFailure::Permanent(kind),
+        }
+    }
+}
+
+/// Runs one connect: its outcome, the passwords used, and how much time passed.
+fn check(config: ConnectorConfig, script: &[Server]) -> (Result<String>, Vec<String>, Duration) {
+    let time = FakeTime::new();
+    let start = time.monotonic();
+    let spawn = FakeSpawn::new(&time);
+    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let connector = Connector::new(config, sources(&time), &runtime).unwrap();
+    let (driver, passwords) = driver(&time, script);
+    let outcome = spawn.run(async { connector.connect(&*driver).await });
+    let passwords = passwords.lock().unwrap().clone();
+    (outcome, passwords, time.monotonic() - start)
+}
+
+#[test]
+fn a_login_that_works_takes_one_token_and_no_time() {
+    let (outcome, passwords, took) = check(config(), &[]);
+    assert_eq!(outcome.unwrap(), format!("app@example.com@{HOST}"));
+    assert_eq!((passwords, took), (vec!["t1".to_owned()], Duration::ZERO));
+}
+
+#[test]
+fn a_refused_token_is_replaced_once_by_force() {
+    let (outcome, passwords, took) = check(config(), &[Server::Refuses]);
+    assert!(outcome.is_ok());
+    assert_eq!((passwords, took), (vec!["t1".to_owned(), "t2!".to_owned()], Duration::ZERO));
+}
+
+#[test]
+fn a_refused_fresh_token_is_reported_with_likely_causes() {
+    let (outcome, passwords, _) = check(config(), &[Server::Refuses, Server::Refuses]);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LoginRefused);
+    assert_eq!(passwords.len(), 2);
+    let report = error.report();
+    assert!(report.starts_with(&format!(
+        "the login to database \"databricks_postgres\" at {HOST}:5432 as \"app@example.com\" was refused, also with a fresh token; likely causes: "
+    )), "{report}");
+    assert!(report.ends_with(": password authentication failed"), "{report}");
+}
+
+#[test]
+fn waking_and_broken_networks_are_waited_for_with_the_same_token() {
+    let script = [Server::Wakes, Server::Resets, Server::Wakes, Server::Wakes];
+    let (outcome, passwords, took) = check(config(), &script);
+    assert!(outcome.is_ok());
+    assert_eq!(passwords, vec!["t1"; 5]);
+    // At most 0.2 + 0.4 + 0.8 + 1.6 s of back-off.
+    assert!(took <= seconds(3), "{took:?}");
+}
+
+#[test]
+fn one_token_may_be_refused_while_the_compute_wakes() {
+    let script = [Server::Wakes, Server::Refuses, Server::Wakes];
+    let (outcome, passwords, _) = check(config(), &script);
+    assert!(outcome.is_ok());
+    assert_eq!(passwords, ["t1", "t1", "t2!", "t2!"]);
+}
+
+#[test]
+fn permanent_failures_are_reported_at_once() {
+    for kind in
+        [ErrorKind::NotFound, ErrorKind::Disabled, ErrorKind::Tls, ErrorKind::PermissionDenied]
+    {
+        let (outcome, passwords, took) = check(config(), &[Server::Fails(kind)]);
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), passwords.len(), took), (kind, 1, Duration::ZERO));
+        assert!(error.report().ends_with(": no such thing"), "{}", error.report());
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_ends_with_the_budget() {
+    let (outcome, passwords, took) = check(config(), &[Server::Hangs; 9]);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!((4..=5).contains(&passwords.len()), "{passwords:?}");
+    assert!(took <= seconds(60), "{took:?}");
+    let report = error.report();
+    assert!(
+        report.contains("within 60s (") && report.contains("the server did not answer within"),
+        "{report}"
+    );
+}
+
+#[test]
+fn failures_that_pass_end_with_the_budget_and_tell_the_last_cause() {
+    let (outcome, _, took) = check(config(), &[Server::Resets; 200]);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(took <= seconds(60), "{took:?}");
+    assert!(error.report().ends_with(": connection reset by peer"), "{}", error.report());
+}
+
+#[test]
+fn a_native_password_is_never_retried_when_refused() {
+    let native = ConnectorConfig {
+        user: Some("native".into()),
+        auth: Auth::Password("secret".into()),
+        ..config()
+    };
+    let (outcome, passwords, took) = check(native, &[Server::Refuses]);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::LoginRefused);
+    assert_eq!((passwords, took), (vec!["secret".to_owned()], Duration::ZERO));
+}
+
+#[test]
+fn tokens_only_go_where_they_are_verified_and_accepted() {
+    let weak = Tls { mode: SslMode::Require, ..Tls::default() };
+    let local =
+        |host: &str| ConnectorConfig { host: Some(host.into()), tls: weak.clone(), ..config() };
+    let (outcome, passwords, _) = check(ConnectorConfig { tls: weak.clone(), ..config() }, &[]);
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind(), passwords.len()), (ErrorKind::Config, 0));
+    assert!(
+        error.report().contains("sslmode require would send a token to ep-primary"),
+        "{}",
+        error.report()
+    );
+    assert!(check(local("localhost"), &[]).0.is_ok());
+    // The address is this machine's, but it is the name that is verified.
+    assert_eq!(check(local("db.example.com"), &[]).0.unwrap_err().kind(), ErrorKind::Config);
+    let pooled = ConnectorConfig { host: Some("ep-1-pooler.example.com".into()), ..config() };
+    let error = check(pooled, &[]).0.unwrap_err();
+    assert!(error.report().contains("takes native passwords only"), "{}", error.report());
+}
+
+#[test]
+fn a_disabled_endpoint_is_asked_for_again_next_time() {
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let mut endpoints = MockEndpointResolver::new();
+    let mut order = mockall::Sequence::new();
+    for disabled in [true, false] {
+        endpoints
+            .expect_resolve()
+            .times(1)
+            .in_sequence(&mut order)
+            .returning(move |_, _| Ok(endpoint(disabled)));
+    }
+    let sources = Sources { endpoints: Some(Arc::new(endpoints)), ..sources(&time) };
+    let connector = Connector::new(config(), sources, &runtime).unwrap();
+    let mut factory = MockConnectionFactory::new();
+    factory.expect_connect().times(1).returning(|_| Ok(7));
+    let error = spawn.run(async { connector.connect(&factory).await }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disabled);
+    assert_eq!(spawn.run(async { connector.connect(&factory).await }).unwrap(), 7);
+}
+
+/// The resolvers' answers, what is passed to the driver, or the error.
+fn check_dns(system: Result<Vec<&str>>, direct: Result<Vec<&str>>) -> Result<usize> {
+    let resolver = |answer: Result<Vec<&str>>| {
+        let answer = answer.map(|all| all.iter().map(|one| one.parse().unwrap()).collect());
+        let mut hosts = MockHostResolver::new();
+        hosts.expect_resolve().withf(|host| host == HOST).returning(move |_| answer.clone());
+        Arc::new(hosts)
+    };
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let runtime = Runtime {
+        hosts: resolver(system),
+        fallback_hosts: Some(resolver(direct)),
+        ..fake_runtime(&time, Some(Arc::new(spawn.clone())))
+    };
+    let config = ConnectorConfig { addresses: Vec::new(), ..config() };
+    let connector = Connector::new(config, sources(&time), &runtime).unwrap();
+    Ok(spawn.run(async { connector.login().await })?.params.addresses.len())
+}
+
+#[test]
+fn direct_dns_serves_where_the_system_fails() {
+    let unknown = || Error::new(ErrorKind::NotFound, "no such host");
+    let down = || Error::new(ErrorKind::Unavailable, "no server answered");
+    // What the system knows is left to the driver.
+    assert_eq!(check_dns(Ok(vec!["192.0.2.1"]), Err(down())).unwrap(), 0);
+    assert_eq!(check_dns(Err(unknown()), Ok(vec!["192.0.2.1", "192.0.2.2"])).unwrap(), 2);
+    let error = check_dns(Err(unknown()), Err(unknown())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.report().contains(&format!("cannot look up host {HOST:?}: the system's resolver failed (no such host), and so did a direct DNS query")), "{}", error.report());
+    assert!(check_dns(Err(unknown()), Err(down())).unwrap_err().is_transient());
+    assert!(check_dns(Err(down()), Err(unknown())).unwrap_err().is_transient());
+}
+
+#[test]
+fn what_is_missing_is_said_at_construction() {
+    let time = FakeTime::new();
+    let runtime = fake_runtime(&time, None);
+    for (config, sources, part) in [
+        (config(), Sources::default(), "needs a workspace to mint it"),
+        (
+            ConnectorConfig { target: None, ..config() },
+            sources(&time),
+            "needs an endpoint, or a project and branch",
+        ),
+        (
+            ConnectorConfig { pooled: true, ..config() },
+            sources(&time),
+            "pooled hosts take native passwords only",
+        ),
+        (
+            ConnectorConfig { auth: Auth::Nothing, ..config() },
+            Sources::default(),
+            "neither a host nor a workspace",
+        ),
+        (
+            ConnectorConfig { auth: Auth::Nothing, host: Some("h".into()), ..config() },
+            Sources::default(),
+            "neither a user nor a workspace",
+        ),
+    ] {
+        let error = Connector::new(config, sources, &runtime).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn nothing_printed_holds_a_token() {
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let native = ConnectorConfig { auth: Auth::Password("canary".into()), ..config() };
+    let connector = Connector::new(native, sources(&time), &runtime).unwrap();
+    let login = spawn.run(async { connector.login().await }).unwrap();
+    assert_eq!(login.params.password.as_ref().unwrap().expose(), "canary");
+    assert!(!format!("{connector:?} {login:?}").contains("canary"));
+}
