@@ -183,11 +183,11 @@ fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Full<Bytes
 
 /// Sends and reads over `link`, driving it; returns it if it can carry another request.
 async fn exchange(
-    mut link: Link,
+    link: Link,
     request: Request<Full<Bytes>>,
 ) -> Result<(Response<Bytes>, Option<Link>), Failure> {
-    let Link { sender, driver, .. } = &mut link;
-    let work = async {
+    let Link { mut sender, driver, idle_since } = link;
+    let work = async move {
         // Sees an idle connection's end before the request is given away.
         if sender.ready().await.is_err() {
             return Err(Failure::NotSent(Box::new(request)));
@@ -211,13 +211,15 @@ async fn exchange(
             body.extend_from_slice(&data);
         }
         let is_open = sender.ready().await.is_ok();
-        Ok((Response::from_parts(parts, body.freeze()), is_open))
+        Ok((Response::from_parts(parts, body.freeze()), is_open.then_some(sender)))
     };
     // The driver goes first: it notices what arrived while the connection was idle.
-    let (response, is_open) = match select(driver, Box::pin(work)).await {
-        // Its end reaches `work` through the channels between them.
-        Either::Left((_, work)) => (work.await?.0, false),
-        Either::Right((result, _)) => result?,
-    };
-    Ok((response, is_open.then_some(link)))
+    match select(driver, Box::pin(work)).await {
+        // `select` has dropped the driver, which ends whatever `work` waits for.
+        Either::Left((_, work)) => Ok((work.await?.0, None)),
+        Either::Right((result, driver)) => {
+            let (response, sender) = result?;
+            Ok((response, sender.map(|sender| Link { sender, driver, idle_since })))
+        }
+    }
 }

@@ -1,0 +1,8 @@
+//! The conformance suites on every runtime that is compiled in, and what only this crate promises.
+#![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
+
+mod suites;
+mod tls;
+mod tls_server;
+#[cfg(feature = "tokio")]
+mod tokio_context;
