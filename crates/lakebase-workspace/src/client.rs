@@ -80,6 +80,12 @@ impl WorkspaceClient {
         self.inner.tokens.get().await
     }
 
+    /// The cache of the bearer token: its status, or to keep it fresh in the background.
+    #[must_use]
+    pub fn tokens(&self) -> &Cache<AccessToken> {
+        &self.inner.tokens
+    }
+
     /// All endpoints of `branch`, in the service's order.
     ///
     /// # Errors

@@ -11,6 +11,19 @@
 //! | [`WorkspaceClient`] | calls with a cached token: endpoints, credentials, current user |
 //! | [`wire`] | requests and replies as plain data; pure functions |
 //!
+//! ```
+//! use lakebase_core::{CredentialRequest, Environment, Result, Runtime, Secret};
+//! use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
+//!
+//! async fn password(environment: &Environment, runtime: &Runtime) -> Result<Secret> {
+//!     let config = WorkspaceConfig::from_environment(environment)?;
+//!     let workspace = WorkspaceClient::new(config, runtime);
+//!     let endpoint = "projects/shop/branches/production/endpoints/primary".parse()?;
+//!     let credential = workspace.generate_credential(&CredentialRequest::new(endpoint)).await?;
+//!     Ok(credential.token)
+//! }
+//! ```
+//!
 //! Invariants: a secret is sent to no host but the configured one; redirects are not followed; no error
 //! quotes a reply's body, only its error code and message, cut and with anything like a token replaced.
 

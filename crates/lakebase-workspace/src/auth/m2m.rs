@@ -58,7 +58,9 @@ impl OauthM2m {
             Err(error) if error.is_transient() => return Err(error),
             issuer => issuer.unwrap_or_else(|_| format!("{host}/oidc")),
         };
-        let body = self.document(wire::oauth_metadata(&issuer)?).await?;
+        let body = self.document(wire::oauth_metadata(&issuer)?).await.map_err(|error| {
+            error.context(format!("{host} has no token end point; is it a Databricks workspace?"))
+        })?;
         wire::token_endpoint(&body)
     }
 
@@ -69,22 +71,17 @@ impl OauthM2m {
 
     async fn mint(&self) -> Result<AccessToken> {
         let clock = &self.session.runtime.clock;
-        let known = self.known();
-        let uri = match &known {
-            Some(uri) => uri.clone(),
+        let uri = match self.known() {
+            Some(uri) => uri,
             None => wire::token_uri(&self.session.host)?,
         };
         let mut asked_at = clock.wall();
         let mut reply = self.ask(&uri).await?;
-        if reply.status() == StatusCode::NOT_FOUND && known.is_some() {
-            self.remember(None);
-        } else if reply.status() == StatusCode::NOT_FOUND {
+        if reply.status() == StatusCode::NOT_FOUND {
             let uri = self.discover().await?;
             asked_at = clock.wall();
             reply = self.ask(&uri).await?;
-            if reply.status().is_success() {
-                self.remember(Some(uri));
-            }
+            self.remember(reply.status().is_success().then_some(uri));
         }
         let (id, secret) = (&self.client_id.value, self.client_secret.value.clone());
         let basic = wire::basic(id, &secret);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
-use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Timestamp};
+use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Timestamp, UserResolver};
 use lakebase_workspace::auth::Callback;
 use lakebase_workspace::{AccessToken, Retry, WorkspaceClient, WorkspaceConfig};
 
@@ -276,4 +276,61 @@ fn a_source_that_fails_is_quoted_with_its_cause() {
     let error = run(client.current_user()).unwrap_err();
     assert_eq!(error.report(), "asking the workspace for the current user: the vault is closed");
     assert!(http.seen().is_empty());
+}
+
+#[test]
+fn a_known_end_point_that_is_gone_is_found_again() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/.well-known/databricks-config" => reply(200, ISSUER),
+        "/other/.well-known/oauth-authorization-server" if seen.number < 4 => reply(200, METADATA),
+        "/other/.well-known/oauth-authorization-server" => {
+            reply(200, r#"{"token_endpoint":"https://w.example/third"}"#)
+        }
+        "/other/token" if seen.number < 4 => token(seen),
+        "/third" => token(seen),
+        _ => reply(404, ""),
+    });
+    let time = FakeTime::default();
+    let client = client(M2M, &http, &time);
+    assert_eq!(fetch(&client).unwrap(), "t3");
+    time.advance(std::time::Duration::from_secs(3601));
+    assert_eq!(fetch(&client).unwrap(), "t7");
+    assert_eq!(http.lines()[4], "POST https://w.example/other/token");
+}
+
+#[test]
+fn a_host_without_oauth_is_questioned() {
+    let http = FakeHttp::new(|_| reply(404, "<html>"));
+    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    assert_eq!(
+        error.report(),
+        "getting an OAuth token: https://w.example has no token end point; is it a Databricks workspace?: https://w.example answered 404 Not Found (HTML body)"
+    );
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_not_quoted() {
+    let source = Callback::new(|_| async {
+        Ok(AccessToken { token: "oops\nsecret".into(), expires_at: None, served_at: None })
+    });
+    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
+    let config = config.build(&Environment::empty()).unwrap();
+    let http = FakeHttp::new(|_| None);
+    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    let error = run(client.current_user()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(!format!("{error:?}").contains("oops"), "{error:?}");
+    assert!(http.seen().is_empty());
+}
+
+#[test]
+fn a_callback_that_names_its_user_saves_a_request() {
+    let source = Callback::new(|_| async { Err(Error::new(ErrorKind::Unsupported, "not asked")) });
+    let source = source.user("me@example.com");
+    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
+    let config = config.build(&Environment::empty()).unwrap();
+    let http = FakeHttp::new(|_| None);
+    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    assert_eq!(&*run(UserResolver::resolve(&client)).unwrap(), "me@example.com");
 }
