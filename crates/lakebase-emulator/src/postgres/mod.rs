@@ -6,6 +6,8 @@
 mod admin;
 mod find;
 mod process;
+mod supervise;
+mod template;
 
 pub(crate) use admin::{Admin, read_message, startup};
 pub(crate) use find::find;

@@ -111,5 +111,5 @@ fn a_postgres_that_cannot_be_had_is_explained() {
     }
     let broken = Emulator::builder().postgres_bin(&folder).start().unwrap_err();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert!(broken.to_string().contains("did not start; its log ends:"), "{broken}");
+    assert!(broken.to_string().contains("made no cluster; initdb's last words:"), "{broken}");
 }
