@@ -1,0 +1,13 @@
+//! Everything together, from outside: the public API of `lakebase` against the emulator, on every runtime.
+//!
+//! A test is an `async fn` listed in its module's `on_each_runtime!`; its name ends with the runtime's. No
+//! test reads the process environment or waits for time to pass; those that disturb others have an
+//! emulator of their own.
+
+#![cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
+#[macro_use]
+mod support;
+
+mod patterns;

@@ -1,0 +1,170 @@
+//! What all modules share: runtimes, emulators, settings.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lakebase::core::{Environment, Timer};
+use lakebase::{Builder, Error, Lakebase};
+use lakebase_emulator::Emulator;
+
+/// Makes a test of each `async fn`, on each runtime.
+macro_rules! on_each_runtime {
+    ($($name:ident)*) => { $(
+        mod $name {
+            #[cfg(feature = "tokio")]
+            #[test]
+            fn tokio() {
+                crate::support::on_tokio(super::$name());
+            }
+
+            #[cfg(feature = "async-std")]
+            #[test]
+            fn async_std() {
+                ::async_std::task::block_on(super::$name());
+            }
+
+            #[cfg(feature = "smol")]
+            #[test]
+            fn smol() {
+                ::smol::block_on(super::$name());
+            }
+        }
+    )* };
+}
+
+/// Runs `test` on a runtime of its own.
+#[cfg(feature = "tokio")]
+pub(crate) fn on_tokio<T>(test: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().unwrap().block_on(test)
+}
+
+/// The emulator of tests that change nothing in it.
+pub(crate) fn shared() -> &'static Emulator {
+    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+    EMULATOR.get_or_init(own)
+}
+
+/// An emulator for one test.
+pub(crate) fn own() -> Emulator {
+    Emulator::builder().start().unwrap()
+}
+
+/// Variables and files that a program finds, instead of the process's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    variables: BTreeMap<String, String>,
+    files: BTreeMap<PathBuf, String>,
+}
+
+impl Setup {
+    /// Nothing is set.
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Where `emulator` is, without an identity or a target.
+    pub(crate) fn place(emulator: &Emulator) -> Self {
+        let it = emulator.description();
+        Self::empty()
+            .set("DATABRICKS_HOST", &it.host)
+            .set("LAKEBASE_DNS", &it.dns)
+            .set("PGPORT", it.pg_port)
+            .set("PGSSLROOTCERT", "/emulated/ca.pem")
+            .file("/emulated/ca.pem", emulator.ca_pem())
+    }
+
+    /// As the service principal, to the read-write endpoint by its full name.
+    pub(crate) fn m2m(emulator: &Emulator) -> Self {
+        let it = emulator.description();
+        Self::place(emulator)
+            .set("DATABRICKS_CLIENT_ID", &it.client_id)
+            .set("DATABRICKS_CLIENT_SECRET", &it.client_secret)
+            .set("LAKEBASE_ENDPOINT", &it.endpoint)
+    }
+
+    /// As the user with the personal access token, to the same endpoint.
+    pub(crate) fn pat(emulator: &Emulator) -> Self {
+        let it = emulator.description();
+        Self::place(emulator)
+            .set("DATABRICKS_TOKEN", &it.token)
+            .set("LAKEBASE_ENDPOINT", &it.endpoint)
+    }
+
+    /// As the role with the native password, to the same endpoint.
+    pub(crate) fn password(emulator: &Emulator) -> Self {
+        let it = emulator.description();
+        Self::m2m(emulator).set("PGUSER", &it.password_user).set("PGPASSWORD", &it.password)
+    }
+
+    /// With the variable `name`.
+    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.variables.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Without the variable `name`.
+    pub(crate) fn unset(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    /// With another branch of the project, whose endpoint is found by type.
+    pub(crate) fn branch(self, project: &str, branch: &str) -> Self {
+        self.unset("LAKEBASE_ENDPOINT")
+            .set("LAKEBASE_PROJECT", project)
+            .set("LAKEBASE_BRANCH", branch)
+    }
+
+    /// With the file `path`.
+    pub(crate) fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.into(), text.to_owned());
+        self
+    }
+
+    /// What a program reads these from.
+    pub(crate) fn environment(&self) -> Environment {
+        let Self { variables, files } = self.clone();
+        Environment::new(
+            move |name| variables.get(name).cloned(),
+            move |path| files.get(path).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+        )
+    }
+
+    /// A builder that reads these.
+    pub(crate) fn builder(&self) -> Builder {
+        let builder = Lakebase::builder().environment(self.environment());
+        #[cfg(feature = "http-surf")]
+        let builder = builder.surf(true);
+        builder
+    }
+
+    /// The handle.
+    pub(crate) fn build(&self) -> Lakebase {
+        self.builder().build().unwrap()
+    }
+
+    /// The first error on the way to a connection.
+    pub(crate) async fn refused(&self) -> Error {
+        let lakebase = match self.builder().build() {
+            Ok(lakebase) => lakebase,
+            Err(error) => return error,
+        };
+        lakebase.connect().await.map(drop).expect_err("the connection was accepted")
+    }
+}
+
+/// Waits until `fulfilled`; panics after ten seconds.
+pub(crate) async fn until(lakebase: &Lakebase, what: &str, fulfilled: impl Fn() -> bool) {
+    let timer: &dyn Timer = &*lakebase.connector().runtime().timer;
+    for _ in 0..2_000 {
+        if fulfilled() {
+            return;
+        }
+        timer.sleep(Duration::from_millis(5)).await;
+    }
+    panic!("waited in vain until {what}");
+}
