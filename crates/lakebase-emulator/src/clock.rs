@@ -5,6 +5,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::time::later;
+
 /// Maps real time since the emulator's start to emulated wall time.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
@@ -24,7 +26,7 @@ impl Clock {
 
     /// Emulated wall time when `real` has passed since the start.
     pub(crate) fn now(&self, real: Duration) -> SystemTime {
-        self.emulated + scale(real.saturating_sub(self.anchor), self.acceleration)
+        later(self.emulated, scale(real.saturating_sub(self.anchor), self.acceleration))
     }
 
     /// Real time until `emulated` is reached, zero when it has passed, a day when it never will.
@@ -40,7 +42,7 @@ impl Clock {
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
-        self.emulated = self.emulated.checked_add(by).unwrap_or(self.emulated);
+        self.emulated = later(self.emulated, by);
     }
 
     pub(crate) fn set_acceleration(&mut self, real: Duration, acceleration: f64) {

@@ -124,7 +124,7 @@ fn answer(state: &mut State, query: &[u8], transport: Transport) -> Option<(Vec<
     for effect in &effects {
         match effect {
             Effect::Drop => return None,
-            Effect::Latency { duration } => delay += *duration,
+            Effect::Latency { duration } => delay = delay.saturating_add(*duration),
             _ => {}
         }
     }

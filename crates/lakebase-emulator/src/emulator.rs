@@ -143,14 +143,15 @@ impl Emulator {
         })
     }
 
-    /// Switches an endpoint off or on again; sessions that are open stay.
+    /// Switches an endpoint off, which suspends it and ends its sessions, or on again, to be woken by the next login.
     ///
     /// # Errors
     /// When there is no such endpoint.
     pub fn set_disabled(&self, endpoint: &str, disabled: bool) -> Result<(), Error> {
         self.known(endpoint, |state| {
+            let known = !disabled || state.suspend(endpoint);
             let found = state.world.endpoint_mut(endpoint);
-            found.map(|endpoint| endpoint.disabled = disabled).is_some()
+            found.map(|endpoint| endpoint.disabled = disabled).is_some() && known
         })
     }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::log::RequestLog;
 use crate::random;
-use crate::time::rfc3339;
+use crate::time::{later, rfc3339};
 use crate::world::{Compute, Identity, Role, SessionEnd, Suspension, World};
 
 /// What the emulated service believes about a token.
@@ -125,7 +125,7 @@ impl State {
         let pat = Token {
             identity: credentials.user.clone(),
             use_: TokenUse::Workspace,
-            expires: pat_lifetime.map(|lifetime| now + lifetime),
+            expires: pat_lifetime.map(|lifetime| later(now, lifetime)),
         };
         Self {
             clock,

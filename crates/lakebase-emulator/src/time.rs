@@ -15,6 +15,21 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     )
 }
 
+/// The last second that an HTTP date and RFC 3339 can name: the end of the year 9999.
+const LAST: u64 = 253_402_300_799;
+
+/// `by` after `time`, and no later than the year 9999.
+pub(crate) fn later(time: SystemTime, by: Duration) -> SystemTime {
+    let last = UNIX_EPOCH + Duration::from_secs(LAST);
+    time.checked_add(by).map_or(last, |sum| sum.min(last))
+}
+
+/// The form of `Date` and `Retry-After`; times that it cannot name become the nearest that it can.
+pub(crate) fn http_date(time: SystemTime) -> String {
+    let seconds = epoch_seconds(time).min(LAST);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
 /// Whole seconds since 1970, zero before.
 pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -100,6 +115,14 @@ mod tests {
         for wrong in ["", "2025", "2025-13-01T00:00:00Z", "2025-01-01T00:00:00", "x-y-zTa:b:cZ"] {
             assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn far_times_are_cut() {
+        let end = later(UNIX_EPOCH, Duration::MAX);
+        assert_eq!(rfc3339(end), "9999-12-31T23:59:59Z");
+        assert_eq!(http_date(end + Duration::from_secs(9)), "Fri, 31 Dec 9999 23:59:59 GMT");
+        assert_eq!(http_date(UNIX_EPOCH - Duration::from_secs(9)), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     proptest! {

@@ -190,7 +190,10 @@ impl World {
         for endpoint in &mut world.endpoints {
             match endpoint.id() {
                 "sleepy" => endpoint.compute = Compute::Suspended,
-                "disabled" => endpoint.disabled = true,
+                "disabled" => {
+                    endpoint.disabled = true;
+                    endpoint.compute = Compute::Suspended;
+                }
                 "starting" => endpoint.compute = Compute::Init,
                 _ => {}
             }

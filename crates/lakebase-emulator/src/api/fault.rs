@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Context, Ending, Reply, Response, finish, render};
 use crate::fault::{Body, Effect, RetryAfter};
+use crate::time::{http_date, later};
 
 #[derive(Default)]
 pub(super) struct Plan {
@@ -31,7 +32,7 @@ impl Plan {
                 }
                 Effect::Redirect { location } => plan.redirect = Some(location),
                 Effect::Garble { body } => plan.body = Some(body),
-                Effect::Latency { duration } => plan.delay += duration,
+                Effect::Latency { duration } => plan.delay = plan.delay.saturating_add(duration),
                 Effect::Drop => plan.drop = true,
                 Effect::Skew { seconds } => plan.skew = plan.skew.saturating_add(seconds),
                 Effect::Lifetime { duration } => plan.lifetime = Some(duration),
@@ -73,8 +74,8 @@ impl Plan {
         let retry_after = retry_after.map(|retry_after| match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
             RetryAfter::Date(ahead) => {
-                let ahead = Duration::from_secs(ahead.min(315_576_000));
-                httpdate::fmt_http_date(context.skewed(context.now + ahead))
+                let ahead = Duration::from_secs(ahead);
+                http_date(context.skewed(later(context.now, ahead)))
             }
         });
         response.headers.extend(retry_after.map(|value| ("retry-after", value)));

@@ -13,7 +13,7 @@ mod scim;
 
 pub(crate) use control::create_role;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::fault::{Body, Effect, Operation};
 use crate::state::{State, TokenUse};
+use crate::time::{http_date, later};
 
 /// A request as far as the API looks at it. Holds secrets, hence no `Debug`.
 pub(crate) struct Request {
@@ -95,8 +96,7 @@ impl Context {
     /// `time` as the service's skewed clock would name it.
     pub(crate) fn skewed(&self, time: SystemTime) -> SystemTime {
         let by = Duration::from_secs(self.skew.unsigned_abs());
-        let moved = if self.skew < 0 { time.checked_sub(by) } else { time.checked_add(by) };
-        moved.unwrap_or(time)
+        if self.skew < 0 { time.checked_sub(by).unwrap_or(UNIX_EPOCH) } else { later(time, by) }
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Re
     if plan.drop {
         response.ending = Ending::Drop;
     }
-    let date = httpdate::fmt_http_date(context.skewed(context.now));
+    let date = http_date(context.skewed(context.now));
     response.headers.push(("date", date));
     response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
     response.sequence = Some(state.log.begin(request, response.status, real));

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Context, Reply, Request, form_decode, form_value};
 use crate::state::{State, TokenUse};
+use crate::time::later;
 
 /// `POST` to the token endpoint: client credentials by Basic header or in the form.
 pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> Reply {
@@ -36,7 +37,7 @@ pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> 
     let scope = form_value(&form, "scope").filter(|scope| !scope.is_empty());
     let lifetime = context.lifetime.unwrap_or(state.settings.workspace_token_lifetime);
     let identity = known.client_id.clone();
-    let expires = context.now + lifetime;
+    let expires = later(context.now, lifetime);
     let last = state.last_tokens.get(&(identity.clone(), TokenUse::Workspace.key())).cloned();
     let (token, expires) = match last.filter(|_| context.same_token) {
         Some(last) => last,

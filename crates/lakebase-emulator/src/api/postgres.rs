@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Context, Reply, Request, form_value};
 use crate::state::{State, TokenUse, compute_name};
-use crate::time::{parse_rfc3339, rfc3339};
+use crate::time::{later, parse_rfc3339, rfc3339};
 use crate::world::{Compute, Endpoint, EndpointKind, World};
 
 const PREFIX: &str = "/api/2.0/postgres/";
@@ -196,7 +196,7 @@ pub(super) fn credentials(
         Ok(asked) => asked.unwrap_or(state.settings.database_token_lifetime),
         Err(message) => return Reply::invalid(message),
     };
-    let expires = context.now + context.lifetime.unwrap_or(lifetime);
+    let expires = later(context.now, context.lifetime.unwrap_or(lifetime));
     let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Database.key())).cloned();
     let (token, expires) = if let Some(last) = last.filter(|_| context.same_token) {
         last

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Ending, Request, Response, handle};
@@ -339,4 +340,62 @@ fn the_report_holds_no_secret() {
         assert!(!report.contains(secret));
     }
     assert!(report.contains(CREDENTIALS));
+}
+
+/// Requests near enough to real ones to get past the first check.
+fn near_requests() -> impl Strategy<Value = (String, String, String)> {
+    let path = prop_oneof![
+        "(/api/2.0/postgres|/oidc|/_emulator|/.well-known)(/[a-z%.]{0,9}){0,7}",
+        Just(format!("/api/2.0/postgres/{PRIMARY}?page_token=ZnJvbTo5OTk")),
+        Just(TOKEN.to_owned()),
+        Just(CREDENTIALS.to_owned()),
+        Just("/_emulator/clock".to_owned()),
+        Just("/_emulator/world".to_owned()),
+        ".{0,30}",
+    ];
+    let body = prop_oneof![
+        ".{0,60}",
+        (any::<f64>(), any::<f64>())
+            .prop_map(|(a, b)| json!({"advance_seconds": a, "acceleration": b}).to_string()),
+        "[a-z0-9]{0,9}".prop_map(|ttl| json!({"endpoint": PRIMARY, "ttl": ttl}).to_string()),
+        "[-:TZ0-9+]{0,30}"
+            .prop_map(|time| json!({"endpoint": PRIMARY, "expire_time": time}).to_string()),
+        "[a-z/]{0,40}".prop_map(
+            |name| json!({"endpoints": [{"name": name, "kind": "read_only"}]}).to_string()
+        ),
+    ];
+    ("GET|POST|DELETE|[A-Z]{0,5}", path, body)
+}
+
+fn far_effects() -> impl Strategy<Value = Effect> {
+    prop_oneof![
+        any::<i64>().prop_map(|seconds| Effect::Skew { seconds }),
+        any::<u64>()
+            .prop_map(|seconds| Effect::Lifetime { duration: Duration::from_secs(seconds) }),
+        any::<u64>().prop_map(|ms| Effect::Latency { duration: Duration::from_millis(ms) }),
+        any::<u16>().prop_map(|status| Effect::Reply {
+            status,
+            body: Body::Truncated,
+            retry_after: Some(RetryAfter::Date(u64::from(status) << 40)),
+            error_code: None,
+            message: None,
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_request_and_no_fault_is_too_much(
+        requests in proptest::collection::vec(near_requests(), 1..8),
+        effects in proptest::collection::vec(far_effects(), 0..3),
+        real in prop_oneof![0u32..50, any::<u32>()],
+    ) {
+        let mut state = state();
+        effects.into_iter().for_each(|effect| state.faults.inject(Fault::new(Operation::Any, effect)));
+        for (method, target, body) in requests {
+            let request = request(&method, &target, Some("Bearer dapi1"), &body);
+            let response = handle(&mut state, Duration::from_secs(u64::from(real)), &request);
+            prop_assert!((200..600).contains(&response.status));
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::wire::Startup;
 use crate::fault::{Effect, Operation};
 use crate::state::{State, TokenUse};
+use crate::time::later;
 use crate::world::{Compute, EndpointKind, Role, WakeStyle};
 
 /// An answer that ends a login.
@@ -140,7 +141,7 @@ pub(super) fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
     let limit = state.settings.max_connections;
     let Some(endpoint) = state.world.endpoint_mut(&route.endpoint) else { return Gate::Close };
     if endpoint.compute == Compute::Suspended {
-        endpoint.compute = Compute::Waking(now + suspension.wake_delay);
+        endpoint.compute = Compute::Waking(later(now, suspension.wake_delay));
         endpoint.counters.wakes += 1;
     }
     match endpoint.compute {

@@ -13,7 +13,8 @@ use crate::Error;
 
 /// `$1` our folder, `$2` folder of the programs. Standard output ends when initdb has.
 const SCRIPT: &str = r#"
-"$2/initdb" -U postgres -A trust -E UTF8 --locale=C --no-sync -D "$1/data" </dev/null >"$1/log" 2>&1 &&
+"$2/initdb" -U postgres -A trust -E UTF8 --locale=C --no-sync --wal-segsize=1 \
+  -D "$1/data" </dev/null >"$1/log" 2>&1 &&
   : >"$1/made"
 exec >/dev/null
 while read -r _; do :; done

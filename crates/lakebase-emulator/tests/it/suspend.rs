@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lakebase_emulator::{Emulator, SessionEnd, WakeStyle};
+use lakebase_emulator::{Emulator, EndpointKind, SessionEnd, WakeStyle};
 
 use crate::client::{Failure, Login, http};
 
@@ -56,6 +56,25 @@ async fn wake_ups_come_in_styles() {
             "closed without a word"
         );
     }
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_is_not_woken() {
+    let emulator = Emulator::builder().wake_delay(Duration::ZERO).start().unwrap();
+    let endpoint = emulator.description().endpoint.clone();
+    let login = Login::native(&emulator);
+    let mut session = login.connect().await.unwrap();
+    emulator.set_disabled(&endpoint, true).unwrap();
+    assert_eq!(session.read().await.unwrap_err().sqlstate(), "57P01");
+    assert!(login.connect().await.err().unwrap().text().contains("endpoint is disabled"));
+    emulator.set_disabled(&endpoint, false).unwrap();
+    login.connect().await.unwrap();
+    assert_eq!(emulator.counters(&endpoint).unwrap().wakes, 1);
+    let added = "projects/demo/branches/production/endpoints/added";
+    assert!(emulator.set_disabled(added, true).is_err());
+    emulator.add_endpoint(added, EndpointKind::ReadOnly).unwrap();
+    let mut added = login.at(emulator.endpoint_host(added, false)).connect().await.unwrap();
+    assert_eq!(added.query("show default_transaction_read_only").await.unwrap(), "on");
 }
 
 #[tokio::test]
