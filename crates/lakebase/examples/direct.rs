@@ -1,4 +1,5 @@
 //! One connection: for scripts, notebooks and migrations.
+#![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
 // ANCHOR: direct
 use lakebase::Lakebase;

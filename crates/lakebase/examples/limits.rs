@@ -1,4 +1,5 @@
 //! Reading from a replica, and limits other than the defaults.
+#![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
 // ANCHOR: limits
 use std::time::Duration;

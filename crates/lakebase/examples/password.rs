@@ -1,4 +1,5 @@
 //! A native Postgres role: the same interface, no tokens.
+#![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
 // ANCHOR: password
 use lakebase::sqlx::query_scalar;

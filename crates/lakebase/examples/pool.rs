@@ -1,4 +1,5 @@
 //! A pool whose logins never fail because of a token: for services.
+#![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
 // ANCHOR: pool
 use lakebase::{Lakebase, PoolOptions, sqlx};

@@ -1,4 +1,5 @@
 //! The same on smol; on async-std only `block_on` differs.
+#![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
 // ANCHOR: smol
 use lakebase::{Lakebase, PoolOptions, sqlx};
