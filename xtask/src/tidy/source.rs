@@ -54,7 +54,7 @@ fn longer(tree: &Tree, limit: usize) -> Vec<String> {
 
 /// Code that ships: no tests, no test kit, no comments.
 fn shipped(path: &str) -> bool {
-    let test_file = path.ends_with("/tests.rs")
+    let test_file = path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
         || path.split('/').any(|part| matches!(part, "tests" | "benches" | "examples"));
     !test_file && !path.starts_with("fuzz/") && !path.contains("lakebase-testkit/")
 }
@@ -147,6 +147,7 @@ mod tests {
             ("crates/a/src/c.rs", &comment),
             ("crates/a/tests/d.rs", line),
             ("crates/a/src/e/tests.rs", line),
+            ("crates/a/src/e_tests.rs", line),
         ]);
         let wrong = unwraps(&files);
         assert_eq!(wrong.len(), 1, "{wrong:?}");
