@@ -1,0 +1,89 @@
+//! What can be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Databricks Lakebase Postgres from the command line.
+///
+/// What no flag says comes from the environment (LAKEBASE_ENDPOINT, LAKEBASE_PROJECT, LAKEBASE_PG_URL,
+/// DATABRICKS_HOST, PGDATABASE and so on) and from ~/.databrickscfg.
+#[derive(Debug, Parser)]
+#[command(name = "lakebase", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Global {
+    /// Profile of ~/.databrickscfg.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Project, by id; its endpoint is found by type.
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) project: Option<String>,
+    /// Branch of the project, by id [default: production].
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) branch: Option<String>,
+    /// Endpoint, as projects/…/branches/…/endpoints/…
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) endpoint: Option<String>,
+    /// Database [default: databricks_postgres].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// Connection URL, instead of a project or endpoint.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Postgres role [default: the name of the workspace identity].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Prints JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Wants a read-only endpoint.
+    #[arg(long, global = true)]
+    pub(crate) read_only: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs statements and prints their rows.
+    Query(Query),
+    /// Runs a workspace and its Postgres on loopback until standard input ends.
+    Emulator(Emulator),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Query {
+    /// One statement, or several separated by semicolons.
+    pub(crate) sql: String,
+}
+
+/// Prints one line of JSON when it is ready: addresses, names and secrets. The secrets are random and worth
+/// nothing elsewhere. Ends with standard input, or on SIGINT or SIGTERM.
+#[derive(Args, Debug)]
+pub(crate) struct Emulator {
+    /// Emulated seconds that pass in a real one.
+    #[arg(long, value_name = "FACTOR")]
+    pub(crate) acceleration: Option<f64>,
+    /// Seconds of emulated time that database tokens live [default: 3600].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) token_lifetime: Option<u64>,
+    /// Seconds of emulated time without traffic after which an endpoint is suspended [default: never].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) suspend_after: Option<u64>,
+    /// Most entries on a page of a list [default: 1].
+    #[arg(long, value_name = "ENTRIES", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) page_size: Option<u16>,
+    /// Serves the workspace by HTTPS.
+    #[arg(long)]
+    pub(crate) https: bool,
+    /// Folder with `postgres` and `initdb`.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) postgres_bin: Option<PathBuf>,
+}

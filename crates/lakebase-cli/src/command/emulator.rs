@@ -1,0 +1,111 @@
+//! `lakebase emulator`: a workspace and its Postgres on loopback, for clients in any language.
+
+use crate::cli::Emulator as Arguments;
+
+/// Runs until standard input ends or a signal asks for the end.
+///
+/// Killing the process is fine, too: Postgres notices and ends.
+#[cfg(unix)]
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    use crate::output::{Output, json};
+
+    let mut end = unix::End::listen()?;
+    let config = unix::config(arguments);
+    // Starting blocks for about a second.
+    let start = tokio::task::spawn_blocking(move || config.start());
+    let emulator = tokio::select! {
+        started = start => started??,
+        () = end.come() => return Ok(()),
+    };
+    let mut output = Output::stdout();
+    output.line(json(emulator.description())?)?;
+    output.flush()?;
+    end.come().await;
+    tokio::task::spawn_blocking(move || drop(emulator)).await?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) async fn run(_: &Arguments) -> anyhow::Result<()> {
+    anyhow::bail!("the emulator needs Unix: run it on Linux or macOS, or in WSL")
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{self, Read};
+    use std::time::Duration;
+
+    use anyhow::Context;
+    use lakebase_emulator::{Config, Emulator};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    use tokio::sync::oneshot;
+
+    use super::Arguments;
+
+    /// Whatever may end the emulator.
+    pub(super) struct End {
+        interrupt: Signal,
+        terminate: Signal,
+        stdin: oneshot::Receiver<()>,
+    }
+
+    impl End {
+        pub(super) fn listen() -> anyhow::Result<Self> {
+            let listen = |kind| signal(kind).context("cannot listen to signals");
+            Ok(Self {
+                interrupt: listen(SignalKind::interrupt())?,
+                terminate: listen(SignalKind::terminate())?,
+                stdin: end_of_stdin()?,
+            })
+        }
+
+        pub(super) async fn come(&mut self) {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = &mut self.stdin => {}
+            }
+        }
+    }
+
+    /// Reads standard input to its end on a thread of its own, which never keeps the process.
+    fn end_of_stdin() -> anyhow::Result<oneshot::Receiver<()>> {
+        let (sender, receiver) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("lakebase-stdin".to_owned())
+            .spawn(move || {
+                let mut ignored = [0; 256];
+                let mut stdin = io::stdin().lock();
+                loop {
+                    match stdin.read(&mut ignored) {
+                        Ok(1..) => {}
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        Ok(0) | Err(_) => break,
+                    }
+                }
+                let _ = sender.send(());
+            })
+            .context("cannot start a thread")?;
+        Ok(receiver)
+    }
+
+    pub(super) fn config(arguments: &Arguments) -> Config {
+        let mut config = Emulator::builder().https(arguments.https);
+        if let Some(factor) = arguments.acceleration {
+            config = config.acceleration(factor);
+        }
+        if let Some(seconds) = arguments.token_lifetime {
+            config = config.database_token_lifetime(Duration::from_secs(seconds));
+        }
+        if let Some(seconds) = arguments.suspend_after {
+            config = config.suspend_after(Duration::from_secs(seconds));
+        }
+        if let Some(entries) = arguments.page_size {
+            config = config.page_size(entries.into());
+        }
+        if let Some(folder) = &arguments.postgres_bin {
+            config = config.postgres_bin(folder);
+        }
+        config
+    }
+}

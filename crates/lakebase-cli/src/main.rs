@@ -1,0 +1,49 @@
+//! The command `lakebase`: for people on a terminal and for scripts.
+//!
+//! Invariants: results go to standard output and everything else to standard error; the exit code is 0 for
+//! success, 1 for failure and 2 for wrong usage; an error is one line with all its causes; a reader that
+//! goes away ends the command without a word.
+
+mod cli;
+mod command;
+mod failure;
+mod output;
+mod settings;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // Ends the process with 2 for wrong usage, and with 0 after printing help or the version.
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}
+
+/// Runs the command on two threads: one for the work, one for whatever blocks it.
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(dispatch(cli));
+    // A name look-up that hangs must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Query(args) => command::query::run(global, args).await?,
+        Command::Emulator(args) => command::emulator::run(args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,135 @@
+//! Standard output: tables for people, JSON for programs.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+/// Standard output, buffered. A broken pipe comes back as the bare I/O error.
+pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
+
+impl Output {
+    pub(crate) fn stdout() -> Self {
+        Self(BufWriter::new(io::stdout().lock()))
+    }
+
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        writeln!(self.0, "{}", text.as_ref())
+    }
+
+    pub(crate) fn text(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        self.0.write_all(text.as_ref().as_bytes())
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A remark beside the result. Without standard error nobody wants it.
+pub(crate) fn note(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+}
+
+/// One line of JSON.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// An object whose members keep their order.
+pub(crate) struct Object<'a>(pub(crate) Vec<(&'a str, Option<&'a str>)>);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Rows below a head, in aligned columns.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    head: Vec<String>,
+    right: Vec<bool>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these columns; those marked `true` are aligned to the right.
+    pub(crate) fn new<S: Into<String>>(columns: impl IntoIterator<Item = (S, bool)>) -> Self {
+        let (head, right) =
+            columns.into_iter().map(|(name, right)| (printable(&name.into()), right)).unzip();
+        Self { head, right, rows: Vec::new() }
+    }
+
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(|cell| printable(cell.as_ref())).collect());
+    }
+
+    pub(crate) fn render(&self) -> String {
+        let mut widths: Vec<usize> = self.head.iter().map(|name| width(name)).collect();
+        for row in &self.rows {
+            for (most, cell) in widths.iter_mut().zip(row) {
+                *most = (*most).max(width(cell));
+            }
+        }
+        let mut text = String::new();
+        self.put(&mut text, &self.head, &widths);
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        self.put(&mut text, &rule, &widths);
+        for row in &self.rows {
+            self.put(&mut text, row, &widths);
+        }
+        text
+    }
+
+    fn put(&self, text: &mut String, cells: &[String], widths: &[usize]) {
+        let mut line = String::new();
+        for ((cell, right), most) in cells.iter().zip(&self.right).zip(widths) {
+            let gap = " ".repeat(most - width(cell).min(*most));
+            let (before, after) = if *right { (gap.as_str(), "") } else { ("", gap.as_str()) };
+            line.push_str(&format!("{before}{cell}{after}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Text that neither breaks the table nor speaks to the terminal.
+fn printable(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let escape =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_control_characters_shown() {
+        let mut table = Table::new([("id", true), ("näme", false)]);
+        table.row(["1", "a\nb\u{1b}[2J"]);
+        table.row(["100", "c"]);
+        assert_eq!(
+            table.render(),
+            " id  näme\n---  ------------\n  1  a\\nb\\u{1b}[2J\n100  c\n"
+                .replace("------------", "-------------")
+        );
+    }
+
+    #[test]
+    fn objects_keep_the_order_of_columns() {
+        let object = Object(vec![("z", Some("1")), ("a", None)]);
+        assert_eq!(json(&object).unwrap(), r#"{"z":"1","a":null}"#);
+    }
+}

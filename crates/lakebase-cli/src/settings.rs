@@ -1,0 +1,39 @@
+//! From flags to a [`Lakebase`].
+
+use lakebase::core::{Setting, SettingOrigin};
+use lakebase::workspace::WorkspaceConfig;
+use lakebase::{Access, Builder, Lakebase, Result};
+
+use crate::cli::Global;
+
+/// The database that the flags, the environment and the profile describe; errors name the flag.
+pub(crate) fn lakebase(global: &Global) -> Result<Lakebase> {
+    builder(global)?.build()
+}
+
+fn builder(global: &Global) -> Result<Builder> {
+    let mut workspace =
+        WorkspaceConfig::builder().product("lakebase-cli", env!("CARGO_PKG_VERSION"));
+    if let Some(profile) = flag("--profile", &global.profile) {
+        workspace = workspace.setting("profile", profile)?;
+    }
+    let mut builder = Lakebase::builder().workspace(workspace);
+    for (name, flag_name, value) in [
+        ("project", "--project", &global.project),
+        ("branch", "--branch", &global.branch),
+        ("endpoint", "--endpoint", &global.endpoint),
+        ("database", "--database", &global.database),
+        ("url", "--url", &global.url),
+        ("user", "--user", &global.user),
+    ] {
+        if let Some(setting) = flag(flag_name, value) {
+            builder = builder.setting(name, setting)?;
+        }
+    }
+    Ok(if global.read_only { builder.access(Access::ReadOnly) } else { builder })
+}
+
+fn flag(name: &str, value: &Option<String>) -> Option<Setting<String>> {
+    let value = value.clone()?;
+    Some(Setting::new(value, SettingOrigin::Explicit(name.into())))
+}
