@@ -87,6 +87,7 @@ impl FakeSpawn {
     }
 
     /// Runs all tasks until none can go on without time passing; says how often one was polled.
+    #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
     pub fn settle(&self) -> usize {
         let mut polls = 0;
         loop {
@@ -115,6 +116,7 @@ impl FakeSpawn {
     }
 
     /// Lets `duration` pass, stopping at every sleeper on the way; says how often a task was polled.
+    #[expect(clippy::must_use_candidate, reason = "the count is a by-product")]
     pub fn pass(&self, duration: Duration) -> usize {
         let mut left = duration;
         let mut polls = self.settle();

@@ -1,7 +1,8 @@
 //! Drives a [`Machine`] for one value.
 //!
 //! Invariants: the slot and the machine change together, under one lock that is never held across an
-//! `await`, a call of the origin, timer or spawner, or the drop of a future. Reading a fresh value takes no lock.
+//! `await`, a call of the origin, timer or spawner, or the drop of a future. Reading a fresh value takes
+//! no lock.
 
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};

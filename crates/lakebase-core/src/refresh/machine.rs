@@ -16,8 +16,8 @@ use std::time::Duration;
 use super::spacing::{Bucket, Spacing};
 use super::{Generation, Moment, Policy};
 
-/// Names one flight: all attempts at one fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Names one flight: all attempts at one fetch. The default names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlightId(u64);
 
 /// What happened.
@@ -109,7 +109,7 @@ struct Flight {
 pub struct Machine {
     policy: Policy,
     /// How much of the jitter this instance uses, in thousandths; drawn once, so that nothing clusters.
-    earliness: u32,
+    pub(super) earliness: u32,
     last_generation: u64,
     last_flight: u64,
     life: Option<Life>,
@@ -223,7 +223,7 @@ impl Machine {
             }
             _ => Duration::ZERO,
         };
-        rest.max(self.spacing.left(now, !living && self.wanted))
+        rest.max(self.spacing.left(now, living, self.wanted))
     }
 
     /// Ends the flight if it is the current one.
@@ -239,7 +239,7 @@ impl Machine {
     }
 
     /// How long a value that lives for `lifetime` is fresh on this instance.
-    fn fresh_for(&self, lifetime: Duration) -> Duration {
+    pub(super) fn fresh_for(&self, lifetime: Duration) -> Duration {
         let jitter = lifetime / 24 * self.earliness / 1000;
         lifetime.saturating_sub(self.policy.lead_of(lifetime)).saturating_sub(jitter)
     }

@@ -22,10 +22,14 @@ mod flight;
 mod inner;
 mod keeper;
 mod machine;
+#[cfg(test)]
+mod model;
 mod moment;
 mod policy;
 mod spacing;
 mod task;
+#[cfg(test)]
+mod tests;
 mod value;
 mod watch;
 

@@ -24,7 +24,7 @@ pub(super) struct Spacing {
 #[derive(Clone, Copy, Debug)]
 struct Pause {
     since: Moment,
-    /// While the value lives, or nobody asks.
+    /// While the value lives. Also while nobody asks, unless the other one is longer.
     calm: Duration,
     /// While somebody with empty hands asks.
     urgent: Duration,
@@ -46,7 +46,7 @@ impl Spacing {
         self.pause = None;
     }
 
-    /// The value that we hold came again. Once it is dead this does not count: by then there should be another.
+    /// The value that we hold came again. Once it is dead this does not count: there should be another.
     pub(super) fn no_progress(&mut self, now: Moment) {
         self.reset();
         let (calm, urgent) = (Policy::NO_PROGRESS_PAUSE, Duration::ZERO);
@@ -83,12 +83,15 @@ impl Spacing {
         pause
     }
 
-    /// What is left of the pause.
-    pub(super) fn left(&self, now: Moment, urgent: bool) -> Duration {
-        self.pause.map_or(Duration::ZERO, |pause| {
-            let length = if urgent { pause.urgent } else { pause.calm };
-            length.saturating_sub(now.since(pause.since))
-        })
+    /// What is left of the pause, for a machine whose value is `living` and has been `wanted` by a caller.
+    pub(super) fn left(&self, now: Moment, living: bool, wanted: bool) -> Duration {
+        let Some(pause) = self.pause else { return Duration::ZERO };
+        let length = match (living, wanted) {
+            (true, _) => pause.calm,
+            (false, true) => pause.urgent,
+            (false, false) => pause.calm.max(pause.urgent),
+        };
+        length.saturating_sub(now.since(pause.since))
     }
 }
 
