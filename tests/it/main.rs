@@ -10,4 +10,8 @@
 #[macro_use]
 mod support;
 
+mod dns;
+mod endpoints;
 mod patterns;
+mod requests;
+mod wake;

@@ -1,0 +1,151 @@
+//! Host names that the system does not know: direct queries, the relay, and TLS that stays on the name.
+
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakebase::core::connect::ConnectPolicy;
+use lakebase::core::{Error, Runtime};
+use lakebase::sqlx::{self, Connection as _};
+use lakebase::{ErrorKind, PoolOptions};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
+use lakebase_runtime::{Options, auto};
+use lakebase_testkit::mocks::MockHostResolver;
+
+use crate::support::{Setup, own, until};
+
+on_each_runtime! {
+    system_first_then_directly every_form_of_answer next_server wrong_names_are_refused
+    unknown_everywhere relay_is_private_and_goes_away
+}
+
+fn queries(emulator: &Emulator) -> u64 {
+    emulator.state().get("dns_queries").unwrap().as_u64().unwrap()
+}
+
+async fn system_first_then_directly() {
+    let emulator = own();
+    let host = emulator.description().pg_host.clone();
+    let mut system = MockHostResolver::new();
+    system
+        .expect_resolve()
+        .withf(move |asked| asked == host)
+        .times(1..)
+        .returning(|_| Err(Error::new(ErrorKind::NotFound, "Name or service not known")));
+    let setup = Setup::m2m(&emulator);
+    let lakebase = setup.builder().host_resolver(Arc::new(system)).build().unwrap();
+    lakebase.connect().await.unwrap().close().await.unwrap();
+    assert!(queries(&emulator) >= 1);
+    // Within the answer's time to live nobody is asked again.
+    let asked = queries(&emulator);
+    lakebase.connect().await.unwrap().close().await.unwrap();
+    assert_eq!(queries(&emulator), asked);
+
+    // Where the system knows the name, no direct query is made, and the driver looks it up by itself.
+    let mut knows = MockHostResolver::new();
+    let loopback = IpAddr::from([127, 0, 0, 1]);
+    knows.expect_resolve().times(1..).returning(move |_| Ok(vec![loopback]));
+    let lakebase = setup.builder().host_resolver(Arc::new(knows)).build().unwrap();
+    let login = lakebase.connector().login().await.unwrap();
+    assert!(login.params.addresses.is_empty());
+    assert_eq!(queries(&emulator), asked);
+}
+
+async fn every_form_of_answer() {
+    let emulator = own();
+    for effect in [Effect::Truncate, Effect::Cname, Effect::Ipv6] {
+        emulator.inject(Fault::new(Operation::Dns, effect.clone()));
+        let lakebase = Setup::m2m(&emulator).build();
+        let conn = lakebase.connect().await.unwrap_or_else(|e| panic!("{effect:?}: {e:?}"));
+        conn.close().await.unwrap();
+        emulator.clear();
+    }
+    // One failure of the server is not the end.
+    emulator.inject(Fault::new(Operation::Dns, Effect::ServFail).times(2));
+    Setup::m2m(&emulator).build().connect().await.unwrap().close().await.unwrap();
+}
+
+async fn next_server() {
+    let emulator = own();
+    // Nothing listens on the first one.
+    let servers = format!("127.0.0.1:1, {}", emulator.description().dns);
+    let lakebase = Setup::m2m(&emulator).set("LAKEBASE_DNS", servers).build();
+    lakebase.connect().await.unwrap().close().await.unwrap();
+}
+
+async fn wrong_names_are_refused() {
+    let emulator = own();
+    // The name that was asked for is verified, not the address.
+    let other = Setup::m2m(&emulator).set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1");
+    let error = other.refused().await;
+    assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+    assert!(error.report().contains("check the host name"), "{}", error.report());
+
+    for wrong in [WrongCertificate::Name, WrongCertificate::Authority, WrongCertificate::Expired] {
+        let fault = Fault::new(Operation::Login, Effect::Certificate { wrong });
+        emulator.inject(fault);
+        let error = Setup::m2m(&emulator).refused().await;
+        emulator.clear();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{wrong:?}: {error:?}");
+        let report = error.report();
+        assert!(report.contains("invalid peer certificate"), "{wrong:?}: {report}");
+        assert!(report.contains("PGSSLROOTCERT"), "{wrong:?}: {report}");
+    }
+    let accepted = emulator.counters(&emulator.description().endpoint).unwrap().accepted;
+    assert_eq!(accepted, 0);
+}
+
+async fn unknown_everywhere() {
+    let emulator = own();
+    emulator.inject(Fault::new(Operation::Dns, Effect::NxDomain));
+    let error = Setup::m2m(&emulator).refused().await;
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+    let report = error.report();
+    for part in [
+        &emulator.description().pg_host,
+        "the system's resolver failed",
+        "so did a direct DNS query",
+        "the name does not exist",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    // The name may come into being while somebody waits for it.
+    emulator.clear();
+    emulator.inject(Fault::new(Operation::Dns, Effect::ServFail).times(8));
+    let policy = ConnectPolicy { max_backoff: Duration::from_millis(50), ..Default::default() };
+    let lakebase = Setup::m2m(&emulator).builder().connect_policy(policy).build().unwrap();
+    lakebase.connect().await.unwrap().close().await.unwrap();
+}
+
+/// A runtime whose relays are in `parent`.
+pub(crate) fn runtime_with_relays_in(emulator: &Emulator, parent: &std::path::Path) -> Runtime {
+    let servers = lakebase_runtime::parse_servers(&emulator.description().dns).unwrap();
+    let options = Options::new().dns_servers(servers).relay_parent(parent);
+    #[cfg(feature = "http-surf")]
+    let options = options.surf(true);
+    auto(&options).unwrap()
+}
+
+async fn relay_is_private_and_goes_away() {
+    let emulator = own();
+    let parent = tempfile::tempdir().unwrap();
+    let entries =
+        || std::fs::read_dir(parent.path()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+    let runtime = runtime_with_relays_in(&emulator, parent.path());
+    let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+    let pool = lakebase.pool(PoolOptions::new().max_connections(2)).await.unwrap();
+    let open = entries();
+    assert_eq!(open.len(), 1, "a pool has one relay");
+    assert_eq!(open[0].metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let conn = lakebase.connect().await.unwrap();
+    assert_eq!(entries().len(), 1, "a connection that stands needs none");
+    // A connection outlives the relay that made it.
+    assert!(pool.close().await);
+    drop(pool);
+    until(&lakebase, "the relay's folder is gone", || entries().is_empty()).await;
+    let mut conn = conn;
+    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&mut conn).await.unwrap();
+    assert_eq!(one, 1);
+    conn.close().await.unwrap();
+}
