@@ -7,7 +7,7 @@ use crate::Options;
 /// Effects on the runtime that is compiled in; with several, on the one that is there at each call.
 ///
 /// A running tokio context wins (feature `tokio`), then comes `smol`, then `async-std`; the last two work on
-/// any thread and need no context. With only `tokio`, this is [`tokio_with`](crate::tokio_with).
+/// any thread and need no context. With only `tokio`, this is `tokio_with`.
 ///
 /// # Errors
 ///

@@ -5,12 +5,12 @@
 //!
 //! | Feature     | Constructor     | Timers, sockets | Tasks       | HTTP                        |
 //! |-------------|-----------------|-----------------|-------------|-----------------------------|
-//! | `tokio`     | [`tokio()`]     | tokio           | tokio       | reqwest                     |
-//! | `smol`      | [`smol()`]      | async-io        | `smol`      | hyper over futures-rustls   |
-//! | `async-std` | [`async_std()`] | async-io        | `async_std` | hyper over futures-rustls   |
-//! | `http-surf` | [`Options::surf`] with any of them | as the runtime | as the runtime | surf |
+//! | `tokio`     | `tokio()`     | tokio           | tokio       | reqwest                     |
+//! | `smol`      | `smol()`      | async-io        | `smol`      | hyper over futures-rustls   |
+//! | `async-std` | `async_std()` | async-io        | `async_std` | hyper over futures-rustls   |
+//! | `http-surf` | `Options::surf` with any of them | as the runtime | as the runtime | surf |
 //!
-//! Features are additive and none is a default. With several, [`auto`] decides at every call. With no
+//! Features are additive and none is a default. With several, [`auto()`] decides at every call. With no
 //! runtime the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
 //!
 //! Nothing here needs a runtime to be *constructed*. A handle may outlive the tokio runtime it was used on
@@ -29,7 +29,9 @@
 //! program with this feature reports RUSTSEC-2025-0036 and RUSTSEC-2026-0169 (surf), RUSTSEC-2025-0052
 //! (async-std), RUSTSEC-2026-0174 (http-types), RUSTSEC-2026-0097 (rand 0.7), RUSTSEC-2024-0384 (instant),
 //! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
-//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`].
+//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. **It
+//! logs whole requests, with the tokens in their headers**, at level `trace` of the crate `log`, so keep
+//! the targets `async_h1` and `http_client` below that level.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #![cfg(any(feature = "tokio", feature = "_async-io"))]

@@ -94,7 +94,8 @@ impl Options {
 
     /// Whether HTTP goes through surf. Default: no. Read about its state in the crate's documentation.
     ///
-    /// surf's TLS cannot be given certificates: together with
+    /// It opens a connection for each request, tries only the first address of a host, and cannot read replies
+    /// without a length. surf's TLS cannot be given certificates: together with
     /// [`root_certificates_pem`](Self::root_certificates_pem) the constructors fail. OpenSSL reads the file
     /// that `SSL_CERT_FILE` names.
     #[cfg(feature = "http-surf")]

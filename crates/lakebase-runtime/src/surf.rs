@@ -1,11 +1,25 @@
 //! HTTP by surf, for programs that are bound to it. Its state is described in the crate's documentation.
+//!
+//! What surf 2.3 with `h1-client` (http-client 6.5, async-h1 2.3) would do, and what is done about it:
+//!
+//! - Its pool hands out connections on which an abandoned request's reply is still to come, so the next
+//!   request may read that: keep-alive is off.
+//! - A reply that ends early looks complete: its length is checked.
+//! - A reply without any length looks empty: it is an error.
+//! - A missing `Date` is made up from the local clock: that header is left out.
+//! - It logs whole requests, with tokens, at level `trace` of the crate `log`: it stays so; see the
+//!   crate's documentation.
+//! - Host names are looked up on the executor's thread, and only the first address is tried: it stays so.
 
 use std::fmt;
+use std::io;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::AsyncReadExt as _;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 use lakebase_core::{Error, ErrorKind, HttpClient, Result};
 
 use crate::Options;
@@ -26,9 +40,10 @@ impl SurfClient {
                  runtime's own HTTP client",
             ));
         }
-        let client = surf::Config::new().set_timeout(None).try_into().map_err(|error| {
-            Error::new(ErrorKind::Tls, "could not set up surf").with_source(error)
-        })?;
+        let client =
+            surf::Config::new().set_timeout(None).set_http_keep_alive(false).try_into().map_err(
+                |error| Error::new(ErrorKind::Tls, "could not set up surf").with_source(error),
+            )?;
         Ok(Self { client })
     }
 }
@@ -62,6 +77,9 @@ impl HttpClient for SurfClient {
             outgoing.append_header(name.as_str(), value);
         }
         outgoing.set_body(body.as_ref());
+        if !parts.headers.contains_key(CONTENT_TYPE) {
+            outgoing.remove_header(CONTENT_TYPE.as_str());
+        }
         let mut incoming = self.client.send(outgoing).await.map_err(failed)?;
         let mut response = http::Response::new(Bytes::new());
         let garbled = |what: &str| {
@@ -73,23 +91,36 @@ impl HttpClient for SurfClient {
             let name = HeaderName::from_bytes(name.as_str().as_bytes());
             let name = name.map_err(|_| garbled("header"))?;
             for value in values {
+                if name == DATE && value.as_str().starts_with("date:") {
+                    continue;
+                }
                 let value = HeaderValue::from_str(value.as_str());
                 response.headers_mut().append(name.clone(), value.map_err(|_| garbled("header"))?);
             }
+        }
+        let headers = response.headers();
+        let length =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let may_have_body = !matches!(response.status().as_u16(), 204 | 304);
+        if length.is_none() && may_have_body && !headers.contains_key(TRANSFER_ENCODING) {
+            return Err(garbled("length: it has none, which surf cannot read"));
         }
         let mut reader = incoming.take_body().into_reader();
         let mut collected = BytesMut::new();
         let mut buffer = [0; 8192];
         loop {
             let read = reader.read(&mut buffer).await;
-            let length = read.map_err(|error| failure::exchange(&host, error))?;
-            if length == 0 {
+            let read = read.map_err(|error| failure::exchange(&host, error))?;
+            if read == 0 {
                 break;
             }
-            if collected.len() + length > MAX_REPLY {
+            if collected.len() + read > MAX_REPLY {
                 return Err(failure::too_large(&host));
             }
-            collected.extend_from_slice(buffer.get(..length).unwrap_or_default());
+            collected.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        }
+        if length.is_some_and(|length: usize| length != collected.len()) && may_have_body {
+            return Err(failure::exchange(&host, io::Error::from(io::ErrorKind::UnexpectedEof)));
         }
         *response.body_mut() = collected.freeze();
         Ok(response)

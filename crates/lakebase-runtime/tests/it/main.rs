@@ -1,4 +1,5 @@
 //! The conformance suites on every runtime that is compiled in, and what only this crate promises.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 
 mod suites;

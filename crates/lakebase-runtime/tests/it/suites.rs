@@ -39,7 +39,10 @@ macro_rules! suites {
             #[test]
             fn http() {
                 let runtime = MAKE(&Options::new()).unwrap();
-                $run(async { conformance::http::http(&*runtime.http, &*runtime.timer).await });
+                let limits = conformance::http::Limits::default();
+                $run(async {
+                    conformance::http::http(&*runtime.http, &*runtime.timer, limits).await
+                });
             }
 
             #[cfg(feature = "http-surf")]
@@ -47,7 +50,10 @@ macro_rules! suites {
             fn http_by_surf() {
                 let runtime = MAKE(&Options::new().surf(true)).unwrap();
                 assert!(format!("{:?}", runtime.http).contains("Surf"), "{:?}", runtime.http);
-                $run(async { conformance::http::http(&*runtime.http, &*runtime.timer).await });
+                let limits = conformance::http::Limits { one_shot: true, needs_length: true };
+                $run(async {
+                    conformance::http::http(&*runtime.http, &*runtime.timer, limits).await
+                });
             }
 
             #[test]
