@@ -33,6 +33,8 @@ impl Default for Config {
         Self {
             acceleration: 1.0,
             suspension: Suspension {
+                session_idle: None,
+                session_age: None,
                 after: None,
                 wake_delay: Duration::from_millis(500),
                 style: WakeStyle::Hold,
@@ -82,7 +84,19 @@ impl Config {
         self
     }
 
-    /// How sessions end at a suspension. Default: SQLSTATE 57P01.
+    /// Emulated time without traffic after which a session ends; the service's is 24 hours. Default: none.
+    pub fn session_idle_limit(mut self, idle: Duration) -> Self {
+        self.suspension.session_idle = Some(idle);
+        self
+    }
+
+    /// Emulated time after which a session ends even in use; the service's is three days. Default: none.
+    pub fn session_age_limit(mut self, age: Duration) -> Self {
+        self.suspension.session_age = Some(age);
+        self
+    }
+
+    /// How sessions end at a suspension or a limit. Default: SQLSTATE 57P01.
     pub fn session_end(mut self, end: SessionEnd) -> Self {
         self.suspension.end = end;
         self

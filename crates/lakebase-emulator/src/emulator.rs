@@ -103,9 +103,10 @@ impl Emulator {
 
     /// Moves the emulated clock ahead at once.
     pub fn advance(&self, by: Duration) {
+        self.shared.note_traffic();
         self.shared.with(|state, real| {
             state.clock.advance(by);
-            state.tick(real);
+            state.sweep(real);
         });
     }
 

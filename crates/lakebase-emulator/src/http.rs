@@ -23,6 +23,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::api::{self, Ending};
 use crate::shared::Shared;
 
+/// Paths of the emulator's own interface.
+const CONTROL: &str = "/_emulator/";
+
 /// Serves until dropped.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     let app = Router::new()
@@ -54,8 +57,11 @@ async fn answer(
         user_agent: text(header::USER_AGENT),
         body,
     };
+    if request.path.starts_with(CONTROL) {
+        shared.note_traffic();
+    }
     let answer = shared.with(|state, real| api::handle(state, real, &request));
-    if request.path.starts_with("/_emulator/") {
+    if request.path.starts_with(CONTROL) {
         shared.settled().await;
     }
     if !answer.delay.is_zero() {

@@ -177,7 +177,7 @@ async fn keep_time(shared: Arc<Shared>) {
     loop {
         interval.tick().await;
         shared.note_traffic();
-        shared.with(|state, real| state.tick(real));
+        shared.with(|state, real| state.sweep(real));
     }
 }
 

@@ -24,7 +24,6 @@ pub(crate) enum Order {
 struct Line {
     /// Ends the session.
     end: oneshot::Sender<()>,
-    endpoint: String,
     traffic: Arc<AtomicBool>,
 }
 
@@ -109,21 +108,21 @@ impl Shared {
         }
     }
 
-    /// Tells the state which endpoints had traffic since the last call.
+    /// Tells the state which sessions had traffic since the last call.
     pub(crate) fn note_traffic(&self) {
-        let busy: Vec<String> = lock(&self.open)
-            .values()
-            .filter(|line| line.traffic.swap(false, Ordering::Relaxed))
-            .map(|line| line.endpoint.clone())
+        let busy: Vec<u64> = lock(&self.open)
+            .iter()
+            .filter(|(_, line)| line.traffic.swap(false, Ordering::Relaxed))
+            .map(|(session, _)| *session)
             .collect();
-        self.with(|state, real| busy.iter().for_each(|endpoint| state.touch(endpoint, real)));
+        self.with(|state, real| busy.iter().for_each(|session| state.touch(*session, real)));
     }
 
     /// Keeps a session on the books until the guard is dropped.
-    pub(crate) fn register(&self, session: u64, endpoint: &str) -> Open<'_> {
+    pub(crate) fn register(&self, session: u64) -> Open<'_> {
         let (end, signal) = oneshot::channel();
         let traffic = Arc::new(AtomicBool::new(true));
-        let line = Line { end, endpoint: endpoint.to_owned(), traffic: Arc::clone(&traffic) };
+        let line = Line { end, traffic: Arc::clone(&traffic) };
         lock(&self.open).insert(session, line);
         Open { shared: self, session, signal, traffic }
     }

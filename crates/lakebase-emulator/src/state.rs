@@ -13,7 +13,7 @@ use crate::fault::Faults;
 use crate::log::RequestLog;
 use crate::random;
 use crate::time::{later, rfc3339};
-use crate::world::{Compute, Identity, Role, SessionEnd, Suspension, World};
+use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, World};
 
 /// What the emulated service believes about a token.
 #[derive(Clone)]
@@ -70,6 +70,10 @@ pub(crate) struct Settings {
 pub(crate) struct Session {
     pub(crate) endpoint: String,
     pub(crate) pid: Option<i32>,
+    opened: SystemTime,
+    used: SystemTime,
+    /// Told to end already.
+    ending: bool,
 }
 
 pub(crate) struct State {
@@ -180,10 +184,20 @@ impl State {
         self.last_tokens.clear();
     }
 
-    pub(crate) fn open_session(&mut self, endpoint: &str) -> u64 {
+    pub(crate) fn open_session(&mut self, endpoint: &str, real: Duration) -> u64 {
+        let now = self.clock.now(real);
         let id = self.next_session;
         self.next_session += 1;
-        self.sessions.insert(id, Session { endpoint: endpoint.to_owned(), pid: None });
+        self.sessions.insert(
+            id,
+            Session {
+                endpoint: endpoint.to_owned(),
+                pid: None,
+                opened: now,
+                used: now,
+                ending: false,
+            },
+        );
         if let Some(endpoint) = self.world.endpoint_mut(endpoint) {
             let counters = &mut endpoint.counters;
             counters.open += 1;
@@ -222,10 +236,12 @@ impl State {
         }
     }
 
-    /// Bytes passed through a session: its endpoint is not idle.
-    pub(crate) fn touch(&mut self, endpoint: &str, real: Duration) {
+    /// Bytes passed through a session: neither it nor its endpoint is idle.
+    pub(crate) fn touch(&mut self, session: u64, real: Duration) {
         let now = self.clock.now(real);
-        if let Some(endpoint) = self.world.endpoint_mut(endpoint) {
+        let Some(session) = self.sessions.get_mut(&session) else { return };
+        session.used = now;
+        if let Some(endpoint) = self.world.endpoint_mut(&session.endpoint) {
             endpoint.last_active = now;
         }
     }
@@ -240,9 +256,15 @@ impl State {
 
     /// Ends the sessions of an endpoint as a suspension does.
     pub(crate) fn end_sessions(&mut self, name: &str) {
-        let of_endpoint = self.sessions.iter().filter(|(_, session)| session.endpoint == name);
+        self.end_where(|session| session.endpoint == name);
+    }
+
+    fn end_where(&mut self, ends: impl Fn(&Session) -> bool) {
         let (mut pids, mut ids) = (Vec::new(), Vec::new());
-        for (id, session) in of_endpoint {
+        for (id, session) in
+            self.sessions.iter_mut().filter(|(_, session)| !session.ending && ends(session))
+        {
+            session.ending = true;
             match session.pid {
                 Some(pid) if self.suspension.end == SessionEnd::Terminate => pids.push(pid),
                 _ => ids.push(*id),
@@ -256,28 +278,41 @@ impl State {
         }
     }
 
-    /// Finishes wake-ups that are due and suspends what has been idle for long enough.
-    pub(crate) fn tick(&mut self, real: Duration) {
+    /// Finishes wake-ups that are due.
+    pub(crate) fn wake(&mut self, real: Duration) {
         let now = self.clock.now(real);
-        let mut idle = Vec::new();
         for endpoint in &mut self.world.endpoints {
-            match endpoint.compute {
-                Compute::Waking(ready) if ready <= now => {
-                    endpoint.compute = Compute::Active;
-                    endpoint.last_active = now;
-                }
-                Compute::Active => {
-                    let quiet = now.duration_since(endpoint.last_active).unwrap_or_default();
-                    if self.suspension.after.is_some_and(|after| quiet >= after) {
-                        idle.push(endpoint.name.clone());
-                    }
-                }
-                _ => {}
+            if matches!(endpoint.compute, Compute::Waking(ready) if ready <= now) {
+                endpoint.compute = Compute::Active;
+                endpoint.last_active = now;
             }
         }
-        for name in idle {
-            self.suspend(&name);
-        }
+    }
+
+    /// Suspends what has been idle for long enough and ends sessions that are over a limit.
+    ///
+    /// To be called when the latest traffic is known ([`touch`](Self::touch)), as a fast clock makes a moment long.
+    pub(crate) fn sweep(&mut self, real: Duration) {
+        self.wake(real);
+        let now = self.clock.now(real);
+        let over = |since: SystemTime, limit: Option<Duration>| {
+            limit.is_some_and(|limit| now.duration_since(since).is_ok_and(|time| time >= limit))
+        };
+        let Suspension { after, session_idle, session_age, .. } = self.suspension;
+        let idle = |endpoint: &&Endpoint| {
+            endpoint.compute == Compute::Active && over(endpoint.last_active, after)
+        };
+        let idle: Vec<String> = self
+            .world
+            .endpoints
+            .iter()
+            .filter(idle)
+            .map(|endpoint| endpoint.name.clone())
+            .collect();
+        idle.iter().for_each(|name| _ = self.suspend(name));
+        self.end_where(|session| {
+            over(session.used, session_idle) || over(session.opened, session_age)
+        });
     }
 
     pub(crate) fn act(&mut self, action: Action) {

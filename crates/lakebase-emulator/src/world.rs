@@ -251,9 +251,13 @@ fn valid_id(id: &str) -> bool {
         && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// How endpoints sleep and wake.
+/// How endpoints sleep and wake, and how long sessions may live.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suspension {
+    /// Emulated time without traffic after which a session ends.
+    pub(crate) session_idle: Option<Duration>,
+    /// Emulated time after which a session ends whatever it does.
+    pub(crate) session_age: Option<Duration>,
     /// Emulated time without sessions after which an endpoint is suspended; never when `None`.
     pub(crate) after: Option<Duration>,
     /// Emulated time a wake-up takes.

@@ -95,7 +95,7 @@ fn clock(state: &mut State, real: Duration, order: &ClockOrder) -> Result<(), St
         }
         state.clock.set_acceleration(real, acceleration);
     }
-    state.tick(real);
+    state.sweep(real);
     Ok(())
 }
 

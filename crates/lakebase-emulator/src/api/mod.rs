@@ -102,7 +102,7 @@ impl Context {
 
 /// Answers one request. `real` is the time since the emulator's start.
 pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
-    state.tick(real);
+    state.wake(real);
     if let Some(rest) = request.path.strip_prefix("/_emulator/") {
         let reply = control::handle(state, real, request, rest);
         return finish(reply.status, reply.json.to_string().into_bytes());

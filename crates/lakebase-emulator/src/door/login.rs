@@ -135,7 +135,7 @@ pub(super) fn authenticate(
 
 /// Whether the endpoint's compute can take the login now; starts a wake-up where it sleeps.
 pub(super) fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
-    state.tick(real);
+    state.wake(real);
     let now = state.clock.now(real);
     let suspension = state.suspension;
     let limit = state.settings.max_connections;

@@ -187,15 +187,20 @@ async fn admit(
     if let Err(refusal) = checked {
         return Ok(Entered::Refused(refusal));
     }
+    let mut byte = [0];
     let session = loop {
         // Opened under the same lock that looked at the limit.
         let gate = shared.with(|state, real| match login::gate(state, real, route) {
-            Gate::Open => Ok(state.open_session(&route.endpoint)),
+            Gate::Open => Ok(state.open_session(&route.endpoint, real)),
             other => Err(other),
         });
         match gate {
             Ok(session) => break session,
-            Err(Gate::Wait(time)) => tokio::time::sleep(time.min(WAIT_SLICE)).await,
+            Err(Gate::Wait(time)) => tokio::select! {
+                () = tokio::time::sleep(time.min(WAIT_SLICE)) => {}
+                // A client has nothing to say now: it went away.
+                _ = stream.read(&mut byte) => return Ok(Entered::Closed),
+            },
             Err(Gate::Refuse(refusal)) => return Ok(Entered::Refused(refusal)),
             Err(Gate::Close | Gate::Open) => return Ok(Entered::Closed),
         }
@@ -203,7 +208,7 @@ async fn admit(
     if route.read_only {
         startup.add_option("-c default_transaction_read_only=on");
     }
-    run(stream, &startup, shared.register(session, &route.endpoint)).await
+    run(stream, &startup, shared.register(session)).await
 }
 
 /// The session itself: start-up at the real Postgres, then bytes both ways.

@@ -13,6 +13,7 @@ const USUAL: &[&str] = &[
     "/usr/pgsql-*/bin",
     "/opt/homebrew/opt/postgresql@*/bin",
     "/opt/homebrew/opt/postgresql/bin",
+    "/opt/homebrew/bin",
     "/usr/local/opt/postgresql@*/bin",
     "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
     "/Applications/Postgres.app/Contents/Versions/*/bin",
@@ -52,8 +53,9 @@ pub(crate) fn find(
 }
 
 fn named(folder: &Path, source: &str) -> Result<PathBuf, Error> {
-    if is_complete(folder) {
-        return Ok(folder.to_owned());
+    // The programs are started from another folder, so a relative name would not do.
+    if let Some(folder) = std::fs::canonicalize(folder).ok().filter(|folder| is_complete(folder)) {
+        return Ok(folder);
     }
     Err(Error::new(format!(
         "{source} says that Postgres is in '{}', but `postgres` and `initdb` are not both there",

@@ -64,7 +64,7 @@ impl Postgres {
             },
             _ = output.read(&mut byte) => Error::new("Postgres ended before it was ready"),
         };
-        let (bin, tail) = (bin.display(), postgres.supervised.log_tail());
+        let (bin, tail) = (bin.display(), postgres.supervised.last_words());
         let message = format!("Postgres from '{bin}' did not start; its log ends: {tail}");
         Err(Error::with(message, problem))
     }

@@ -21,6 +21,8 @@ const MAX_TEMP: usize = 70;
 pub(super) struct Supervised {
     folder: PathBuf,
     shell: Child,
+    /// Whom it runs as when that is not us.
+    uid: Option<u32>,
 }
 
 impl Supervised {
@@ -32,24 +34,30 @@ impl Supervised {
         arguments: &[&OsStr],
     ) -> Result<(Self, Option<ChildStdout>), Error> {
         let folder = private_folder()?;
-        let mut shell = launch(script, &folder, arguments).inspect_err(|_| {
+        let (mut shell, uid) = launch(script, &folder, arguments).inspect_err(|_| {
             // Nothing runs in it yet.
             let _ = fs::remove_dir_all(&folder);
         })?;
         let output = shell.stdout.take();
-        Ok((Self { folder, shell }, output))
+        Ok((Self { folder, shell, uid }, output))
     }
 
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The last lines of the folder's `log`, in one line.
-    pub(super) fn log_tail(&self) -> String {
+    /// The last lines of the folder's `log`, in one line, and what is special about how they came to be.
+    pub(super) fn last_words(&self) -> String {
         let log = fs::read(self.folder.join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(6)..).unwrap_or_default().join(" | ")
+        let tail = lines.get(lines.len().saturating_sub(6)..).unwrap_or_default().join(" | ");
+        match self.uid {
+            Some(uid) => format!(
+                "{tail} (run as user {uid}, as Postgres refuses to be root; that user must be able to read the programs)"
+            ),
+            None => tail,
+        }
     }
 }
 
@@ -74,7 +82,11 @@ fn private_folder() -> Result<PathBuf, Error> {
     Ok(folder)
 }
 
-fn launch(script: &str, folder: &Path, arguments: &[&OsStr]) -> Result<Child, Error> {
+fn launch(
+    script: &str,
+    folder: &Path,
+    arguments: &[&OsStr],
+) -> Result<(Child, Option<u32>), Error> {
     let io = |what: &str, e: std::io::Error| Error::with(format!("cannot {what}"), e);
     let owner = unprivileged(folder).map_err(|e| io("look at the new folder", e))?;
     let mut command = Command::new("/bin/sh");
@@ -96,6 +108,7 @@ fn launch(script: &str, folder: &Path, arguments: &[&OsStr]) -> Result<Child, Er
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
+        .map(|shell| (shell, owner.map(|(uid, _)| uid)))
         .map_err(|e| io("start a shell for Postgres", e))
 }
 

@@ -49,7 +49,7 @@ impl Template {
         if supervised.folder().join("made").exists() {
             return Ok(Self(supervised));
         }
-        let (bin, tail) = (bin.display(), supervised.log_tail());
+        let (bin, tail) = (bin.display(), supervised.last_words());
         Err(Error::new(format!(
             "Postgres from '{bin}' made no cluster; initdb's last words: {tail}"
         )))

@@ -24,6 +24,8 @@ pub(crate) fn state() -> State {
         password: "pw".to_owned(),
     };
     let suspension = Suspension {
+        session_idle: Some(Duration::from_secs(1_000)),
+        session_age: Some(Duration::from_secs(3_000)),
         after: Some(Duration::from_secs(300)),
         wake_delay: Duration::from_millis(500),
         style: WakeStyle::Hold,
@@ -36,9 +38,9 @@ pub(crate) fn state() -> State {
 #[test]
 fn suspension_ends_sessions() {
     let mut state = state();
-    let logged_in = state.open_session(PRIMARY);
+    let logged_in = state.open_session(PRIMARY, Duration::ZERO);
     assert!(state.session_ready(logged_in, Some(42)));
-    let underway = state.open_session(PRIMARY);
+    let underway = state.open_session(PRIMARY, Duration::ZERO);
     assert!(state.suspend(PRIMARY));
     assert!(!state.suspend("projects/nothing"));
     assert_eq!(state.take_actions(), [Action::Terminate(vec![42]), Action::Close(vec![underway])]);
@@ -51,12 +53,13 @@ fn suspension_ends_sessions() {
 #[test]
 fn idle_endpoints_fall_asleep() {
     let mut state = state();
-    state.tick(Duration::from_secs(299));
+    state.sweep(Duration::from_secs(299));
     assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
-    state.touch(PRIMARY, Duration::from_secs(299));
-    state.tick(Duration::from_secs(300));
+    let session = state.open_session(PRIMARY, Duration::ZERO);
+    state.touch(session, Duration::from_secs(299));
+    state.sweep(Duration::from_secs(300));
     assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Active);
-    state.tick(Duration::from_secs(599));
+    state.sweep(Duration::from_secs(599));
     assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Suspended);
 }
 
@@ -72,4 +75,28 @@ fn tokens_expire_and_are_for_one_use() {
     state.revoke_tokens();
     assert_eq!(state.verify(&token, TokenUse::Database, now), None);
     assert!(state.verify("dapi1", TokenUse::Workspace, now).is_some());
+}
+
+#[test]
+fn sessions_end_when_idle_or_old() {
+    let mut state = state();
+    state.suspension.after = None;
+    let at = Duration::from_secs;
+    let idle = state.open_session(PRIMARY, Duration::ZERO);
+    let busy = state.open_session(PRIMARY, Duration::ZERO);
+    assert!(state.session_ready(idle, Some(1)) && state.session_ready(busy, Some(2)));
+    state.touch(busy, at(999));
+    state.sweep(at(999));
+    assert_eq!(state.take_actions(), []);
+    state.sweep(at(1_000));
+    assert_eq!(state.take_actions(), [Action::Terminate(vec![1])]);
+    state.close_session(idle, at(1_000));
+    for second in [1_900, 2_800, 2_999] {
+        state.touch(busy, at(second));
+        state.sweep(at(second));
+        assert_eq!(state.take_actions(), []);
+    }
+    state.touch(busy, at(3_000));
+    state.sweep(at(3_000));
+    assert_eq!(state.take_actions(), [Action::Terminate(vec![2])]);
 }

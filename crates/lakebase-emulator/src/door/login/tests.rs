@@ -128,8 +128,8 @@ fn sleepers_wake_once_in_each_style() {
 fn sessions_are_limited_and_starting_computes_refuse() {
     let mut state = state();
     let here = primary(&mut state);
-    let first = state.open_session(PRIMARY);
-    state.open_session(PRIMARY);
+    let first = state.open_session(PRIMARY, START);
+    state.open_session(PRIMARY, START);
     let Gate::Refuse(refusal) = gate(&mut state, START, &here) else { panic!("two is the limit") };
     assert_eq!(refusal.sqlstate, "53300");
     state.close_session(first, START);
