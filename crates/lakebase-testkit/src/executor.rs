@@ -1,6 +1,6 @@
 //! A single-threaded executor that can be shut down and started again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use lakebase_core::{BoxFuture, Spawn};
 
 use crate::FakeTime;
 
-/// Runs tasks on the thread that calls [`run`](Self::run), in the order in which they were spawned.
+/// Runs tasks on the thread that calls [`run`](Self::run), in the order in which they were woken.
 ///
 /// Nothing is left to chance: the same futures always run in the same order. Clones share the tasks.
 #[derive(Clone)]
@@ -27,15 +27,31 @@ struct Shared {
     last_key: u64,
     down: bool,
     tasks: BTreeMap<u64, Task>,
+    woken: Arc<Mutex<VecDeque<u64>>>,
 }
 
 struct Task {
-    flag: Arc<Flag>,
+    bell: Arc<TaskBell>,
     /// `None` while it is polled.
     future: Option<BoxFuture<'static, ()>>,
 }
 
-/// Whether something is to be polled.
+/// Puts its task into the queue, once until it is polled.
+struct TaskBell {
+    key: u64,
+    queued: AtomicBool,
+    woken: Arc<Mutex<VecDeque<u64>>>,
+}
+
+impl Wake for TaskBell {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.woken.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.key);
+        }
+    }
+}
+
+/// Whether the main future is to be polled.
 struct Flag(AtomicBool);
 
 impl Flag {
@@ -91,15 +107,9 @@ impl FakeSpawn {
     pub fn settle(&self) -> usize {
         let mut polls = 0;
         loop {
-            let woken = self
-                .lock()
-                .tasks
-                .iter_mut()
-                .find(|(_, task)| task.future.is_some() && task.flag.take())
-                .and_then(|(key, task)| Some((*key, Arc::clone(&task.flag), task.future.take()?)));
-            let Some((key, flag, mut future)) = woken else { return polls };
+            let Some((key, bell, mut future)) = self.next_woken() else { return polls };
             polls += 1;
-            let waker = Waker::from(flag);
+            let waker = Waker::from(bell);
             let ended = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
             let mut shared = self.lock();
             let gone = if ended {
@@ -112,6 +122,20 @@ impl FakeSpawn {
             };
             drop(shared);
             drop(gone);
+        }
+    }
+
+    fn next_woken(&self) -> Option<(u64, Arc<TaskBell>, BoxFuture<'static, ()>)> {
+        let mut shared = self.lock();
+        loop {
+            let key = shared.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+            // A task that ended may still be in the queue.
+            if let Some(task) = shared.tasks.get_mut(&key) {
+                task.bell.queued.store(false, Ordering::Release);
+                if let Some(future) = task.future.take() {
+                    return Some((key, Arc::clone(&task.bell), future));
+                }
+            }
         }
     }
 
@@ -164,7 +188,11 @@ impl Spawn for FakeSpawn {
         }
         shared.last_key += 1;
         let key = shared.last_key;
-        shared.tasks.insert(key, Task { flag: Flag::up(), future: Some(task) });
+        let (queued, woken) = (AtomicBool::new(false), Arc::clone(&shared.woken));
+        let bell = Arc::new(TaskBell { key, queued, woken });
+        shared.tasks.insert(key, Task { bell: Arc::clone(&bell), future: Some(task) });
+        drop(shared);
+        bell.wake();
     }
 }
 

@@ -6,17 +6,21 @@
 //! | tasks without a runtime, in a fixed order | [`FakeSpawn`] |
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
+//! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | expectations about calls | [`mocks`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 
 pub mod conformance;
 mod executor;
+mod idle;
 pub mod mocks;
 mod origin;
 mod runtime;
+pub mod scenario;
 mod time;
 
 pub use executor::FakeSpawn;
+pub use idle::TrackedSpawn;
 pub use origin::{Answer, Reply, ScriptedOrigin};
 pub use runtime::{Unexpected, fake_runtime};
 pub use time::{EPOCH, FakeTime};
