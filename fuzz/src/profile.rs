@@ -16,11 +16,9 @@ pub fn run(data: &[u8]) {
     let (profile, text) = text.split_once('\n').unwrap_or(("", text));
     let (profile, text) = (profile.to_owned(), text.to_owned());
     // A canary in a name or in an address is not in the place of a secret.
-    let secret_places_only = text.lines().chain([profile.as_str()]).all(|line| {
-        !line.contains(CANARY)
-            || line.starts_with("token =")
-            || !line.contains(['=', ':', '[', ']'])
-    });
+    let in_place = |line: &str| line.starts_with("token =") || !line.contains(['=', ':', '[', ']']);
+    let secret_places_only = !profile.contains(CANARY)
+        && text.lines().all(|line| !line.contains(CANARY) || in_place(line));
     match ProfileFile::parse(&text) {
         Ok(file) => {
             let names: BTreeSet<_> = file.profiles().into_iter().collect();

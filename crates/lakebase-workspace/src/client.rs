@@ -207,8 +207,12 @@ impl Inner {
         let mut held = self.tokens.get_for(demand).await?;
         let mut reply = self.send(request, &held).await?;
         if reply.status() == StatusCode::UNAUTHORIZED && self.source.is_renewable() {
-            held = self.replace(&held).await?;
-            reply = self.send(request, &held).await?;
+            let fresh = self.replace(&held).await?;
+            // The cache limits how often tokens are thrown away.
+            if fresh.generation() != held.generation() {
+                held = fresh;
+                reply = self.send(request, &held).await?;
+            }
         }
         let secrets = [held.token.clone()];
         self.session.judge(reply, &secrets).map_err(|error| match error.kind() {

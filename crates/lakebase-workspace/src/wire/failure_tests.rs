@@ -106,6 +106,7 @@ fn every_form_of_body_is_read() {
             PermissionDenied,
             "403 Forbidden (no message)",
         ),
+        (400, r#"{"error_code":"not a code","message":"x"}"#, InvalidRequest, "400 Bad Request: x"),
         (599, "\u{fffd}", Unavailable, "599 (unreadable body)"),
     ] {
         let error = judge(&reply(status, &[], body.as_bytes()));

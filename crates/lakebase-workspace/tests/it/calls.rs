@@ -154,6 +154,69 @@ fn a_refused_token_is_replaced_once() {
 }
 
 #[test]
+fn a_workspace_that_refuses_every_token_is_not_flooded() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        _ => reply(401, ""),
+    });
+    let client = client(M2M, &http, &FakeTime::default());
+    for _ in 0..10 {
+        run(CredentialSource::fetch(&client, &request())).unwrap_err();
+    }
+    assert_eq!(http.count("/token"), 3);
+    assert_eq!(http.count("/credentials"), 12);
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let absent = r#"{"error_code":"NOT_FOUND","message":"branch id not found"}"#;
+    let disabled = r#"{"endpoints":[{"name":"projects/p/branches/b/endpoints/e","status":{"disabled":true,"endpoint_type":"ENDPOINT_TYPE_READ_WRITE"}}]}"#;
+    for (status, body, kind, report) in [
+        (
+            404,
+            absent,
+            ErrorKind::NotFound,
+            "listing the endpoints of projects/p/branches/b: https://w.example answered 404 NOT_FOUND: branch id not found",
+        ),
+        (
+            200,
+            "{}",
+            ErrorKind::NotFound,
+            "projects/p/branches/b has no read-write endpoint; there: none",
+        ),
+        (
+            200,
+            disabled,
+            ErrorKind::Disabled,
+            "every read-write endpoint of projects/p/branches/b is disabled; there: e (read-write, disabled)",
+        ),
+    ] {
+        let http = FakeHttp::new(move |_| reply(status, body));
+        let client = client(PAT, &http, &FakeTime::default());
+        let target = BRANCH.parse().unwrap();
+        let error = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite));
+        let error = error.unwrap_err();
+        assert_eq!(error.report(), report);
+        assert_eq!(error.kind(), kind);
+    }
+    let http = FakeHttp::new(move |_| reply(404, absent));
+    let client = client(PAT, &http, &FakeTime::default());
+    for (error, report) in [
+        (
+            run(client.get_endpoint(&ENDPOINT.parse().unwrap())).unwrap_err(),
+            "looking up projects/p/branches/b/endpoints/e: https://w.example answered 404 NOT_FOUND: branch id not found",
+        ),
+        (
+            run(client.generate_credential(&request())).unwrap_err(),
+            "getting a database credential for projects/p/branches/b/endpoints/e: https://w.example answered 404 NOT_FOUND: branch id not found",
+        ),
+    ] {
+        assert_eq!(error.report(), report);
+        assert_eq!(error.status(), Some(404));
+    }
+}
+
+#[test]
 fn an_expired_personal_token_is_named_and_not_tried_again() {
     let http = FakeHttp::new(|_| {
         reply(401, r#"{"error_code":"401","message":"bad dapi-0123456789abcdef"}"#)
