@@ -1,4 +1,4 @@
-//! The thin HTTP server around [`api::handle`](crate::api::handle).
+//! The thin HTTP server around the function `api::handle`.
 
 use std::io;
 use std::net::SocketAddr;

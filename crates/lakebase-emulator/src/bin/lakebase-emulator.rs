@@ -3,8 +3,6 @@
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
-use lakebase_emulator::Emulator;
-
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -16,11 +14,17 @@ fn main() -> ExitCode {
     }
 }
 
+#[cfg(unix)]
 fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let emulator = Emulator::builder().start()?;
+    let emulator = lakebase_emulator::Emulator::builder().start()?;
     let mut stdout = io::stdout();
     writeln!(stdout, "{}", serde_json::to_string(emulator.description())?)?;
     stdout.flush()?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+#[cfg(not(unix))]
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    Err("the emulator needs Unix: run it on Linux or macOS, or in WSL".into())
 }

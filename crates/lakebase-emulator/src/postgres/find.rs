@@ -28,6 +28,14 @@ pub(crate) fn find(
     configured: Option<&Path>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<PathBuf, Error> {
+    find_in(configured, lookup, USUAL)
+}
+
+fn find_in(
+    configured: Option<&Path>,
+    lookup: &dyn Fn(&str) -> Option<String>,
+    usual: &[&str],
+) -> Result<PathBuf, Error> {
     if let Some(folder) = configured {
         return named(folder, "the emulator's configuration");
     }
@@ -37,7 +45,7 @@ pub(crate) fn find(
     let path = lookup("PATH").unwrap_or_default();
     let mut searched: Vec<PathBuf> =
         std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
-    searched.extend(USUAL.iter().flat_map(|pattern| expand(pattern)));
+    searched.extend(usual.iter().flat_map(|pattern| expand(pattern)));
     if let Some(found) = searched.iter().find(|folder| is_complete(folder)) {
         // Links (as in /usr/local/bin) lead to the folder beside which `share` lies.
         let real = std::fs::canonicalize(found.join("postgres")).ok();
@@ -48,7 +56,7 @@ pub(crate) fn find(
         "no Postgres found: looked for `postgres` and `initdb` in {SETTING} (not set), PATH ({path}) and {}; \
          install it (Debian/Ubuntu: apt install postgresql, Fedora: dnf install postgresql-server, \
          macOS: brew install postgresql@17) or set {SETTING} to the folder with these programs",
-        USUAL.join(", ")
+        usual.join(", ")
     )))
 }
 
@@ -96,6 +104,39 @@ mod tests {
         assert!(error.contains(SETTING) && error.contains("/nowhere"), "{error}");
         let error = find(Some(Path::new("/void")), &lookup).unwrap_err().to_string();
         assert!(error.contains("configuration") && error.contains("/void"), "{error}");
+    }
+
+    #[test]
+    fn what_was_searched_is_listed() {
+        let lookup = |name: &str| (name == "PATH").then(|| "/one:relative:/two".to_owned());
+        let error = find_in(None, &lookup, &["/three/*/bin"]).unwrap_err().to_string();
+        for part in
+            [SETTING, "/one", "/two", "/three/*/bin", "apt install postgresql", "brew install"]
+        {
+            assert!(error.contains(part), "{part} is not in: {error}");
+        }
+    }
+
+    #[test]
+    fn the_path_goes_before_the_usual_folders_and_the_newest_first() {
+        let base =
+            std::env::temp_dir().join(format!("lakebase-find-{}", crate::random::hex::<4>()));
+        for folder in ["path", "usual-9/bin", "usual-17.2/bin", "usual-16/bin", "usual-x/bin"] {
+            std::fs::create_dir_all(base.join(folder)).unwrap();
+            for program in ["postgres", "initdb"] {
+                std::fs::write(base.join(folder).join(program), "").unwrap();
+            }
+        }
+        let base = std::fs::canonicalize(base).unwrap();
+        let pattern = format!("{}/usual-*/bin", base.display());
+        let path = |name: &str| (name == "PATH").then(|| base.join("path").display().to_string());
+        let first = find_in(None, &path, &[&pattern]);
+        let newest = find_in(None, &|_| None, &[&pattern]);
+        let named = find_in(Some(&base.join("usual-9/../usual-9/bin")), &path, &[]);
+        std::fs::remove_dir_all(&base).unwrap();
+        assert_eq!(first.unwrap(), base.join("path"));
+        assert_eq!(newest.unwrap(), base.join("usual-17.2/bin"));
+        assert_eq!(named.unwrap(), base.join("usual-9/bin"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The emulator over its sockets: front door, workspace, DNS, faults, and the end of it all.
 
+#![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod client;
