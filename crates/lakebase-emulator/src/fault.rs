@@ -1,7 +1,6 @@
 //! Misbehaviour as data: what goes wrong, where, and how often.
 //!
-//! Invariant: a fault changes an answer only through [`State::handle`](crate::state), the login or the
-//! DNS answer of its own operation; it never stops the emulator.
+//! Invariant: a fault changes the answers of its own operation and nothing else; it never stops the emulator.
 
 use std::time::Duration;
 

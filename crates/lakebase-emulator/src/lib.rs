@@ -35,6 +35,7 @@
 //! | `POST faults` | injects one [`Fault`] or a list of them |
 //! | `DELETE faults`, `DELETE requests` | clears them |
 //! | `POST clock` `{"advance_seconds":3000}` and/or `{"acceleration":60}` | moves the clock |
+//! | `POST revoke` | as [`Emulator::revoke_tokens`] |
 //! | `POST suspend` `{"endpoint":"projects/…"}` | suspends an endpoint, ends its sessions |
 //! | `POST world` `{"roles":[…],"drop_roles":[…],"endpoints":[{"name":…,"kind":"read_only"}]}` | adds to the world |
 

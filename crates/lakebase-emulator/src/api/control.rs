@@ -53,6 +53,10 @@ pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path:
             state.log.clear();
             Ok(())
         }
+        ("POST", "revoke") => {
+            state.revoke_tokens();
+            Ok(())
+        }
         ("POST", "clock") => parse(&request.body).and_then(|order| clock(state, real, &order)),
         ("POST", "suspend") => parse(&request.body).and_then(|order: SuspendOrder| {
             let known = state.suspend(&order.endpoint);

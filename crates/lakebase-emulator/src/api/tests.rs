@@ -312,6 +312,7 @@ fn the_control_interface_obeys() {
         (&json!("1970-01-12T13:47:40Z"), &json!(2.0))
     );
     assert_eq!(order("POST", "suspend", json!({"endpoint": PRIMARY})).0, 200);
+    assert_eq!(order("POST", "revoke", Value::Null).0, 200);
     let added = json!({
         "roles": ["new"], "drop_roles": ["app"],
         "endpoints": [{"name": "projects/p/branches/b/endpoints/e", "kind": "read_only"}],
