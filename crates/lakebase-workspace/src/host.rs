@@ -183,6 +183,7 @@ mod tests {
             ("w.example:0", "has a port that is not 1 to 65535"),
             ("w.example:99999", "has a port"),
             ("https://accounts.cloud.databricks.com", "is the account console, not a workspace"),
+            ("accounts-dod.cloud.databricks.us", "is the account console, not a workspace"),
         ] {
             let error = text.parse::<WorkspaceHost>().unwrap_err();
             assert!(error.to_string().starts_with(problem), "{text}: {error}");

@@ -7,7 +7,7 @@ use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Timestamp, UserResolver};
 use lakebase_workspace::auth::Callback;
-use lakebase_workspace::{AccessToken, Retry, WorkspaceClient, WorkspaceConfig};
+use lakebase_workspace::{AccessToken, Retry, TokenSource, WorkspaceClient, WorkspaceConfig};
 
 use crate::support::*;
 
@@ -182,12 +182,15 @@ fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
     });
     let client =
         with_source(&[("DATABRICKS_CLI_PATH", "/opt/dbx")], &runtime).with_retry(Retry::NONE);
-    run(client.current_user()).unwrap_err();
+    for _ in 0..2 {
+        run(client.current_user()).unwrap_err();
+    }
     assert_eq!(
         *calls.lock().unwrap(),
         [
             "/opt/dbx auth token --host https://w.example",
             "/opt/dbx auth token --host https://w.example --force-refresh",
+            "/opt/dbx auth token --host https://w.example",
             "/opt/dbx auth token --host https://w.example",
         ]
     );
@@ -296,6 +299,42 @@ fn a_known_end_point_that_is_gone_is_found_again() {
     time.advance(std::time::Duration::from_secs(3601));
     assert_eq!(fetch(&client).unwrap(), "t7");
     assert_eq!(http.lines()[4], "POST https://w.example/other/token");
+}
+
+#[test]
+fn discovery_that_may_work_later_is_not_replaced_by_a_guess() {
+    let http = FakeHttp::new(|seen| match seen.path() {
+        "/.well-known/databricks-config" => reply(503, ""),
+        _ => reply(404, ""),
+    });
+    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    assert_eq!(error.status(), Some(503));
+    assert_eq!(http.count("/.well-known/oauth-authorization-server"), 0);
+}
+
+/// A source with a name that a header could not hold.
+#[derive(Debug)]
+struct Odd;
+
+#[async_trait::async_trait]
+impl TokenSource for Odd {
+    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+        Ok(AccessToken { token: "odd".into(), expires_at: None, served_at: None })
+    }
+
+    fn auth_type(&self) -> &str {
+        "odd\nname"
+    }
+}
+
+#[test]
+fn an_own_source_is_named_in_the_user_agent() {
+    let http = FakeHttp::new(|_| reply(401, ""));
+    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(Odd));
+    let config = config.build(&Environment::empty()).unwrap();
+    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    run(client.current_user()).unwrap_err();
+    assert!(http.seen()[0].header("user-agent").unwrap().ends_with(" auth/odd-name"));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn surroundings(pairs: &[(&str, &str)], file: &'static str) -> Environment {
         move |path| {
             if path == Path::new("/home/me/.databrickscfg") || path == Path::new("/etc/dbx") {
                 Ok(file.to_owned())
-            } else if path == Path::new("/root/secret") {
+            } else if path == Path::new("/etc/private") {
                 Err(io::ErrorKind::PermissionDenied.into())
             } else {
                 Err(io::ErrorKind::NotFound.into())
@@ -222,9 +222,9 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
             "DATABRICKS_CONFIG_FILE (environment variable): /none cannot be read: entity not found",
         ),
         (
-            vec![(F, "/root/secret"), (P, "dev")],
+            vec![(F, "/etc/private"), (P, "dev")],
             Config,
-            "DATABRICKS_CONFIG_FILE (environment variable): /root/secret cannot be read: permission denied",
+            "DATABRICKS_CONFIG_FILE (environment variable): /etc/private cannot be read: permission denied",
         ),
         (
             vec![("HOME", "/nobody"), (P, "dev")],
