@@ -38,6 +38,10 @@ pub(crate) struct EndpointFact {
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl Origin<Fact<Endpoint>> for EndpointFact {
+    fn kind(&self) -> &'static str {
+        "endpoint"
+    }
+
     async fn fetch(&self, _demand: Demand) -> Result<Fact<Endpoint>> {
         self.resolver.resolve(&self.target, self.access).await.map(Fact)
     }
@@ -51,6 +55,10 @@ pub(crate) struct UserFact {
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl Origin<Fact<Arc<str>>> for UserFact {
+    fn kind(&self) -> &'static str {
+        "user"
+    }
+
     async fn fetch(&self, _demand: Demand) -> Result<Fact<Arc<str>>> {
         self.resolver.resolve().await.map(Fact)
     }

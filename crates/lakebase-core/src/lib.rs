@@ -19,6 +19,7 @@ mod error;
 mod facts;
 mod future;
 mod name;
+mod observe;
 pub mod refresh;
 mod secret;
 mod setting;

@@ -11,8 +11,12 @@ use futures::future::{self, Either};
 
 use super::failure::{Cause, Failure, check_token_is_safe};
 use super::hosts::Hosts;
-use super::{Attempts, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption, Tls};
+use super::{
+    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption,
+    Tls,
+};
 use crate::facts::{EndpointFact, Fact, UserFact};
+use crate::observe::{self, Span};
 use crate::refresh::{Cache, CredentialCache, Generation};
 use crate::{
     Access, Claim, CredentialRequest, CredentialSource, Endpoint, EndpointName, EndpointResolver,
@@ -112,6 +116,7 @@ impl Connector {
     ///
     /// [`ErrorKind::Config`] if parts are missing or contradict each other.
     pub fn new(config: ConnectorConfig, sources: Sources, runtime: &Runtime) -> Result<Self> {
+        observe::describe();
         let fail = |message: &str| Err(Error::new(ErrorKind::Config, message));
         let Sources { credentials, endpoints, users } = sources;
         if matches!(config.auth, Auth::Credential { .. }) {
@@ -380,29 +385,38 @@ impl Connector {
         let clock = &self.0.runtime.clock;
         let policy = ConnectPolicy { budget, ..self.0.config.policy };
         let mut attempts = Attempts::new(policy, clock.monotonic());
+        let mut wake_up = None;
         loop {
-            let failure = match attempt(attempts.remaining(clock.monotonic())).await {
-                Ok(value) => return Ok(value),
+            let span = Span::login(attempts.failed_attempts() + 1, wake_up.as_ref());
+            let work = attempt(attempts.remaining(clock.monotonic()));
+            let failure = match observe::within(span, work).await {
+                Ok(value) => {
+                    observe::logged_in(attempts.failed_attempts());
+                    return Ok(value);
+                }
                 Err(failure) => failure,
             };
             let class = failure.class();
+            if class == ConnectFailure::Waking {
+                wake_up.get_or_insert_with(Span::wake_up);
+            }
             match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
                 Next::GiveUp => {
                     self.forget_place();
                     let place = self.place(failure.login.as_ref());
-                    return Err(failure.into_error(
-                        &place,
-                        class,
-                        attempts.failed_attempts(),
-                        budget,
-                    ));
+                    let error =
+                        failure.into_error(&place, class, attempts.failed_attempts(), budget);
+                    observe::login_failed(&error);
+                    return Err(error);
                 }
                 Next::Remint => {
+                    observe::login_retried(class, Duration::ZERO);
                     if let Some(login) = &failure.login {
                         self.refused(login);
                     }
                 }
                 Next::Retry { after } => {
+                    observe::login_retried(class, after);
                     self.0.hosts.forget();
                     self.0.runtime.timer.sleep(after).await;
                 }

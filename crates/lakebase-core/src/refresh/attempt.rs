@@ -9,6 +9,7 @@ use futures::future::{Either, select};
 
 use super::flight::Landing;
 use super::{Demand, Moment, Origin, Policy};
+use crate::observe::{self, Span};
 use crate::{Clock, Error, ErrorKind, Result, Timer};
 
 /// The pause before the first retry; it doubles.
@@ -30,6 +31,16 @@ impl<T> Attempts<T> {
     pub(super) async fn run(self) -> Landing<T> {
         let begun = self.clock.monotonic();
         let demand = Demand { force: self.force, at_least: self.policy.flight_limit };
+        let span = Span::fetch(self.origin.kind(), self.force);
+        let landing = observe::within(span, self.attempt(begun, demand)).await;
+        let took = self.clock.monotonic().saturating_sub(begun);
+        if let Err(error) = &landing.result {
+            observe::refresh_failed(self.origin.kind(), took, error);
+        }
+        landing
+    }
+
+    async fn attempt(&self, begun: Duration, demand: Demand) -> Landing<T> {
         let retries = if self.retry { self.policy.transport_retries } else { 0 };
         let mut tried = 0;
         loop {

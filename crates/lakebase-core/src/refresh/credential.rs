@@ -76,6 +76,10 @@ impl Origin<DatabaseCredential> for SourceOrigin {
         self.source.fetch(&CredentialRequest { force: true, ..self.request.clone() }).await
     }
 
+    fn kind(&self) -> &'static str {
+        "credential"
+    }
+
     fn subject(&self) -> String {
         format!("a database credential for {}", self.request.endpoint)
     }

@@ -24,7 +24,7 @@ use super::{
     Action, Event, Expires, Generation, Held, Machine, Moment, Origin, Phase, Policy, Status,
     keeper,
 };
-use crate::{Error, ErrorKind, Result, Runtime, Timestamp};
+use crate::{Error, ErrorKind, Result, Runtime, Timestamp, observe};
 
 /// What all clones of a cache share.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ struct State<T> {
     flight: Option<Arc<Flight<T>>>,
     /// Since when fetching fails, and why it last did.
     trouble: Option<(Timestamp, Error)>,
+    /// The phase that was reported last.
+    phase: Phase,
 }
 
 /// What a caller has to do.
@@ -67,7 +69,7 @@ impl<T: Expires> Inner<T> {
             runtime: runtime.clone(),
             policy,
             board: Arc::default(),
-            state: Mutex::new(State { machine, flight: None, trouble: None }),
+            state: Mutex::new(State { machine, flight: None, trouble: None, phase: Phase::Empty }),
             keeper: keeper::Switch::default(),
         }
     }
@@ -180,13 +182,15 @@ impl<T: Expires> Inner<T> {
             state.fail(now, self.lost());
         }
         let action = state.machine.poll(now);
+        let phase = state.machine.phase(now);
+        let entered = (std::mem::replace(&mut state.phase, phase) != phase).then_some(phase);
         let current = state.machine.flight();
         let abandoned = state.flight.take_if(|flight| Some(flight.id) != current);
         if abandoned.is_some() {
             state.fail(now, self.lost());
         }
         let (id, force, retry) = match action {
-            Action::Wait(wait) => return Started { wait, manned: None, abandoned },
+            Action::Wait(wait) => return Started { wait, manned: None, abandoned, entered },
             Action::Fetch { flight, force, retry } => (flight, force, retry),
         };
         let attempts = Attempts {
@@ -200,11 +204,15 @@ impl<T: Expires> Inner<T> {
         let manned = self.runtime.spawn.is_some();
         let flight = Arc::new(Flight::new(id, manned, Box::pin(attempts.run())));
         state.flight = Some(Arc::clone(&flight));
-        Started { wait: self.policy.lease(), manned: manned.then_some(flight), abandoned }
+        let manned = manned.then_some(flight);
+        Started { wait: self.policy.lease(), manned, abandoned, entered }
     }
 
     /// Carries out what must not happen under the lock.
     fn launch(self: &Arc<Self>, started: Started<T>) {
+        if let Some(phase) = started.entered {
+            observe::phase(self.origin.kind(), phase);
+        }
         if let Some(flight) = started.abandoned {
             flight.end(None);
         }
@@ -239,7 +247,7 @@ impl<T: Expires> Inner<T> {
         });
         let mut state = lock(&self.state);
         let current = state.machine.flight() == Some(flight.id);
-        let mut replaced = None;
+        let (mut replaced, mut news) = (None, None);
         let outcome = match result {
             Ok((value, lifetime)) => {
                 let old = self.board.slot.load_full();
@@ -253,6 +261,7 @@ impl<T: Expires> Inner<T> {
                     let entry = Arc::new(Entry { value, generation, started, fresh_for, lifetime });
                     replaced = self.board.slot.swap(Some(Arc::clone(&entry)));
                     state.trouble = None;
+                    news = Some(lifetime);
                     Some(Ok(Held(entry)))
                 } else {
                     if current {
@@ -276,6 +285,9 @@ impl<T: Expires> Inner<T> {
         drop(state);
         flight.end(outcome);
         self.board.bell.ring();
+        if let Some(lifetime) = news {
+            observe::refreshed(self.origin.kind(), now.since(started), lifetime);
+        }
         drop((landed, replaced));
     }
 
@@ -334,6 +346,8 @@ struct Started<T> {
     wait: Duration,
     manned: Option<Arc<Flight<T>>>,
     abandoned: Option<Arc<Flight<T>>>,
+    /// A phase that was not reported yet.
+    entered: Option<Phase>,
 }
 
 /// Whether somebody has to change something before the same request can succeed.

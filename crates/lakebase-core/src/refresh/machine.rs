@@ -200,8 +200,8 @@ impl Machine {
             if !lease.is_zero() {
                 return Action::Wait(lease);
             }
+            // Not counted as a loss: it took so long that no spacing is needed.
             self.flight = None;
-            self.lose(now);
         }
         let wait = self.due_in(now);
         if !wait.is_zero() {

@@ -64,6 +64,11 @@ pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
     fn subject(&self) -> String {
         "the value".to_owned()
     }
+
+    /// The kind of value in one word, for metrics and events.
+    fn kind(&self) -> &'static str {
+        "value"
+    }
 }
 
 /// Names one value of a cache; later values have larger ones.
