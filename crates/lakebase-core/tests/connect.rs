@@ -1,5 +1,6 @@
 //! Logins against scripted servers and services, in fake time: how often, when, with which token, and what
 //! the caller is told.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
 //! Runs every example as its users would: a process with nothing but environment variables.
 #![cfg(all(feature = "tokio", feature = "smol", feature = "sqlx"))]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::path::PathBuf;
 use std::process::Command;
