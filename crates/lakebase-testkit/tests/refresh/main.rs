@@ -4,5 +4,6 @@
 
 mod background;
 mod flights;
+mod histories;
 mod phases;
 mod world;
