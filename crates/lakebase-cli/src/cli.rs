@@ -49,13 +49,46 @@ pub(crate) struct Global {
     pub(crate) read_only: bool,
 }
 
+impl Cli {
+    /// A flag about the connection, where the command makes none of the user's.
+    pub(crate) fn unused_flag(&self) -> Option<&'static str> {
+        let Global { profile, project, branch, endpoint, database, url, user, .. } = &self.global;
+        match self.command {
+            Command::Demo(_) | Command::Emulator(_) => [
+                ("--profile", profile),
+                ("--project", project),
+                ("--branch", branch),
+                ("--endpoint", endpoint),
+                ("--database", database),
+                ("--url", url),
+                ("--user", user),
+            ]
+            .into_iter()
+            .find_map(|(flag, value)| value.is_some().then_some(flag))
+            .or(self.global.read_only.then_some("--read-only")),
+            _ => None,
+        }
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs statements and prints their rows.
     Query(Query),
+    /// Shows a pool under load through rotations, an outage, a wake-up and more; needs only a Postgres.
+    Demo(Demo),
     /// Runs a workspace and its Postgres on loopback until standard input ends.
     Emulator(Emulator),
+}
+
+/// Starts the emulator and runs a pool under load through token rotations, an outage of the credential API,
+/// a suspended endpoint, a failing resolver and revoked tokens. Exit code 1 if any query failed.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    /// How long the load lasts, about.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=600))]
+    pub(crate) seconds: u64,
 }
 
 #[derive(Args, Debug)]

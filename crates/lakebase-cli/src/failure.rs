@@ -24,7 +24,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 /// All levels in one line, without repeating a level that its parent quotes, and what Postgres adds.
-fn line(error: &anyhow::Error) -> String {
+pub(crate) fn line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     let mut add = |text: &str, separator: &str| {
         if !line.contains(text) {

@@ -6,20 +6,28 @@
 
 mod cli;
 mod command;
+#[cfg(unix)]
+mod demo;
 mod failure;
 mod output;
+mod process;
 mod settings;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     // Ends the process with 2 for wrong usage, and with 0 after printing help or the version.
     let cli = Cli::parse();
+    if let Some(flag) = cli.unused_flag() {
+        let problem =
+            format!("{flag} has no meaning here: nothing outside this machine is connected to");
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
+    }
     match run(&cli) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
@@ -44,6 +52,12 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Query(args) => command::query::run(global, args).await?,
         Command::Emulator(args) => command::emulator::run(args).await?,
+        #[cfg(unix)]
+        Command::Demo(args) => return demo::run(global, args).await,
+        #[cfg(not(unix))]
+        Command::Demo(_) => {
+            anyhow::bail!("the demo needs Unix: run it on Linux or macOS, or in WSL")
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
