@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::ConnectFailure;
+use crate::{ConnectFailure, Timestamp};
 
 /// Tells once what the metrics are, if a recorder is installed that cares.
 #[cfg(feature = "metrics")]
@@ -17,11 +17,7 @@ pub(crate) fn describe() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         describe_histogram!(REFRESH_DURATION, Unit::Seconds, "Time to fetch a new value");
-        describe_gauge!(
-            SECONDS_LEFT,
-            Unit::Seconds,
-            "Life of the newest value when it was fetched"
-        );
+        describe_gauge!(EXPIRES, Unit::Seconds, "When the newest value dies, since 1970");
         describe_counter!(LOGINS, Unit::Count, "Logins by result");
         describe_counter!(RETRIES, Unit::Count, "Failed logins that were tried again, by class");
         describe_counter!(WAKE_UPS, Unit::Count, "Logins that found the compute asleep and waited");
@@ -34,7 +30,7 @@ pub(crate) fn describe() {}
 #[cfg(feature = "metrics")]
 const REFRESH_DURATION: &str = "lakebase_refresh_duration_seconds";
 #[cfg(feature = "metrics")]
-const SECONDS_LEFT: &str = "lakebase_value_lifetime_seconds";
+const EXPIRES: &str = "lakebase_value_expires_seconds";
 #[cfg(feature = "metrics")]
 const LOGINS: &str = "lakebase_logins_total";
 #[cfg(feature = "metrics")]
@@ -90,16 +86,22 @@ impl Span {
     }
 }
 
-/// A fetch succeeded; the value lives for `lifetime`.
-pub(crate) fn refreshed(kind: &'static str, took: Duration, lifetime: Duration) {
-    let _ = (kind, took, lifetime);
+/// A fetch succeeded; the value lives for `lifetime` from its start, until `expires` by this machine's clock.
+pub(crate) fn refreshed(
+    kind: &'static str,
+    took: Duration,
+    lifetime: Duration,
+    expires: Timestamp,
+) {
+    let _ = (kind, took, lifetime, expires);
     #[cfg(feature = "tracing")]
     tracing::info!(kind, took_ms = millis(took), lifetime_s = lifetime.as_secs(), "refreshed");
     #[cfg(feature = "metrics")]
     {
         metrics::histogram!(REFRESH_DURATION, "kind" => kind, "outcome" => "ok")
             .record(took.as_secs_f64());
-        metrics::gauge!(SECONDS_LEFT, "kind" => kind).set(lifetime.as_secs_f64());
+        let since_1970 = expires.saturating_since(Timestamp::from_unix_millis(0));
+        metrics::gauge!(EXPIRES, "kind" => kind).set(since_1970.as_secs_f64());
     }
 }
 

@@ -201,7 +201,21 @@ impl Shared {
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
-        self.connector.retry(self.options.acquire_timeout, |left| self.attempt(left)).await
+        let limit = self.options.acquire_timeout;
+        let connection = self.connector.retry(limit, |left| self.attempt(left)).await;
+        self.measure();
+        connection
+    }
+
+    /// Sets the gauges of the pool.
+    fn measure(&self) {
+        #[cfg(feature = "metrics")]
+        {
+            let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+            let used = self.pool.size().saturating_sub(idle);
+            metrics::gauge!("lakebase_pool_connections", "state" => "idle").set(idle);
+            metrics::gauge!("lakebase_pool_connections", "state" => "used").set(used);
+        }
     }
 
     async fn attempt(&self, left: Duration) -> Result<PoolConnection<Postgres>, Failure> {
@@ -311,9 +325,13 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
         .after_release(move |_, meta| {
             // Drawn anew at each release, so that connections opened together do not end together.
             let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
-            let crowded = keep_idle.zip(shared.upgrade()).is_some_and(|(keep, shared)| {
+            let shared = shared.upgrade();
+            let crowded = keep_idle.zip(shared.as_ref()).is_some_and(|(keep, shared)| {
                 u32::try_from(shared.pool.num_idle()).is_ok_and(|idle| idle >= keep)
             });
+            if let Some(shared) = shared {
+                shared.measure();
+            }
             Box::pin(async move { Ok(meta.age < recycle_at && !crowded) })
         })
 }

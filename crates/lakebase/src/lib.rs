@@ -24,6 +24,8 @@
 //! | `tokio`, `async-std`, `smol` | the runtime; additive, none is default. With several, a running tokio context wins, then smol, then async-std |
 //! | `sqlx` (default) | `connect` and `pool` |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
+//! | `tracing` | spans and events: see [observing](#observing) |
+//! | `metrics` | counters, gauges and histograms: see [observing](#observing) |
 //!
 //! # Configuration
 //!
@@ -44,6 +46,23 @@
 //! | `PGSSLMODE`, `PGSSLROOTCERT` | verification; file of authorities to trust too | `verify-full` |
 //! | `PGAPPNAME`, `PGOPTIONS` | start-up settings | `lakebase-rust/…` |
 //! | `PGCONNECT_TIMEOUT` | seconds for one connect with all retries | 60 |
+//!
+//! # Observing
+//!
+//! With feature `tracing` there is a span per fetch (`lakebase.fetch`: `kind`, `forced`), per attempt to log
+//! in (`lakebase.login`: `attempt`) and per wake-up (`lakebase.wake_up`, the parent of its attempts), and an
+//! event for every refresh (info), failure (warn) and change of phase (info). With feature `metrics`:
+//!
+//! | Name | Kind | Unit | Labels |
+//! |---|---|---|---|
+//! | `lakebase_refresh_duration_seconds` | histogram | seconds | `kind`: credential, workspace_token, endpoint, user; `outcome`: ok, or the error's kind |
+//! | `lakebase_value_expires_seconds` | gauge | seconds since 1970 | `kind`; what is left of the newest value is this minus now |
+//! | `lakebase_logins_total` | counter | logins and checkouts | `result`: ok, or the error's kind |
+//! | `lakebase_login_retries_total` | counter | failed logins that were tried again | `class`: auth_rejected, waking, transient |
+//! | `lakebase_wake_ups_total` | counter | computes found asleep | |
+//! | `lakebase_pool_connections` | gauge | connections | `state`: idle, used |
+//!
+//! Nothing of this holds SQL, a token or a password.
 //!
 //! # What is public from elsewhere
 //!

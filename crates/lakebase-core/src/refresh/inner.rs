@@ -286,7 +286,8 @@ impl<T: Expires> Inner<T> {
         flight.end(outcome);
         self.board.bell.ring();
         if let Some(lifetime) = news {
-            observe::refreshed(self.origin.kind(), now.since(started), lifetime);
+            let expires = started.wall.saturating_add(lifetime);
+            observe::refreshed(self.origin.kind(), now.since(started), lifetime, expires);
         }
         drop((landed, replaced));
     }
