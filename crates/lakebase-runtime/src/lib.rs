@@ -3,14 +3,14 @@
 //! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, HTTP, host names,
 //! programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
 //!
-//! | Feature     | Constructor     | Timers, sockets | Tasks       | HTTP                        |
-//! |-------------|-----------------|-----------------|-------------|-----------------------------|
-//! | `tokio`     | `tokio()`     | tokio           | tokio       | reqwest                     |
-//! | `smol`      | `smol()`      | async-io        | `smol`      | hyper over futures-rustls   |
-//! | `async-std` | `async_std()` | async-io        | `async_std` | hyper over futures-rustls   |
-//! | `http-surf` | `Options::surf` with any of them | as the runtime | as the runtime | surf |
+//! | Feature     | Constructor     | Timers, sockets | Tasks          | HTTP                      |
+//! |-------------|-----------------|-----------------|----------------|---------------------------|
+//! | `tokio`     | `tokio()`       | tokio           | tokio          | reqwest                   |
+//! | `smol`      | `smol()`        | async-io        | smol           | hyper over futures-rustls |
+//! | `async-std` | `async_std()`   | async-io        | async-std      | hyper over futures-rustls |
+//! | `http-surf` | `Options::surf` | as the runtime  | as the runtime | surf                      |
 //!
-//! Features are additive and none is a default. With several, [`auto()`] decides at every call. With no
+//! Features are additive and none is a default. With several, `auto()` decides at every call. With no
 //! runtime the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
 //!
 //! Nothing here needs a runtime to be *constructed*. A handle may outlive the tokio runtime it was used on
@@ -20,7 +20,7 @@
 //!
 //! rustls with `ring`. Trusted are Mozilla's roots as compiled in, the platform's certificates (or, instead
 //! of the platform's, the file that `SSL_CERT_FILE` names) and those of
-//! [`Options::root_certificates_pem`]. Verification cannot be switched off. HTTP proxies are not used,
+//! `Options::root_certificates_pem`. Verification cannot be switched off. HTTP proxies are not used,
 //! also when `HTTPS_PROXY` is set.
 //!
 //! # surf
@@ -29,7 +29,7 @@
 //! program with this feature reports RUSTSEC-2025-0036 and RUSTSEC-2026-0169 (surf), RUSTSEC-2025-0052
 //! (async-std), RUSTSEC-2026-0174 (http-types), RUSTSEC-2026-0097 (rand 0.7), RUSTSEC-2024-0384 (instant),
 //! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
-//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. **It
+//! platform's native one (OpenSSL on Linux), which does not know `Options::root_certificates_pem`. **It
 //! logs whole requests, with the tokens in their headers**, at level `trace` of the crate `log`, so keep
 //! the targets `async_h1` and `http_client` below that level.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -44,10 +44,13 @@ mod auto;
 mod clock;
 pub mod dns;
 mod failure;
+#[cfg(unix)]
+mod folder;
 mod hosts;
 mod net;
 mod options;
 mod process;
+mod random;
 mod relay;
 mod roots;
 #[cfg(feature = "smol")]

@@ -50,9 +50,7 @@ impl<N: Net> Relay for SocketRelay<N> {
 #[cfg(unix)]
 mod unix {
     use std::fmt;
-    use std::fs::Permissions;
     use std::net::SocketAddr;
-    use std::os::unix::fs::PermissionsExt as _;
     use std::os::unix::net::UnixListener;
     use std::path::Path;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,8 +59,8 @@ mod unix {
     use futures::future::{AbortHandle, abortable};
     use lakebase_core::effect::RelaySocket;
     use lakebase_core::{Error, ErrorKind, Result};
-    use tempfile::TempDir;
 
+    use crate::folder::PrivateFolder;
     use crate::net::{Net, within};
 
     /// How long one address may take to answer.
@@ -73,7 +71,7 @@ mod unix {
     const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
     struct Open {
-        directory: TempDir,
+        directory: PrivateFolder,
         shared: Arc<Mutex<Shared>>,
         task: AbortHandle,
     }
@@ -104,13 +102,9 @@ mod unix {
                 ),
             )
         };
-        let directory = tempfile::Builder::new()
-            .prefix("lb")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&parent)
-            .map_err(|error| {
-                refuse("could not make a folder for a Unix socket").with_source(error)
-            })?;
+        let directory = PrivateFolder::new_in(&parent).map_err(|error| {
+            refuse("could not make a folder for a Unix socket").with_source(error)
+        })?;
         let path = directory.path().join(format!(".s.PGSQL.{port}"));
         let length = path.as_os_str().len();
         if length > PATH_LIMIT {

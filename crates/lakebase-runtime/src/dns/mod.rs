@@ -8,7 +8,6 @@ pub mod message;
 mod servers;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -22,6 +21,7 @@ use lakebase_core::{Clock, Error, ErrorKind, HostResolver, Result};
 use self::message::{Answer, RecordType};
 pub use self::servers::parse_servers;
 use crate::net::{Net, within};
+use crate::random::unpredictable;
 use crate::{Options, hosts};
 
 /// How often each server is asked.
@@ -216,19 +216,7 @@ impl<N: Net> HostResolver for DirectResolver<N> {
     }
 }
 
-/// An id that cannot be guessed from earlier ones: SipHash under a key that the operating system chose.
 fn random_id() -> u16 {
-    let [high, low, ..] = RandomState::new().hash_one("dns").to_be_bytes();
+    let [high, low, ..] = unpredictable().to_be_bytes();
     u16::from_be_bytes([high, low])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::random_id;
-
-    #[test]
-    fn ids_differ() {
-        let ids: std::collections::HashSet<u16> = (0..100).map(|_| random_id()).collect();
-        assert!(ids.len() > 50, "{ids:?}");
-    }
 }
