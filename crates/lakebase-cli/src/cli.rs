@@ -76,10 +76,23 @@ impl Cli {
 pub(crate) enum Command {
     /// Runs statements and prints their rows.
     Query(Query),
+    /// Prints a living database token, which is the password for `psql` and the like.
+    Token,
+    /// Prints the connection URL.
+    Url(Url),
+    /// Lists the endpoints of the branch and marks the one that is connected to.
+    Endpoints,
     /// Shows a pool under load through rotations, an outage, a wake-up and more; needs only a Postgres.
     Demo(Demo),
     /// Runs a workspace and its Postgres on loopback until standard input ends.
     Emulator(Emulator),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Url {
+    /// Puts the token, or the native password, into the URL.
+    #[arg(long)]
+    pub(crate) with_token: bool,
 }
 
 /// Starts the emulator and runs a pool under load through token rotations, an outage of the credential API,

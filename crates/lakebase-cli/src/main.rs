@@ -51,6 +51,9 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
     let global = &cli.global;
     match &cli.command {
         Command::Query(args) => command::query::run(global, args).await?,
+        Command::Token => command::token::run(global).await?,
+        Command::Url(args) => command::url::run(global, args).await?,
+        Command::Endpoints => command::endpoints::run(global).await?,
         Command::Emulator(args) => command::emulator::run(args).await?,
         #[cfg(unix)]
         Command::Demo(args) => return demo::run(global, args).await,

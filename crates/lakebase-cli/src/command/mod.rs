@@ -1,4 +1,8 @@
 //! The commands, one file each.
 
 pub(crate) mod emulator;
+pub(crate) mod endpoints;
+mod place;
 pub(crate) mod query;
+pub(crate) mod token;
+pub(crate) mod url;

@@ -63,11 +63,10 @@ impl Screen {
         self.redraw(out);
     }
 
-    /// Removes the block for good.
+    /// Leaves the block where it is, for good.
     pub(crate) fn end(&mut self) {
-        let out = self.erase();
         self.block.clear();
-        self.redraw(out);
+        self.drawn = 0;
     }
 
     /// The sequence that takes the block away: up to its first line, then clear to the end.
@@ -79,7 +78,10 @@ impl Screen {
     }
 
     fn redraw(&mut self, mut out: String) {
-        out.push_str(&self.block);
+        if !self.block.is_empty() {
+            // Lines that do not fit are cut, not wrapped: the block must have as many lines as it seems to.
+            out = format!("{out}\x1b[?7l{}\x1b[?7h", self.block);
+        }
         self.drawn = self.block.lines().count();
         let mut stderr = io::stderr().lock();
         // One write, so that the terminal shows no half of it. Nobody there is no reason to stop.

@@ -38,7 +38,7 @@ pub(crate) async fn play(plan: Plan) -> anyhow::Result<Summary> {
     let tally = Arc::new(Tally::default());
     let stage = Stage { plan, service, lakebase, resolver, timeline, tally };
     let played = stage.play().await;
-    stage.timeline.end();
+    stage.timeline.end(&stage.service, &stage.tally);
     let summary = played?;
     let Stage { service, .. } = stage;
     service.stop().await?;

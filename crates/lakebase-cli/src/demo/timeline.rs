@@ -138,8 +138,9 @@ impl Timeline {
         screen.block(&status, columns);
     }
 
-    /// Takes the strips away, so that the closing table stands alone.
-    pub(crate) fn end(&self) {
+    /// Draws the strips for the last time.
+    pub(crate) fn end(&self, service: &Service, tally: &Tally) {
+        self.sample(service, tally);
         self.lock().screen.end();
     }
 

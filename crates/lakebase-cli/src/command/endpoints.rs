@@ -1,0 +1,85 @@
+//! `lakebase endpoints`: what the branch has, and which of it is connected to.
+
+use anyhow::Context;
+use lakebase::core::endpoint::choose;
+use lakebase::core::{BranchName, Endpoint, EndpointName, Target};
+use serde::Serialize;
+
+use crate::cli::Global;
+use crate::output::{Output, Table, json, note};
+use crate::settings::lakebase;
+
+/// The form of `--json`, in an array.
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    endpoint_type: String,
+    state: String,
+    disabled: bool,
+    host: Option<&'a str>,
+    /// Whether this is the one that is connected to.
+    chosen: bool,
+}
+
+pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
+    let lakebase = lakebase(global)?;
+    let config = lakebase.connector().config();
+    let target = config.target.as_ref().context(
+        "a server is configured, not a project; set --project or --endpoint to list a branch's endpoints",
+    )?;
+    let workspace = lakebase.workspace().context("no workspace is configured to be asked")?;
+    let endpoints = workspace.list_endpoints(&branch(target)).await?;
+    let chosen = match target {
+        Target::Endpoint(name) => Some(name.clone()),
+        Target::Branch(_) => match choose(target, config.access, &endpoints) {
+            Ok(endpoint) => Some(endpoint.name),
+            Err(error) => {
+                note(format!("lakebase: warning: {error}"));
+                None
+            }
+        },
+    };
+    let entries: Vec<Entry<'_>> =
+        endpoints.iter().map(|endpoint| entry(endpoint, chosen.as_ref())).collect();
+    let mut output = Output::stdout();
+    if global.json {
+        output.line(json(&entries)?)?;
+    } else {
+        output.text(table(&entries).render())?;
+    }
+    Ok(output.flush()?)
+}
+
+fn branch(target: &Target) -> BranchName {
+    match target {
+        Target::Branch(branch) => branch.clone(),
+        Target::Endpoint(endpoint) => endpoint.branch(),
+    }
+}
+
+fn entry<'a>(endpoint: &'a Endpoint, chosen: Option<&EndpointName>) -> Entry<'a> {
+    Entry {
+        name: endpoint.name.as_str(),
+        endpoint_type: endpoint.endpoint_type.to_string(),
+        state: endpoint.state.to_string(),
+        disabled: endpoint.disabled,
+        host: endpoint.hosts.host.as_deref(),
+        chosen: chosen == Some(&endpoint.name),
+    }
+}
+
+fn table(entries: &[Entry<'_>]) -> Table {
+    let columns = ["", "name", "type", "state", "host"];
+    let mut table = Table::new(columns.map(|name| (name, false)));
+    for entry in entries {
+        let state = match entry.disabled {
+            true => format!("{}, disabled", entry.state),
+            false => entry.state.clone(),
+        };
+        let mark = if entry.chosen { "*" } else { " " };
+        let host = entry.host.unwrap_or("-");
+        table.row([mark, entry.name, &entry.endpoint_type, &state, host]);
+    }
+    table
+}

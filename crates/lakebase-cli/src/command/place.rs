@@ -1,0 +1,43 @@
+//! Where a login goes, without logging in and without looking the host up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lakebase::{Lakebase, Result};
+
+/// What every client has to be told beside the password.
+pub(crate) struct Place {
+    pub(crate) host: Arc<str>,
+    /// The folder of a Unix socket, instead of `host`.
+    pub(crate) socket_directory: Option<PathBuf>,
+    pub(crate) port: u16,
+    pub(crate) user: Arc<str>,
+    pub(crate) database: Arc<str>,
+}
+
+impl Place {
+    /// Asks the workspace for what is not configured.
+    pub(crate) async fn of(lakebase: &Lakebase) -> Result<Self> {
+        let config = lakebase.connector().config();
+        let host = async {
+            if let Some(host) = &config.host {
+                return Ok(Arc::clone(host));
+            }
+            if config.socket_directory.is_some() {
+                return Ok("localhost".into());
+            }
+            match lakebase.endpoint().await? {
+                Some(endpoint) => endpoint.host(config.access),
+                None => Ok("localhost".into()),
+            }
+        };
+        let (host, user) = futures::try_join!(host, lakebase.user())?;
+        Ok(Self {
+            host,
+            socket_directory: config.socket_directory.clone(),
+            port: config.port,
+            user,
+            database: Arc::clone(&config.database),
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! `lakebase token`: a database token, alone on standard output, e.g. for `PGPASSWORD=$(lakebase token)`.
+
+use serde::Serialize;
+
+use super::place::Place;
+use crate::cli::Global;
+use crate::output::{Output, json};
+use crate::settings::lakebase;
+
+/// The form of `--json`.
+#[derive(Serialize)]
+struct Token<'a> {
+    token: &'a str,
+    /// RFC 3339, by the workspace's clock.
+    expires_at: String,
+    user: &'a str,
+    host: &'a str,
+    port: u16,
+    database: &'a str,
+}
+
+pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
+    let lakebase = lakebase(global)?;
+    let mut output = Output::stdout();
+    if global.json {
+        let (credential, place) = futures::try_join!(lakebase.credential(), Place::of(&lakebase))?;
+        output.line(json(&Token {
+            token: credential.token.expose(),
+            expires_at: credential.expires_at.to_string(),
+            user: &place.user,
+            host: &place.host,
+            port: place.port,
+            database: &place.database,
+        })?)?;
+    } else {
+        output.line(lakebase.credential().await?.token.expose())?;
+    }
+    Ok(output.flush()?)
+}

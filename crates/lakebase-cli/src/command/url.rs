@@ -1,0 +1,95 @@
+//! `lakebase url`: the connection URL, for clients that take one.
+
+use lakebase::core::connect::Auth;
+use lakebase::{Lakebase, Secret};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::place::Place;
+use crate::cli::{Global, Url};
+use crate::output::{Object, Output, json, note};
+use crate::settings::lakebase;
+
+/// What may stand in any part of a URL as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> {
+    let lakebase = lakebase(global)?;
+    let password = async {
+        match arguments.with_token {
+            true => password(&lakebase).await,
+            false => Ok(None),
+        }
+    };
+    let (place, password) = futures::try_join!(Place::of(&lakebase), password)?;
+    let mode = lakebase.connector().config().tls.mode.as_str();
+    let url = url(&place, password.as_ref(), mode);
+    if password.is_some() {
+        note("lakebase: warning: the URL holds a secret; keep it out of logs and shell history");
+    }
+    let mut output = Output::stdout();
+    output.line(if global.json { json(&Object(vec![("url", Some(&url))]))? } else { url })?;
+    Ok(output.flush()?)
+}
+
+/// What logs in: a token, or the native password.
+async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
+    Ok(match &lakebase.connector().config().auth {
+        Auth::Credential { .. } => Some(lakebase.credential().await?.token.clone()),
+        Auth::Password(password) => Some(password.clone()),
+        Auth::Nothing => None,
+    })
+}
+
+fn url(place: &Place, password: Option<&Secret>, mode: &str) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
+    let user = encode(&place.user);
+    let password = password.map(|password| format!(":{}", encode(password.expose())));
+    let password = password.unwrap_or_default();
+    let database = encode(&place.database);
+    if let Some(directory) = &place.socket_directory {
+        let directory = encode(&directory.to_string_lossy());
+        let port = place.port;
+        return format!("postgresql://{user}{password}@/{database}?host={directory}&port={port}");
+    }
+    let host = match place.host.contains(':') {
+        true => format!("[{}]", place.host),
+        false => encode(&place.host),
+    };
+    format!("postgresql://{user}{password}@{host}:{}/{database}?sslmode={mode}", place.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(host: &str) -> Place {
+        Place {
+            host: host.into(),
+            socket_directory: None,
+            port: 5432,
+            user: "ada@example.com".into(),
+            database: "a b".into(),
+        }
+    }
+
+    #[test]
+    fn every_part_is_encoded() {
+        assert_eq!(
+            url(&place("ep-1.example"), None, "verify-full"),
+            "postgresql://ada%40example.com@ep-1.example:5432/a%20b?sslmode=verify-full"
+        );
+        assert_eq!(
+            url(&place("::1"), Some(&Secret::new("p:/@")), "prefer"),
+            "postgresql://ada%40example.com:p%3A%2F%40@[::1]:5432/a%20b?sslmode=prefer"
+        );
+    }
+
+    #[test]
+    fn a_socket_is_a_parameter() {
+        let place = Place { socket_directory: Some("/var/run".into()), ..place("localhost") };
+        assert_eq!(
+            url(&place, None, "prefer"),
+            "postgresql://ada%40example.com@/a%20b?host=%2Fvar%2Frun&port=5432"
+        );
+    }
+}

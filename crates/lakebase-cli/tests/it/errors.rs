@@ -1,0 +1,110 @@
+//! Exit codes, and errors that say what to change.
+
+use crate::support::{Run, bare, configured, emulator};
+
+#[test]
+fn wrong_usage_is_two_and_help_is_zero() {
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["query"],
+        &["query", "select 1", "select 2"],
+        &["token", "--port", "1"],
+        &["demo", "--seconds", "0"],
+        &["demo", "--project", "demo"],
+        &["emulator", "--read-only"],
+        &["emulator", "--page-size", "0"],
+    ] {
+        let run = Run::of(bare().args(arguments));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains("Usage: lakebase"), "{arguments:?}: {run:?}");
+    }
+    let run = Run::of(bare().arg("--help"));
+    for command in ["query", "token", "url", "endpoints", "demo", "emulator"] {
+        assert!(run.stdout.contains(&format!("\n  {command} ")), "{command}: {run:?}");
+    }
+    assert!(!run.stdout.contains('\u{1b}'), "colours only on a terminal: {run:?}");
+    assert_eq!(run.code, Some(0));
+    assert!(Run::of(bare().arg("--version")).success().starts_with("lakebase "));
+}
+
+#[test]
+fn errors_name_the_flag_and_what_is_accepted() {
+    let emulator = emulator();
+    for (arguments, parts) in [
+        (&["--endpoint", "primary"][..], &["--endpoint", "\"primary\"", "accepted: projects/"][..]),
+        (&["--project", "UPPER"], &["--project", "accepted"]),
+        (&["--project", "demo", "--branch", "b/c"], &["--branch", "accepted"]),
+        (&["--url", "mysql://u:canary@h/d"], &["--url", "accepted: postgresql://"]),
+        (
+            &["--url", "postgresql://u@h/d", "--project", "demo"],
+            &["--url", "--project", "contradict"],
+        ),
+        (&["--project", "nowhere"], &["projects/nowhere/branches/production"]),
+        (&["--branch", "empty"], &["projects/demo/branches/empty", "no read-write endpoint"]),
+        (&["--branch", "frozen"], &["projects/demo/branches/frozen", "disabled"]),
+        (&["--database", "nowhere"], &["\"nowhere\" does not exist", "(SQLSTATE 3D000)"]),
+        (&["--user", "nobody"], &["nobody"]),
+    ] {
+        let mut all = vec!["query", "select 1"];
+        all.extend(arguments);
+        let line = Run::with(&emulator, &all).failure();
+        for part in parts {
+            assert!(line.contains(part), "{arguments:?} should say {part}: {line}");
+        }
+        assert!(!line.contains("canary"), "{line}");
+    }
+}
+
+#[test]
+fn an_unknown_profile_is_named() {
+    let emulator = emulator();
+    let folder = std::path::Path::new(&emulator.description().ca_cert).parent().unwrap();
+    let mut command = configured(&emulator);
+    let line =
+        Run::of(command.env("HOME", folder).args(["token", "--profile", "nowhere"])).failure();
+    assert!(line.contains("nowhere") && line.contains("profile"), "{line}");
+}
+
+#[test]
+fn without_any_setting_the_error_lists_the_ways() {
+    for command in ["token", "url", "endpoints"] {
+        let line = Run::of(bare().arg(command)).failure();
+        for way in ["LAKEBASE_ENDPOINT", "LAKEBASE_PROJECT", "LAKEBASE_PG_URL", "PGHOST"] {
+            assert!(line.contains(way), "{command}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_fails_says_why_on_one_line() {
+    let emulator = emulator();
+    let line = Run::with(&emulator, &["query", "selec 1"]).failure();
+    assert_eq!(
+        line,
+        "lakebase: the query failed: syntax error at or near \"selec\" (SQLSTATE 42601)"
+    );
+    let line = Run::with(&emulator, &["query", "select now(1)"]).failure();
+    assert!(line.contains("(SQLSTATE 42883); "), "the hint of Postgres: {line}");
+}
+
+#[test]
+fn a_wrong_secret_is_a_failure_that_does_not_quote_it() {
+    let emulator = emulator();
+    let mut command = configured(&emulator);
+    command.env("DATABRICKS_CLIENT_SECRET", "dose-canary");
+    let line = Run::of(command.arg("token")).failure();
+    assert!(line.contains("DATABRICKS_CLIENT") || line.contains("client"), "{line}");
+    assert!(!line.contains("canary"), "{line}");
+}
+
+#[test]
+fn commands_about_tokens_explain_that_there_is_none() {
+    let url = "postgresql://me:secret-canary@localhost/db";
+    let line = Run::of(bare().args(["token", "--url", url])).failure();
+    assert!(line.contains("native password"), "{line}");
+    let line = Run::of(bare().args(["endpoints", "--url", url])).failure();
+    assert!(line.contains("--project"), "{line}");
+    let plain = Run::of(bare().args(["url", "--url", url])).success();
+    assert_eq!(plain, "postgresql://me@localhost:5432/db?sslmode=prefer\n");
+}
