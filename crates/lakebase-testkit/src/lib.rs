@@ -7,6 +7,7 @@
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
+//! | a fleet over a month | [`simulation`] |
 //! | expectations about calls | [`mocks`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 
@@ -17,6 +18,7 @@ pub mod mocks;
 mod origin;
 mod runtime;
 pub mod scenario;
+pub mod simulation;
 mod time;
 
 pub use executor::FakeSpawn;
