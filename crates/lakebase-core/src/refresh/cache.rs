@@ -41,7 +41,11 @@ impl<T: Expires> Cache<T> {
     /// The value. While it is fresh this takes no lock, waits for nothing and allocates nothing.
     ///
     /// Later a fetch starts in the background, and only in its last minute, or once it is dead, is a fetch
-    /// waited for, by every caller the same. A dead value is never returned.
+    /// waited for, by every caller the same: for at most 10 s while the old value lives, which is returned
+    /// then, else until the fetch is over, which takes at most 30 s. A dead value is never returned.
+    ///
+    /// Without a spawner there is no background: while the value is old but alive, one caller carries out
+    /// the fetch, for as long, and the others get the old value at once.
     ///
     /// **Cancellation:** dropping the future leaves the fetch running.
     ///
