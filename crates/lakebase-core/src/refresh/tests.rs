@@ -82,6 +82,28 @@ fn a_flight_that_does_not_report_is_given_up_after_its_lease() {
 }
 
 #[test]
+fn a_flight_that_was_given_up_is_gone_also_while_the_next_one_waits() {
+    let mut waiting = 0;
+    for seed in 0..50 {
+        let mut machine = Machine::new(Policy::default(), seed);
+        for round in 0..8 {
+            machine.handle(at(round * 5), Event::Wanted { at_least: Duration::ZERO });
+            let Action::Fetch { flight, .. } = machine.poll(at(round * 5)) else { continue };
+            if round < 7 {
+                let event = Event::Failed { flight, permanent: false, retry_after: None };
+                machine.handle(at(round * 5), event);
+            }
+        }
+        assert!(machine.flight().is_some());
+        if matches!(machine.poll(at(35 + 31)), Action::Wait(_)) {
+            assert_eq!(machine.flight(), None);
+            waiting += 1;
+        }
+    }
+    assert!(waiting > 0, "no seed leads to a wait");
+}
+
+#[test]
 fn a_lost_flight_is_replaced_once_and_then_spaced() {
     check("0:want 1:lost 2:lost 2:want 3:want", "0 1 3");
 }
