@@ -6,14 +6,17 @@
 //! A new target is a module with `pub fn run(data: &[u8])`, a line in [`TARGETS`], three lines in
 //! `fuzz_targets/`, a `[[bin]]`, and seeds in `seeds/<name>/`. An input that once broke a promise becomes a seed.
 
+pub mod dns;
 pub mod profile;
 pub mod replies;
+pub mod url;
 
 /// A target: its name and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] = &[("profile", profile::run), ("replies", replies::run)];
+pub const TARGETS: &[Target] =
+    &[("dns", dns::run), ("profile", profile::run), ("replies", replies::run), ("url", url::run)];
 
 /// Stands for a secret; no error and no `Debug` output may show it.
 pub const CANARY: &str = "dapi0canary0canary0canary";
