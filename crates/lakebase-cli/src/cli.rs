@@ -35,7 +35,8 @@ pub(crate) struct Global {
     /// Database [default: databricks_postgres].
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) database: Option<String>,
-    /// Connection URL, instead of a project or endpoint.
+    /// Connection URL, instead of a project or endpoint; one with a password is better put into
+    /// LAKEBASE_PG_URL, since other users of the machine can see flags.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Postgres role [default: the name of the workspace identity].

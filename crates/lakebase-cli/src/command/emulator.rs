@@ -11,12 +11,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
     let mut end = unix::End::listen()?;
     let config = unix::config(arguments);
-    // Starting blocks for about a second.
-    let start = tokio::task::spawn_blocking(move || config.start());
-    let emulator = tokio::select! {
-        started = start => started??,
-        () = end.come() => return Ok(()),
-    };
+    // Starting blocks for about a second. An end that is asked for meanwhile is noticed after it, so that
+    // nothing is left half started.
+    let emulator = tokio::task::spawn_blocking(move || config.start()).await??;
     let mut output = Output::stdout();
     output.line(json(emulator.description())?)?;
     output.flush()?;

@@ -110,7 +110,10 @@ impl Stage {
         let pool = open_pool(&self.lakebase, self.plan).await?;
         let params = self.lakebase.connector().login().await?.params;
         let addresses: Vec<String> = params.addresses.iter().map(ToString::to_string).collect();
-        self.timeline.event(format!("the system's resolver does not know {}", params.host));
+        self.timeline.event(format!(
+            "the system's resolver, made to fail here, does not know {}",
+            params.host
+        ));
         self.timeline.event(format!(
             "a direct DNS query to {} does: {}; TLS goes on verifying the name",
             self.service.dns(),
@@ -126,7 +129,7 @@ impl Stage {
         self.service.begin_outage();
         self.timeline.event("outage: the workspace answers 503 to requests for a token");
         self.wait("a token to come due", || self.service.failed_mints() > failed).await?;
-        self.timeline.event("a new token is due and refused; the old one still serves");
+        self.timeline.event("a new token is due and cannot be had; the old one still serves");
         tokio::time::sleep(self.plan.token_lifetime.mul_f64(0.2)).await;
         self.service.end_outage();
         let lasted = self.timeline.elapsed().saturating_sub(began);

@@ -1,6 +1,8 @@
 //! Exit codes, and errors that say what to change.
 
-use crate::support::{Run, bare, configured, emulator};
+use std::path::Path;
+
+use crate::support::{Run, bare, configured, emulator, json};
 
 #[test]
 fn wrong_usage_is_two_and_help_is_zero() {
@@ -17,7 +19,7 @@ fn wrong_usage_is_two_and_help_is_zero() {
     ] {
         let run = Run::of(bare().args(arguments));
         assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{arguments:?}: {run:?}");
-        assert!(run.stderr.contains("Usage: lakebase"), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains("--help"), "{arguments:?}: {run:?}");
     }
     let run = Run::of(bare().arg("--help"));
     for command in ["query", "token", "url", "endpoints", "demo", "emulator"] {
@@ -33,8 +35,8 @@ fn errors_name_the_flag_and_what_is_accepted() {
     let emulator = emulator();
     for (arguments, parts) in [
         (&["--endpoint", "primary"][..], &["--endpoint", "\"primary\"", "accepted: projects/"][..]),
-        (&["--project", "UPPER"], &["--project", "accepted"]),
-        (&["--project", "demo", "--branch", "b/c"], &["--branch", "accepted"]),
+        (&["--project", "a/b"], &["--project", "\"a/b\"", "letters, digits"]),
+        (&["--project", "demo", "--branch", "b/c"], &["--branch", "\"b/c\"", "letters, digits"]),
         (&["--url", "mysql://u:canary@h/d"], &["--url", "accepted: postgresql://"]),
         (
             &["--url", "postgresql://u@h/d", "--project", "demo"],
@@ -57,13 +59,23 @@ fn errors_name_the_flag_and_what_is_accepted() {
 }
 
 #[test]
-fn an_unknown_profile_is_named() {
+fn profiles_are_read_and_unknown_ones_named() {
     let emulator = emulator();
-    let folder = std::path::Path::new(&emulator.description().ca_cert).parent().unwrap();
-    let mut command = configured(&emulator);
-    let line =
-        Run::of(command.env("HOME", folder).args(["token", "--profile", "nowhere"])).failure();
-    assert!(line.contains("nowhere") && line.contains("profile"), "{line}");
+    let service = emulator.description();
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("profiles.cfg");
+    let text = format!("[there]\nhost = {}\ntoken = {}\n", service.host, service.token);
+    std::fs::write(&file, text).unwrap();
+    let run = |profile: &str| {
+        let mut command = bare();
+        command.env("DATABRICKS_CONFIG_FILE", &file).args(["--profile", profile]);
+        Run::of(command.args(["token", "--json", "--project", "demo"]))
+    };
+    assert_eq!(json(&run("there").success())["user"], service.user);
+    let line = run("nowhere").failure();
+    for part in ["--profile", "\"nowhere\"", "profiles.cfg"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert!(!line.contains(&service.token), "{line}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The built binary `lakebase` against the emulator: results, exit codes, errors, secrets.
 
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
 
 mod commands;
 mod demo;
