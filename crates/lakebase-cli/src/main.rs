@@ -10,6 +10,7 @@ mod command;
 mod demo;
 mod failure;
 mod output;
+#[cfg(unix)]
 mod process;
 mod settings;
 
