@@ -95,6 +95,10 @@ impl Origin<AccessToken> for TokenOrigin {
     fn subject(&self) -> String {
         "a workspace token".to_owned()
     }
+
+    fn kind(&self) -> &'static str {
+        "workspace_token"
+    }
 }
 
 #[cfg(test)]
