@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::{Either, join_all, select};
 use lakebase_core::refresh::Cache;
-use lakebase_core::{ErrorKind, Timer};
+use lakebase_core::{ErrorKind, Spawn, Timer};
 use lakebase_testkit::{Answer, FakeTime, Reply, ScriptedOrigin, fake_runtime};
 
 use crate::world::{HOUR, World, down, millis, secs, text, unreachable};
@@ -71,6 +71,23 @@ fn a_follower_outlives_its_leader() {
         assert_eq!(text(&world.spawn.run(follower).unwrap()), "token 1");
         assert_eq!(world.origin.calls(), 1);
     }
+}
+
+#[test]
+fn a_leader_that_is_never_polled_again_holds_nobody_up() {
+    let world = World::without_spawner(vec![Reply::token(HOUR).after(millis(100))]);
+    let (cache, start) = (world.cache.clone(), world.now());
+    let (done, follower) = futures::channel::oneshot::channel();
+    world.spawn.spawn(Box::pin(async move {
+        let token = text(&cache.get().await.unwrap());
+        done.send(token).unwrap();
+    }));
+    world.spawn.settle();
+    let mut leader = Box::pin(world.cache.get());
+    assert!(leader.as_mut().now_or_never().is_none(), "it polled the fetch last");
+    assert_eq!(world.spawn.run(follower).unwrap(), "token 1");
+    assert_eq!(world.now() - start, millis(100));
+    drop(leader);
 }
 
 #[test]
@@ -186,6 +203,17 @@ fn a_machine_that_was_frozen_within_a_flight_starts_another() {
         assert_eq!(world.now() - start, millis(100));
         assert_eq!(world.origin.most_at_once(), 1);
     }
+}
+
+#[test]
+fn a_caller_that_was_frozen_after_the_flight_does_not_get_a_dead_token() {
+    let world = World::new(vec![Reply::token(HOUR).after(millis(100))]);
+    let mut caller = Box::pin(world.cache.get());
+    assert!(caller.as_mut().now_or_never().is_none());
+    world.pass(millis(100));
+    assert!(world.cache.peek().is_some());
+    world.time.suspend(5 * HOUR);
+    assert_eq!(text(&world.spawn.run(caller).unwrap()), "token 2");
 }
 
 #[test]

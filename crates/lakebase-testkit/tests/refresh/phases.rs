@@ -331,6 +331,16 @@ fn a_demand_for_more_life_is_met_by_a_fetch_and_never_by_less() {
 }
 
 #[test]
+fn a_fresh_token_that_is_too_short_for_a_demand_is_fetched_again() {
+    let world = World::new(vec![Reply::token(secs(40))]);
+    let get = || world.spawn.run(world.cache.get_for(Demand::nested(false)));
+    assert_eq!(text(&get().unwrap()), "token 1");
+    world.pass(secs(11));
+    assert_eq!(world.get_at_once().unwrap(), "token 1", "it is fresh to others");
+    assert_eq!(text(&get().unwrap()), "token 2");
+}
+
+#[test]
 fn a_short_life_meets_a_demand_for_more_if_nothing_better_is_had() {
     let world = World::new(vec![Reply::token(secs(20))]);
     let held = world.spawn.run(world.cache.get_for(Demand::nested(false))).unwrap();
