@@ -100,11 +100,23 @@ impl LakebasePool {
 
     /// Checks a connection out and begins a transaction on it.
     ///
+    /// If the server has ended the connection meanwhile, as it does when it suspends, another one is taken:
+    /// nothing has run yet that could run twice.
+    ///
     /// # Errors
     ///
     /// As [`acquire`](Self::acquire), and the error of `BEGIN`.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        Transaction::begin(self.acquire().await?, None).await
+        let mut spare = self.shared.options.max_connections;
+        loop {
+            let connection = self.acquire().await?;
+            match Transaction::begin(connection, None).await {
+                Err(error) if spare > 0 && classify(&error) == ConnectFailure::Transient => {
+                    spare -= 1;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Opens connections until `count` are there, up to the pool's maximum, and leaves them idle.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use lakebase_core::connect::Connector;
-use lakebase_core::refresh::Held;
+use lakebase_core::refresh::{Held, Status};
 use lakebase_core::{DatabaseCredential, Endpoint, Error, ErrorKind, Result};
 use lakebase_workspace::WorkspaceClient;
 
@@ -99,6 +99,15 @@ impl Lakebase {
                 "this connection uses a native password; there is no token",
             )),
         }
+    }
+
+    /// How the token is doing, without asking anybody or touching the database: for readiness probes.
+    /// `None` with native passwords.
+    ///
+    /// [`Status::is_ready`] says whether a login has a token to use.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        self.connector.status()
     }
 
     /// The endpoint that logins go to; `None` if only a host or a URL is configured.

@@ -69,7 +69,9 @@ impl UrlParts {
         }
         put("user", decode(parsed.username())?.into());
         put("password", decode(parsed.password().unwrap_or_default())?.into());
-        let database = parsed.path().strip_prefix('/').unwrap_or(parsed.path());
+        // Not the parsed path: in that, a database with the name `..` would mean the parent folder.
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        let database = path.split_once('/').map_or("", |(_, database)| database);
         put("database", decode(database)?.into());
         for (key, value) in parsed.query_pairs() {
             match PARAMETERS.iter().find(|(parameter, _)| *parameter == key) {
@@ -156,6 +158,7 @@ mod tests {
             ],
         );
         check("postgres://localhost", &[("host", "localhost")]);
+        check("postgres://h/%2E%2E", &[("host", "h"), ("database", "..")]);
         check(
             "postgresql+psycopg://a%40b.example@h/d",
             &[("user", "a@b.example"), ("host", "h"), ("database", "d")],
@@ -199,6 +202,7 @@ mod tests {
                 "parameter \"channel_binding\" is not supported",
             ),
             ("postgresql://%ff:canary@h/d", "not UTF-8"),
+            ("postgresql://h/%ff", "not UTF-8"),
         ] {
             let error = parse(url).err().unwrap_or_else(|| panic!("{url} was accepted"));
             assert!(error.to_string().contains(reason), "{url}: {error}");

@@ -143,7 +143,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "lakebase",
         "the facade",
         &[Need::Postgres],
-        &[tests("test --no-fail-fast --all-targets -p lakebase --all-features")],
+        &[tests("test --no-fail-fast -p lakebase --all-features")],
     ),
     cell(
         "cli",

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::observe::{self, Span};
-use crate::refresh::{Cache, CredentialCache, Generation};
+use crate::refresh::{Cache, CredentialCache, Generation, Status};
 use crate::{
     Access, Claim, CredentialRequest, CredentialSource, Endpoint, EndpointName, EndpointResolver,
     Error, ErrorKind, Result, Runtime, Secret, Target, UserResolver,
@@ -233,6 +233,16 @@ impl Connector {
         let cache = CredentialCache::new(Arc::clone(source), request, &self.0.runtime);
         *slot = Some((name, cache.clone()));
         Ok(Some(cache))
+    }
+
+    /// How the credential is doing, without asking anybody: for readiness probes. `None` with native passwords.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        if !matches!(self.0.config.auth, Auth::Credential { .. }) {
+            return None;
+        }
+        let slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(slot.as_ref().map_or(Status::Empty, |(_, cache)| cache.status()))
     }
 
     /// Everything for one login: from the caches where they are fresh, else asked for, all at the same time.
