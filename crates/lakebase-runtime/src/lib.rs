@@ -10,8 +10,9 @@
 //! | `async-std` | `async_std()`   | async-io        | async-std      | hyper over futures-rustls |
 //! | `http-surf` | `Options::surf` | as the runtime  | as the runtime | surf                      |
 //!
-//! Features are additive and none is a default. With several, `auto()` decides at every call. With no
-//! runtime the crate is empty: implement the traits of [`lakebase_core::effect`] yourself.
+//! Features are additive and none is a default. With several, `auto()` decides at every call. Without a
+//! runtime there are only [`Options`], [`SystemClock`], [`extra_roots_pem`] and the pure parts of [`dns`]:
+//! implement the traits of [`lakebase_core::effect`] yourself.
 //!
 //! Nothing here needs a runtime to be *constructed*. A handle may outlive the tokio runtime it was used on
 //! and be used on another.
@@ -20,7 +21,7 @@
 //!
 //! rustls with `ring`. Trusted are Mozilla's roots as compiled in, the platform's certificates (or, instead
 //! of the platform's, the file that `SSL_CERT_FILE` names) and those of
-//! `Options::root_certificates_pem`. Verification cannot be switched off. HTTP proxies are not used,
+//! [`Options::root_certificates_pem`]. Verification cannot be switched off. HTTP proxies are not used,
 //! also when `HTTPS_PROXY` is set.
 //!
 //! # surf
@@ -29,37 +30,46 @@
 //! program with this feature reports RUSTSEC-2025-0036 and RUSTSEC-2026-0169 (surf), RUSTSEC-2025-0052
 //! (async-std), RUSTSEC-2026-0174 (http-types), RUSTSEC-2026-0097 (rand 0.7), RUSTSEC-2024-0384 (instant),
 //! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
-//! platform's native one (OpenSSL on Linux), which does not know `Options::root_certificates_pem`. **It
+//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. **It
 //! logs whole requests, with the tokens in their headers**, at level `trace` of the crate `log`, so keep
 //! the targets `async_h1` and `http_client` below that level.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-#![cfg(any(feature = "tokio", feature = "_async-io"))]
 
 #[cfg(feature = "_async-io")]
 mod async_io;
 #[cfg(feature = "async-std")]
 mod async_std;
+#[cfg(feature = "_runtime")]
 mod auto;
 mod clock;
 pub mod dns;
+#[cfg(feature = "_runtime")]
 mod failure;
-#[cfg(unix)]
+#[cfg(all(feature = "_runtime", unix))]
 mod folder;
+#[cfg(feature = "_runtime")]
 mod hosts;
+#[cfg(feature = "_runtime")]
 mod net;
 mod options;
+#[cfg(feature = "_runtime")]
 mod process;
+#[cfg(feature = "_runtime")]
 mod random;
+#[cfg(feature = "_runtime")]
 mod relay;
 mod roots;
 #[cfg(feature = "smol")]
 mod smol;
-#[cfg(feature = "http-surf")]
+#[cfg(all(feature = "_runtime", feature = "http-surf"))]
 mod surf;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "_runtime")]
+mod trust;
 
+#[cfg(feature = "_runtime")]
 pub use auto::auto;
 pub use clock::SystemClock;
 pub use dns::parse_servers;

@@ -1,53 +1,12 @@
-//! Whom HTTPS trusts: one rustls configuration, made once per constructed runtime and shared by its clients.
-
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+//! Trusted certificates in the form that database drivers take.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use lakebase_core::{Error, ErrorKind, Result};
+use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
-use rustls::{ClientConfig, RootCertStore};
 
 use crate::Options;
-
-/// The roots of one runtime; the platform's are read at the first use.
-pub(crate) struct Roots {
-    extra: Arc<[CertificateDer<'static>]>,
-    config: OnceLock<Result<Arc<ClientConfig>>>,
-}
-
-impl Roots {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self { extra: Arc::clone(&options.roots), config: OnceLock::new() }
-    }
-
-    /// The configuration; blocks for some milliseconds at the first call.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>> {
-        self.config.get_or_init(|| build(&self.extra)).clone()
-    }
-}
-
-impl fmt::Debug for Roots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Roots").field("extra", &self.extra.len()).finish_non_exhaustive()
-    }
-}
-
-fn build(extra: &[CertificateDer<'static>]) -> Result<Arc<ClientConfig>> {
-    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    // An unreadable store or certificate of the platform is no reason to refuse public servers.
-    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    store.add_parsable_certificates(extra.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(ErrorKind::Tls, "could not set up TLS").with_source(error))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
 
 /// The platform's certificates and those of [`Options::root_certificates_pem`] that are not among Mozilla's
 /// roots, as PEM; `None` if there are none.
@@ -125,6 +84,5 @@ mod tests {
         let found =
             CertificateDer::pem_slice_iter(&extra).any(|read| *read.unwrap() == *options.roots[0]);
         assert!(found);
-        assert!(Roots::new(&options).config().is_ok());
     }
 }

@@ -25,7 +25,7 @@ use smol_hyper::rt::FuturesIo;
 
 use crate::failure::{self, MAX_REPLY};
 use crate::hosts;
-use crate::roots::Roots;
+use crate::trust::Roots;
 
 /// Idle connections per host.
 const MAX_IDLE: usize = 4;
@@ -100,7 +100,8 @@ impl HyperClient {
             })?;
             let connector = TlsConnector::from(self.roots.config()?);
             let tls = connector.connect(server, tcp).await;
-            Box::new(tls.map_err(|error| failure::exchange(host, error))?)
+            let failed = |error| self.roots.explain(host, failure::exchange(host, error));
+            Box::new(tls.map_err(failed)?)
         } else {
             Box::new(tcp)
         };

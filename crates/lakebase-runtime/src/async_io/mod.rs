@@ -19,7 +19,7 @@ use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtim
 use self::net::AsyncIoNet;
 use crate::dns::DirectResolver;
 use crate::relay::SocketRelay;
-use crate::roots::Roots;
+use crate::trust::Roots;
 use crate::{Options, SystemClock, hosts, process};
 
 /// All effects, with tasks started by `spawn`.

@@ -15,7 +15,7 @@ use reqwest::redirect::Policy;
 use tokio::runtime::{Handle, Id};
 
 use crate::failure::{self, MAX_REPLY};
-use crate::roots::Roots;
+use crate::trust::Roots;
 
 /// How many runtimes have a client at the same time; the oldest one's goes first.
 const MAX_CLIENTS: usize = 8;
@@ -61,7 +61,9 @@ impl ReqwestClient {
 impl HttpClient for ReqwestClient {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let host = failure::authority(request.uri())?;
-        let failed = |error: reqwest::Error| failure::exchange(&host, error.without_url());
+        let failed = |error: reqwest::Error| {
+            self.roots.explain(&host, failure::exchange(&host, error.without_url()))
+        };
         let client = self.client()?;
         let request = reqwest::Request::try_from(request).map_err(|error| {
             let message = format!("a request to {host} has a URL that cannot be read");

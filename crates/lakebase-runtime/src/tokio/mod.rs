@@ -19,7 +19,7 @@ use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtim
 use self::net::TokioNet;
 use crate::dns::DirectResolver;
 use crate::relay::SocketRelay;
-use crate::roots::Roots;
+use crate::trust::Roots;
 use crate::{Options, SystemClock, failure, hosts, process};
 
 /// Effects on whatever tokio runtime is current at each call, with default [`Options`].
