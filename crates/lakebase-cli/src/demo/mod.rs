@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::cli::{Demo, Global};
-use crate::output::{Output, json};
+use crate::output::{Output, json, note};
 use summary::Summary;
 
 /// Runs the demo and prints its closing table. A query that failed is a failure of the demo.
@@ -25,6 +25,9 @@ pub(crate) async fn run(global: &Global, arguments: &Demo) -> anyhow::Result<Exi
     let plan = Plan::new(Duration::from_secs(arguments.seconds));
     let summary = script::play(plan).await?;
     print(global, &summary)?;
+    if let Some(failure) = &summary.first_failure {
+        note(format!("lakebase: {} queries failed, the first: {failure}", summary.failed_queries));
+    }
     Ok(if summary.failed_queries == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
