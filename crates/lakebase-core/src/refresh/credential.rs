@@ -84,3 +84,41 @@ impl Origin<DatabaseCredential> for SourceOrigin {
         format!("a database credential for {}", self.request.endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    fn credential(token: &str, expires: i64, served: Option<i64>) -> DatabaseCredential {
+        DatabaseCredential {
+            token: Secret::new(token),
+            expires_at: Timestamp::from_unix_millis(expires),
+            served_at: served.map(Timestamp::from_unix_millis),
+        }
+    }
+
+    #[test]
+    fn lives_are_counted_by_the_service_s_clock_if_it_is_known() {
+        let wall = Timestamp::from_unix_millis(5_000);
+        let table = [
+            (9_000, Some(8_000), 1_000),
+            (9_000, None, 4_000),
+            (9_000, Some(9_500), 0),
+            (4_000, None, 0),
+            (i64::MAX, None, 86_400_000),
+        ];
+        for (expires, served, millis) in table {
+            let life = credential("a", expires, served).lifetime(wall);
+            assert_eq!(life, Duration::from_millis(millis), "{expires} {served:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_credential_has_the_same_token_and_the_same_end() {
+        let first = credential("a", 9_000, Some(1));
+        assert!(first.same_as(&credential("a", 9_000, Some(2))));
+        assert!(!first.same_as(&credential("a", 9_001, Some(1))), "its life was extended");
+        assert!(!first.same_as(&credential("b", 9_000, Some(1))));
+    }
+}
