@@ -16,7 +16,7 @@ const fn secs(secs: u64) -> Duration {
 enum Step {
     Pass(u64),
     Suspend(u64),
-    StepWall(i64),
+    SetWall(i64),
     Want { at_least: u64 },
     Bring { life: u64, same: bool, older: bool },
     Fail { permanent: bool, retry_after: Option<u64>, older: bool },
@@ -28,7 +28,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => prop_oneof![0..2_000u64, 0..60_000u64, 0..3_600_000u64].prop_map(Step::Pass),
         1 => (0..20_000_000u64).prop_map(Step::Suspend),
-        1 => (-7_200_000..7_200_000i64).prop_map(Step::StepWall),
+        1 => (-7_200_000..7_200_000i64).prop_map(Step::SetWall),
         4 => prop_oneof![Just(0), 0..60u64].prop_map(|at_least| Step::Want { at_least }),
         4 => (prop_oneof![Just(3600u64), 0..90u64, 0..90_000u64], any::<bool>(), prop::bool::weighted(0.1))
             .prop_map(|(life, same, older)| Step::Bring { life, same: same && life % 4 == 0, older }),
@@ -96,7 +96,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Suspend(millis) => {
                 now.wall = now.wall.saturating_add(Duration::from_millis(millis))
             }
-            Step::StepWall(millis) => {
+            Step::SetWall(millis) => {
                 now.wall = Timestamp::from_unix_millis(now.wall.as_unix_millis() + millis);
             }
             Step::Want { at_least } => {
