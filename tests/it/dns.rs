@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
 use lakebase_runtime::{Options, auto};
 use lakebase_testkit::mocks::MockHostResolver;
 
-use crate::support::{Setup, own, until};
+use crate::support::{Setup, endpoint, shared, until};
 
 on_each_runtime! {
     system_first_then_directly every_form_of_answer next_server wrong_names_are_refused
@@ -25,7 +26,8 @@ fn queries(emulator: &Emulator) -> u64 {
 }
 
 async fn system_first_then_directly() {
-    let emulator = own();
+    // Its queries are counted.
+    let emulator = Emulator::builder().start().unwrap();
     let host = emulator.description().pg_host.clone();
     let mut system = MockHostResolver::new();
     system
@@ -53,74 +55,71 @@ async fn system_first_then_directly() {
 }
 
 async fn every_form_of_answer() {
-    let emulator = own();
     for effect in [Effect::Truncate, Effect::Cname, Effect::Ipv6] {
-        emulator.inject(Fault::new(Operation::Dns, effect.clone()));
-        let lakebase = Setup::m2m(&emulator).build();
+        let (name, host) = endpoint(shared());
+        shared().inject(Fault::new(Operation::Dns, effect.clone()).only(host));
+        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
         let conn = lakebase.connect().await.unwrap_or_else(|e| panic!("{effect:?}: {e:?}"));
         conn.close().await.unwrap();
-        emulator.clear();
     }
     // One failure of the server is not the end.
-    emulator.inject(Fault::new(Operation::Dns, Effect::ServFail).times(2));
-    Setup::m2m(&emulator).build().connect().await.unwrap().close().await.unwrap();
+    let (name, host) = endpoint(shared());
+    shared().inject(Fault::new(Operation::Dns, Effect::ServFail).only(host).times(2));
+    Setup::m2m(shared()).endpoint(&name).build().connect().await.unwrap().close().await.unwrap();
 }
 
 async fn next_server() {
-    let emulator = own();
     // Nothing listens on the first one.
-    let servers = format!("127.0.0.1:1, {}", emulator.description().dns);
-    let lakebase = Setup::m2m(&emulator).set("LAKEBASE_DNS", servers).build();
+    let servers = format!("127.0.0.1:1, {}", shared().description().dns);
+    let lakebase = Setup::m2m(shared()).set("LAKEBASE_DNS", servers).build();
     lakebase.connect().await.unwrap().close().await.unwrap();
 }
 
 async fn wrong_names_are_refused() {
-    let emulator = own();
     // The name that was asked for is verified, not the address.
-    let other = Setup::m2m(&emulator).set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1");
+    let other = Setup::m2m(shared()).set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1");
     let error = other.refused().await;
     assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
     assert!(error.report().contains("check the host name"), "{}", error.report());
 
     for wrong in [WrongCertificate::Name, WrongCertificate::Authority, WrongCertificate::Expired] {
-        let fault = Fault::new(Operation::Login, Effect::Certificate { wrong });
-        emulator.inject(fault);
-        let error = Setup::m2m(&emulator).refused().await;
-        emulator.clear();
-        assert_eq!(error.kind(), ErrorKind::Tls, "{wrong:?}: {error:?}");
+        let (name, host) = endpoint(shared());
+        shared().inject(Fault::new(Operation::Login, Effect::Certificate { wrong }).only(host));
+        let error = Setup::m2m(shared()).endpoint(&name).refused().await;
         let report = error.report();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{wrong:?}: {report}");
         assert!(report.contains("invalid peer certificate"), "{wrong:?}: {report}");
         assert!(report.contains("PGSSLROOTCERT"), "{wrong:?}: {report}");
+        assert_eq!(shared().counters(&name).unwrap().accepted, 0);
     }
-    let accepted = emulator.counters(&emulator.description().endpoint).unwrap().accepted;
-    assert_eq!(accepted, 0);
 }
 
 async fn unknown_everywhere() {
-    let emulator = own();
-    emulator.inject(Fault::new(Operation::Dns, Effect::NxDomain));
-    let error = Setup::m2m(&emulator).refused().await;
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+    let (name, host) = endpoint(shared());
+    shared().inject(Fault::new(Operation::Dns, Effect::NxDomain).only(&host));
+    let error = Setup::m2m(shared()).endpoint(&name).refused().await;
     let report = error.report();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{report}");
     for part in [
-        &emulator.description().pg_host,
+        host.as_str(),
         "the system's resolver failed",
         "so did a direct DNS query",
         "the name does not exist",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
-    // The name may come into being while somebody waits for it.
-    emulator.clear();
-    emulator.inject(Fault::new(Operation::Dns, Effect::ServFail).times(8));
+    // A server that fails may recover while somebody waits.
+    let (name, host) = endpoint(shared());
+    shared().inject(Fault::new(Operation::Dns, Effect::ServFail).only(host).times(8));
     let policy = ConnectPolicy { max_backoff: Duration::from_millis(50), ..Default::default() };
-    let lakebase = Setup::m2m(&emulator).builder().connect_policy(policy).build().unwrap();
+    let setup = Setup::m2m(shared()).endpoint(&name);
+    let lakebase = setup.builder().connect_policy(policy).build().unwrap();
     lakebase.connect().await.unwrap().close().await.unwrap();
 }
 
 /// A runtime whose relays are in `parent`.
-pub(crate) fn runtime_with_relays_in(emulator: &Emulator, parent: &std::path::Path) -> Runtime {
-    let servers = lakebase_runtime::parse_servers(&emulator.description().dns).unwrap();
+pub(crate) fn runtime_with_relays_in(parent: &Path) -> Runtime {
+    let servers = lakebase_runtime::parse_servers(&shared().description().dns).unwrap();
     let options = Options::new().dns_servers(servers).relay_parent(parent);
     #[cfg(feature = "http-surf")]
     let options = options.surf(true);
@@ -128,12 +127,11 @@ pub(crate) fn runtime_with_relays_in(emulator: &Emulator, parent: &std::path::Pa
 }
 
 async fn relay_is_private_and_goes_away() {
-    let emulator = own();
     let parent = tempfile::tempdir().unwrap();
     let entries =
         || std::fs::read_dir(parent.path()).unwrap().map(Result::unwrap).collect::<Vec<_>>();
-    let runtime = runtime_with_relays_in(&emulator, parent.path());
-    let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+    let runtime = runtime_with_relays_in(parent.path());
+    let lakebase = Setup::m2m(shared()).builder().build_with(runtime).unwrap();
     let pool = lakebase.pool(PoolOptions::new().max_connections(2)).await.unwrap();
     let open = entries();
     assert_eq!(open.len(), 1, "a pool has one relay");

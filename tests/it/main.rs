@@ -10,8 +10,14 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod dns;
 mod endpoints;
+mod leaks;
+mod own_parts;
 mod patterns;
+mod pool;
 mod requests;
+mod rotation;
+mod secrets;
 mod wake;

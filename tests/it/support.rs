@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lakebase::core::{Environment, Timer};
 use lakebase::{Builder, Error, Lakebase};
-use lakebase_emulator::Emulator;
+use lakebase_emulator::{Emulator, EndpointKind};
 
 /// Makes a test of each `async fn`, on each runtime.
 macro_rules! on_each_runtime {
@@ -45,12 +46,18 @@ pub(crate) fn on_tokio<T>(test: impl Future<Output = T>) -> T {
 /// The emulator of tests that change nothing in it.
 pub(crate) fn shared() -> &'static Emulator {
     static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(own)
+    EMULATOR.get_or_init(|| Emulator::builder().start().unwrap())
 }
 
-/// An emulator for one test.
-pub(crate) fn own() -> Emulator {
-    Emulator::builder().start().unwrap()
+/// A running read-write endpoint of `emulator` that no other test knows, in a project of its own: its full
+/// name and its host. Faults that are confined to either disturb nobody.
+pub(crate) fn endpoint(emulator: &Emulator) -> (String, String) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("projects/own{number}/branches/production/endpoints/own{number}");
+    emulator.add_endpoint(&name, EndpointKind::ReadWrite).unwrap();
+    let host = emulator.endpoint_host(&name, false).unwrap();
+    (name, host)
 }
 
 /// Variables and files that a program finds, instead of the process's.
@@ -110,6 +117,11 @@ impl Setup {
     pub(crate) fn unset(mut self, name: &str) -> Self {
         self.variables.remove(name);
         self
+    }
+
+    /// To the endpoint `name`.
+    pub(crate) fn endpoint(self, name: &str) -> Self {
+        self.set("LAKEBASE_ENDPOINT", name)
     }
 
     /// With another branch of the project, whose endpoint is found by type.

@@ -1,0 +1,151 @@
+//! A pool when something is wrong: refused tokens, dead servers, no free connection, slow closing.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use futures::future::join;
+use lakebase::sqlx::{self, Connection as _};
+use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions, lakebase_error};
+use lakebase_emulator::{Effect, Fault, Operation};
+
+use crate::support::{Setup, endpoint, shared};
+
+on_each_runtime! {
+    a_refused_token_is_replaced_once a_role_that_stays_refused_is_an_error
+    a_dead_server_is_the_cause all_in_use_is_the_cause a_missing_database_is_no_riddle
+    close_waits_for_those_in_use close_gives_up_at_its_deadline plain_clones_keep_working
+}
+
+fn refuse(sqlstate: &str, message: &str) -> Effect {
+    Effect::Refuse { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+}
+
+async fn open(name: &str, options: PoolOptions) -> (Lakebase, LakebasePool) {
+    let lakebase = Setup::m2m(shared()).endpoint(name).build();
+    // No connection is used twice, so that each checkout needs a login.
+    let pool = lakebase.pool(options.max_lifetime(Duration::ZERO)).await.unwrap();
+    (lakebase, pool)
+}
+
+async fn a_refused_token_is_replaced_once() {
+    let (name, host) = endpoint(shared());
+    let (lakebase, pool) = open(&name, PoolOptions::new().max_connections(3)).await;
+    let before = lakebase.credential().await.unwrap().generation();
+    let held = pool.acquire().await.unwrap();
+    let rejected = refuse("28P01", "password authentication failed for user \"x\"");
+    shared().inject(Fault::new(Operation::Login, rejected).only(&host).times(1));
+    // The pool has to log in for these two.
+    let (a, b) = join(pool.acquire(), pool.acquire()).await;
+    a.unwrap().ping().await.unwrap();
+    b.unwrap().ping().await.unwrap();
+    let after = lakebase.credential().await.unwrap().generation();
+    assert!(after > before);
+    assert_eq!(shared().counters(&name).unwrap().refused, 1);
+    drop(held);
+    assert!(pool.close().await);
+}
+
+async fn a_role_that_stays_refused_is_an_error() {
+    let (name, host) = endpoint(shared());
+    let (_, pool) = open(&name, PoolOptions::new()).await;
+    shared().inject(Fault::new(Operation::Login, refuse("28P01", "no")).only(&host));
+    let error = pool.acquire().await.map(drop).unwrap_err();
+    let error = lakebase_error(&error).unwrap();
+    assert_eq!(error.kind(), ErrorKind::LoginRefused, "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains("refused, also with a fresh token; likely causes:"), "{message}");
+    assert_eq!(shared().counters(&name).unwrap().refused, 2, "one with each token");
+    assert!(pool.close().await);
+}
+
+async fn a_dead_server_is_the_cause() {
+    let limit = Duration::from_secs(2);
+    // From the beginning: nothing listens there.
+    let setup = Setup::m2m(shared()).set("PGHOSTADDR", "127.0.0.1").set("PGPORT", 1);
+    let options = PoolOptions::new().acquire_timeout(limit);
+    let error = setup.build().pool(options.clone()).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    let report = error.report();
+    assert!(report.contains("within 2s") && report.contains("onnection refused"), "{report}");
+
+    // Later: connections are accepted and nothing comes.
+    let (name, host) = endpoint(shared());
+    let (_, pool) = open(&name, options).await;
+    let duration = Duration::from_secs(60);
+    shared().inject(Fault::new(Operation::Login, Effect::Latency { duration }).only(&host));
+    let error = sqlx::query("select 1").execute(&pool).await.unwrap_err();
+    assert!(!matches!(error, sqlx::Error::PoolTimedOut));
+    let error = lakebase_error(&error).unwrap();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+    assert!(error.source().is_some());
+    assert!(error.report().contains("answer"), "{}", error.report());
+    assert!(pool.close().await);
+}
+
+async fn all_in_use_is_the_cause() {
+    let options = PoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
+    let (name, _) = endpoint(shared());
+    let (_, pool) = open(&name, options).await;
+    let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
+    let error = pool.acquire().await.map(drop).unwrap_err();
+    let error = lakebase_error(&error).unwrap();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let report = error.report();
+    assert!(report.contains("all 2 connections of the pool are in use"), "{report}");
+    drop(held);
+    // It recovers as soon as one is free.
+    pool.acquire().await.unwrap().ping().await.unwrap();
+    assert!(pool.close().await);
+}
+
+async fn a_missing_database_is_no_riddle() {
+    let setup = Setup::m2m(shared()).set("PGDATABASE", "nowhere");
+    let error = setup.build().pool(PoolOptions::new()).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.report().contains("database \"nowhere\" does not exist"), "{}", error.report());
+}
+
+async fn close_waits_for_those_in_use() {
+    let (name, _) = endpoint(shared());
+    let (_, pool) = open(&name, PoolOptions::new().max_connections(2)).await;
+    let mut held = pool.acquire().await.unwrap();
+    let closing = pool.close();
+    let work = async {
+        let slow: i32 =
+            sqlx::query_scalar("select 1 from pg_sleep(0.05)").fetch_one(&mut *held).await.unwrap();
+        assert_eq!(slow, 1, "a connection in use is not taken away");
+        assert!(pool.is_closed());
+        drop(held);
+    };
+    let (closed, ()) = join(closing, work).await;
+    assert!(closed);
+    assert_eq!(pool.size(), 0);
+}
+
+async fn close_gives_up_at_its_deadline() {
+    let (name, _) = endpoint(shared());
+    let options = PoolOptions::new().close_timeout(Duration::from_millis(50));
+    let (_, pool) = open(&name, options).await;
+    let mut held = pool.acquire().await.unwrap();
+    assert!(!pool.close().await);
+    held.ping().await.unwrap();
+    drop(held);
+    // What was left ends when it is released.
+    while pool.size() > 0 {
+        pool.close().await;
+    }
+    assert!(pool.close().await);
+}
+
+async fn plain_clones_keep_working() {
+    let (name, _) = endpoint(shared());
+    let (_, pool) = open(&name, PoolOptions::new().max_connections(2)).await;
+    let plain = (*pool).clone();
+    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&plain).await.unwrap();
+    let mut transaction = plain.begin().await.unwrap();
+    let two: i32 = sqlx::query_scalar("select 2").fetch_one(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!((one, two), (1, 2));
+    assert!(pool.close().await);
+    assert!(plain.acquire().await.is_err());
+}

@@ -1,0 +1,159 @@
+//! Tokens that end while there is work: rotation under load, outages of the service, changes of runtime.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::try_join_all;
+use lakebase::core::Runtime;
+use lakebase::sqlx::{self, Connection as _};
+use lakebase::{ErrorKind, PoolOptions};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation};
+use lakebase_testkit::FakeTime;
+
+use crate::support::{Setup, endpoint, shared, until};
+
+on_each_runtime! { rotation_under_load outage_while_the_token_lives outage_from_minute_to_minute }
+
+/// Eight tasks, connections that are replaced all the time, tokens that live for two seconds.
+async fn rotation_under_load() {
+    let (name, _) = endpoint(shared());
+    let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
+    shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
+    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(100));
+    let pool = lakebase.pool(options).await.unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let queries = Arc::new(AtomicUsize::new(0));
+    let spawn = lakebase.connector().runtime().spawn.clone().unwrap();
+    let mut tasks = Vec::new();
+    for _ in 0..8 {
+        let (pool, stop, queries) = (pool.clone(), Arc::clone(&stop), Arc::clone(&queries));
+        let (report, result) = oneshot::channel::<Option<String>>();
+        tasks.push(result);
+        spawn.spawn(Box::pin(async move {
+            let mut failed = None;
+            while failed.is_none() && !stop.load(Ordering::Relaxed) {
+                let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
+                queries.fetch_add(1, Ordering::Relaxed);
+                failed = one.err().map(|error| format!("{error:?}"));
+            }
+            drop(pool);
+            let _ = report.send(failed);
+        }));
+    }
+    let cache = lakebase.connector().credentials().await.unwrap().unwrap();
+    let mut seen = None;
+    for _ in 0..4 {
+        seen = Some(cache.changed(seen).await.generation());
+    }
+    stop.store(true, Ordering::Relaxed);
+    let failures = try_join_all(tasks).await.unwrap();
+    assert_eq!(failures, vec![None; 8]);
+    assert!(queries.load(Ordering::Relaxed) > 100);
+    let counters = shared().counters(&name).unwrap();
+    assert!(counters.accepted > 12, "connections are replaced: {counters:?}");
+    assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
+    assert!(pool.close().await);
+}
+
+fn unavailable() -> Effect {
+    Effect::Reply {
+        status: 503,
+        body: lakebase_emulator::Body::Json,
+        retry_after: None,
+        error_code: None,
+        message: None,
+    }
+}
+
+async fn outage_while_the_token_lives() {
+    // Its whole workspace fails.
+    let emulator = Emulator::builder().start().unwrap();
+    let lakebase = Setup::m2m(&emulator).build();
+    let options = PoolOptions::new().max_connections(4).max_lifetime(Duration::ZERO);
+    let pool = lakebase.pool(options).await.unwrap();
+    emulator.inject(Fault::new(Operation::Any, unavailable()));
+    emulator.clear_requests();
+    for _ in 0..20 {
+        let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
+        assert_eq!(one, 1);
+        lakebase.connect().await.unwrap().close().await.unwrap();
+    }
+    let accepted = emulator.counters(&emulator.description().endpoint).unwrap().accepted;
+    assert!(accepted >= 30, "these were new logins: {accepted}");
+    assert!(emulator.requests().is_empty());
+    assert!(pool.close().await);
+}
+
+/// An hour of the client's and the service's clock, moved by hand; timers are real.
+async fn outage_from_minute_to_minute() {
+    let emulator = Emulator::builder().acceleration(0.0).start().unwrap();
+    let time = FakeTime::new();
+    let runtime = Setup::m2m(&emulator).build().connector().runtime().clone();
+    let runtime = Runtime { clock: Arc::new(time.clone()), ..runtime };
+    let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+    let minutes = |count: u64| {
+        let by = Duration::from_secs(60 * count);
+        time.advance(by);
+        emulator.advance(by);
+    };
+    lakebase.connect().await.unwrap().close().await.unwrap();
+    let first = lakebase.credential().await.unwrap();
+    emulator.clear_requests();
+    emulator.inject(Fault::new(Operation::Any, unavailable()));
+    minutes(52);
+    // The renewal is due and fails; callers do not notice.
+    for _ in 0..3 {
+        let held = lakebase.credential().await.unwrap();
+        assert_eq!(held.generation(), first.generation());
+        lakebase.connect().await.unwrap().close().await.unwrap();
+        minutes(2);
+    }
+    until(&lakebase, "a renewal was tried", || !emulator.requests().is_empty()).await;
+    // Dead: never the old token, but the cause.
+    minutes(3);
+    let error = lakebase.credential().await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.report().contains("answered 503"), "{}", error.report());
+    // Whatever the length of the outage, the next one after it works.
+    minutes(600);
+    emulator.clear();
+    let second = lakebase.credential().await.unwrap();
+    assert!(second.generation() > first.generation());
+    lakebase.connect().await.unwrap().close().await.unwrap();
+}
+
+/// A handle is not bound to the runtime that it was first used on.
+#[cfg(feature = "tokio")]
+#[test]
+fn runtimes_come_and_go() {
+    use crate::support::on_tokio;
+
+    let (name, _) = endpoint(shared());
+    let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
+    shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
+    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let mut generations = Vec::new();
+    for _ in 0..3 {
+        let pool = on_tokio(async {
+            let pool = lakebase.pool(PoolOptions::new().max_connections(2)).await.unwrap();
+            let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
+            assert_eq!(one, 1);
+            pool
+        });
+        // Its runtime is gone, and with it the tasks and connections.
+        drop(pool);
+        let credential = on_tokio(async {
+            lakebase.connect().await.unwrap().close().await.unwrap();
+            let cache = lakebase.connector().credentials().await.unwrap().unwrap();
+            cache.keep_fresh();
+            let held = cache.get().await.unwrap();
+            cache.changed(Some(held.generation())).await
+        });
+        generations.push(credential.generation());
+    }
+    assert!(generations.is_sorted() && generations.first() < generations.last());
+}
