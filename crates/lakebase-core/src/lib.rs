@@ -10,6 +10,9 @@
 //! | resolve host names in your own way | [`HostResolver`] |
 //! | use another Postgres driver | [`ConnectionFactory`] |
 //! | run on another async runtime | the traits in [`effect`] |
+//!
+//! Feature `tracing` emits spans and events, feature `metrics` counters, gauges and histograms; without them
+//! neither costs anything. What they hold is listed in the documentation of the crate `lakebase`.
 
 pub mod connect;
 mod credential;

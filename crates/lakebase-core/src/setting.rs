@@ -36,6 +36,7 @@ pub enum SettingOrigin {
 impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Explicit(flag) if flag.starts_with("--") => write!(f, "{flag} (command line)"),
             Self::Explicit(name) => write!(f, "{name} (set by the program)"),
             Self::Environment(name) => write!(f, "{name} (environment variable)"),
             Self::Profile { key, profile, file } => {

@@ -1,7 +1,9 @@
 //! Makes `&LakebasePool` usable wherever sqlx takes an executor, as `&PgPool` is.
 
-use futures::future::BoxFuture;
-use futures::stream::{BoxStream, TryStreamExt};
+use futures::SinkExt;
+use futures::channel::mpsc;
+use futures::future::{self, BoxFuture};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Acquire, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
@@ -21,13 +23,20 @@ impl<'p> Executor<'p> for &LakebasePool {
         E: 'q + Execute<'q, Postgres>,
     {
         let pool = self.clone();
-        Box::pin(async_stream::try_stream! {
+        let (mut sender, receiver) = mpsc::channel(0);
+        // Polled together with the receiver: it runs only while somebody reads, and ends when nobody does.
+        let driver = async move {
             let mut connection = pool.acquire().await?;
             let mut results = connection.fetch_many(query);
             while let Some(result) = results.try_next().await? {
-                yield result;
+                if sender.send(Ok(result)).await.is_err() {
+                    break;
+                }
             }
-        })
+            Ok(())
+        };
+        let failure = stream::once(driver).filter_map(|end| future::ready(end.err().map(Err)));
+        stream::select(receiver, failure).boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>

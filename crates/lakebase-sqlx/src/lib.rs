@@ -7,7 +7,7 @@
 //! | [`PoolOptions`] | its settings, with defaults that fit Lakebase |
 //!
 //! sqlx's types are public here on purpose. Features `tokio`, `async-std` and `smol` choose sqlx's
-//! runtimes; they are additive, and none is on by default.
+//! runtimes; they are additive, and none is on by default. Feature `metrics` sets gauges of each pool.
 //!
 //! # What sqlx reads by itself
 //!

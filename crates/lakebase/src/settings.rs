@@ -115,12 +115,16 @@ impl<'a> Settings<'a> {
         if self.has_url() {
             return Ok(Place::Static);
         }
+        // What the program says about the target replaces what the environment says, as a whole; only a
+        // branch alone goes with the environment's project.
         let explicit = ["endpoint", "project"].iter().any(|name| self.explicit.contains_key(name));
-        // What the program says about the target replaces what the environment says, as a whole.
         let get = |name: &str| match explicit {
-            true if name != "branch" => self.explicit.get(name).cloned(),
-            _ => self.get(name),
+            true => self.explicit.get(name).cloned(),
+            false => self.get(name),
         };
+        if let (Some(endpoint), Some(branch)) = (get("endpoint"), self.explicit.get("branch")) {
+            return Err(contradiction(&endpoint.origin, &branch.origin));
+        }
         match (get("endpoint"), get("project")) {
             (Some(endpoint), Some(project)) => {
                 Err(contradiction(&endpoint.origin, &project.origin))
