@@ -9,7 +9,7 @@ use lakebase_runtime::Options;
 pub(crate) type Make = fn(&Options) -> lakebase_core::Result<Runtime>;
 
 pub(crate) fn dns_over(make: Make, servers: Vec<std::net::SocketAddr>) -> Arc<dyn HostResolver> {
-    let options = Options::new().dns_servers(servers).dns_timeout(Duration::from_millis(400));
+    let options = Options::new().dns_servers(servers).dns_timeout(Duration::from_millis(700));
     make(&options).unwrap().fallback_hosts.unwrap()
 }
 

@@ -63,9 +63,6 @@ impl HttpServer {
                     // The client's ways of leaving are part of the tests.
                     let _ = serve(&stream, &shared);
                     let _ = stream.shutdown(Shutdown::Both);
-                    for closed in lock(&shared.closed).drain(..) {
-                        let _ = closed.send(());
-                    }
                 });
             }
         });
@@ -97,7 +94,7 @@ impl HttpServer {
         receive
     }
 
-    /// Completes when the next connection is closed. Ask before the request.
+    /// Completes when the next connection that `/last` was asked over is closed. Ask before the request.
     pub fn closed(&self) -> oneshot::Receiver<()> {
         let (send, receive) = oneshot::channel();
         lock(&self.shared.closed).push(send);
@@ -156,7 +153,14 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 stream.write_all(b"SSH-2.0-not-http\r\n\r\n")?;
                 return Ok(());
             }
-            ("last", _) => return reply(stream, "200 OK", b"last"),
+            ("last", _) => {
+                reply(stream, "200 OK", b"last")?;
+                let done = stream.shutdown(Shutdown::Both);
+                for closed in lock(&shared.closed).drain(..) {
+                    let _ = closed.send(());
+                }
+                return done;
+            }
             ("hang", _) => {
                 let gone = reader.read(&mut [0]);
                 for left in lock(&shared.left).drain(..) {
