@@ -31,12 +31,11 @@ impl SqlxFactory {
     pub(crate) async fn relay(
         &self,
         params: &ConnectParams,
-    ) -> Result<Option<Box<dyn RelaySocket>>, sqlx::Error> {
+    ) -> Result<Option<Box<dyn RelaySocket>>, lakebase_core::Error> {
         if params.addresses.is_empty() {
             return Ok(None);
         }
-        let relay = self.relay.open(params.port, targets(params)).await;
-        relay.map(Some).map_err(|error| sqlx::Error::Configuration(Box::new(error)))
+        self.relay.open(params.port, targets(params)).await.map(Some)
     }
 }
 
@@ -53,7 +52,8 @@ impl ConnectionFactory for SqlxFactory {
 
     async fn connect(&self, params: &ConnectParams) -> Result<PgConnection, sqlx::Error> {
         // The relay may go once the connection stands: what it carries lives on.
-        let relay = self.relay(params).await?;
+        let relay = self.relay(params).await;
+        let relay = relay.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
         let options = options(params, relay.as_deref().map(RelaySocket::directory));
         options.connect().await.map_err(|error| unmask(error, relay.as_deref()))
     }

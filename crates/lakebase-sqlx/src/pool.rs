@@ -62,9 +62,8 @@ impl LakebasePool {
         options: PoolOptions,
     ) -> Result<Self, Error> {
         let login = first_login(&connector, options.acquire_timeout).await?;
-        let relay = factory.relay(&login.params).await.map_err(|error| {
-            Error::new(ErrorKind::Unsupported, "cannot relay connections").with_source(error)
-        })?;
+        let relay = factory.relay(&login.params).await;
+        let relay = relay.map_err(|error| error.context("cannot relay connections"))?;
         let relay: Option<Arc<dyn RelaySocket>> = relay.map(Arc::from);
         let connect = factory::options(&login.params, relay.as_deref().map(RelaySocket::directory));
         let shared = Arc::new_cyclic(|shared| Shared {
@@ -202,9 +201,8 @@ impl Shared {
             relay.retarget(factory::targets(params));
             return Ok(Some(relay));
         }
-        let opened = self.factory.relay(params).await.map_err(|error| {
-            Error::new(ErrorKind::Unsupported, "cannot relay connections").with_source(error)
-        })?;
+        let opened = self.factory.relay(params).await;
+        let opened = opened.map_err(|error| error.context("cannot relay connections"))?;
         Ok(opened.map(Arc::from))
     }
 
