@@ -1,0 +1,342 @@
+//! Wrong settings, wrong credentials, wrong replies, wrong servers: each with the error that users see.
+//!
+//! Every message names the setting or resource, where the value came from, and what is accepted.
+
+use std::time::Duration;
+
+use lakebase::ErrorKind::{self, Config, LoginRefused, NotFound, Protocol, TimedOut, Tls};
+use lakebase::core::connect::ConnectPolicy;
+use lakebase_emulator::{Body, Effect, Emulator, Fault, Operation};
+use lakebase_runtime::{Options, auto};
+
+use crate::support::{Setup, endpoint, shared};
+
+on_each_runtime! {
+    settings workspace_settings identities names replies servers unix_socket_path expired_pat
+}
+
+/// What a row of a table expects: the kind, and all parts of the message with its causes.
+type Row<'a> = (Setup, ErrorKind, &'a [&'a str]);
+
+async fn check(rows: impl IntoIterator<Item = Row<'_>>) {
+    for (setup, kind, parts) in rows {
+        let error = setup.set("PGCONNECT_TIMEOUT", 2).refused().await;
+        let report = error.report();
+        assert_eq!(error.kind(), kind, "{report}");
+        for part in parts {
+            assert!(report.contains(part), "missing {part:?} in {report:?}");
+        }
+    }
+}
+
+async fn settings() {
+    let url = |url: &str| Setup::empty().set("LAKEBASE_PG_URL", url);
+    let it = || Setup::m2m(shared());
+    let accepted = "accepted: postgresql://user:password@host:port/database";
+    check([
+        (url("no url"), Config, &["LAKEBASE_PG_URL (environment variable): not a URL", accepted][..]),
+        (url("mysql://u@h/d"), Config, &["LAKEBASE_PG_URL", "scheme is not postgresql", accepted]),
+        (url("postgresql://u:p@h:0/d"), Config, &["port (in the URL of LAKEBASE_PG_URL)", "1 to 65535"]),
+        (url("postgresql://u:p@h:x/d"), Config, &["LAKEBASE_PG_URL", "invalid port number"]),
+        (url("postgresql://u:p@h/d?sslmode=maybe"), Config, &[
+            "sslmode (in the URL of LAKEBASE_PG_URL): \"maybe\" is not an sslmode",
+            "accepted: disable, allow, prefer, require, verify-ca, verify-full",
+        ]),
+        (url("postgresql://u:p@h/d?tea=1"), Config, &["parameter \"tea\" is not supported", "accepted: app"]),
+        (url("postgresql://u@db.example/d"), Config, &["host (in the URL of LAKEBASE_PG_URL)", "PGPASSWORD"]),
+        (url("postgresql://u:p@h/d").set("LAKEBASE_PROJECT", "p"), Config, &[
+            "LAKEBASE_PG_URL (environment variable) and LAKEBASE_PROJECT (environment variable) contradict",
+        ]),
+        (it().set("PGSSLMODE", "TLS"), Config, &["PGSSLMODE (environment variable): \"TLS\"", "verify-full"]),
+        (it().set("PGSSLMODE", "require"), Config, &["sslmode require would send a token", "accepted: verify-full"]),
+        (it().set("PGSSLMODE", "disable"), Config, &["sslmode disable would send a token"]),
+        (it().set("PGPORT", 0), Config, &["PGPORT (environment variable): \"0\" is not a port", "1 to 65535"]),
+        (it().set("PGPORT", "x"), Config, &["PGPORT (environment variable): \"x\" is not a port"]),
+        (it().set("PGPORT", 65_536), Config, &["\"65536\" is not a port; accepted: 1 to 65535"]),
+        (it().set("PGHOSTADDR", "db"), Config, &["PGHOSTADDR (environment variable): \"db\" is not an IP address"]),
+        (it().set("PGOPTIONS", "geqo"), Config, &["PGOPTIONS (environment variable)", "accepted: -c name=value"]),
+        (it().set("PGSSLROOTCERT", "/no"), Config, &["PGSSLROOTCERT (environment variable): cannot read \"/no\""]),
+        (it().file("/emulated/ca.pem", "no pem"), Config, &["PGSSLROOTCERT (environment variable)", "PEM cert"]),
+        (it().set("LAKEBASE_DNS", "dns.example"), Config, &[
+            "LAKEBASE_DNS (environment variable): \"dns.example\" is not the address of a DNS server",
+        ]),
+        (it().set("LAKEBASE_DNS", "127.0.0.1:0"), Config, &["LAKEBASE_DNS", "accepted: ip, ip:port"]),
+        (Setup::empty(), Config, &["nothing says what to connect to", "LAKEBASE_ENDPOINT", "LAKEBASE_PG_URL"]),
+    ])
+    .await;
+    // What is read when a time-out is set.
+    let error = it().set("PGCONNECT_TIMEOUT", "soon").refused().await;
+    let expected = "PGCONNECT_TIMEOUT (environment variable): \"soon\" is not a time-out; accepted: whole seconds";
+    assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+async fn workspace_settings() {
+    let it = || Setup::m2m(shared());
+    let by_profile = |text: &str| {
+        Setup::place(shared())
+            .unset("DATABRICKS_HOST")
+            .endpoint(&shared().description().endpoint)
+            .set("DATABRICKS_CONFIG_PROFILE", "dev")
+            .set("HOME", "/home/me")
+            .file("/home/me/.databrickscfg", text)
+    };
+    let unreadable = it().unset("DATABRICKS_HOST").set("DATABRICKS_CONFIG_PROFILE", "dev");
+    check([
+        (
+            it().unset("DATABRICKS_HOST"),
+            Config,
+            &["no workspace is configured", "DATABRICKS_HOST"][..],
+        ),
+        (
+            it().set("DATABRICKS_HOST", "http://db.example"),
+            Config,
+            &["DATABRICKS_HOST (environment variable): is http://", "only loopback"],
+        ),
+        (
+            it().set("DATABRICKS_HOST", "ftp://db.example"),
+            Config,
+            &["DATABRICKS_HOST", "scheme other than https"],
+        ),
+        (
+            it().set("DATABRICKS_HOST", "a b"),
+            Config,
+            &["DATABRICKS_HOST (environment variable): is not an address"],
+        ),
+        (unreadable.clone(), Config, &["DATABRICKS_CONFIG_PROFILE", "HOME"]),
+        (unreadable.set("HOME", "/home/me"), Config, &["/home/me/.databrickscfg cannot be read"]),
+        (
+            by_profile("[dev]\ntoken"),
+            Config,
+            &["/home/me/.databrickscfg: line 2 has no `=`; accepted: [profile]"],
+        ),
+        (
+            by_profile("[prod]\nhost = x"),
+            Config,
+            &["DATABRICKS_CONFIG_PROFILE (environment variable)", "\"dev\""],
+        ),
+        (
+            by_profile("[dev]\nhost = ftp://x\ntoken = t"),
+            Config,
+            &["host (profile dev in /home/me/.databrickscfg)"],
+        ),
+        (
+            it().set("DATABRICKS_TOKEN", "dapi-x"),
+            Config,
+            &[
+                "more than one authorization method configured: oauth and pat",
+                "DATABRICKS_TOKEN (environment variable)",
+                "DATABRICKS_CLIENT_ID (environment variable)",
+            ],
+        ),
+        (
+            it().unset("DATABRICKS_CLIENT_SECRET"),
+            Config,
+            &[
+                "DATABRICKS_CLIENT_ID (environment variable)",
+                "DATABRICKS_CLIENT_SECRET), which is not set",
+            ],
+        ),
+        (
+            it().set("DATABRICKS_AUTH_TYPE", "magic"),
+            Config,
+            &["\"magic\" is not known; accepted: pat, oauth-m2m"],
+        ),
+    ])
+    .await;
+}
+
+async fn identities() {
+    let kind = ErrorKind::Unauthenticated;
+    check([
+        (
+            Setup::m2m(shared()).set("DATABRICKS_CLIENT_SECRET", "wrong"),
+            kind,
+            &[
+                "the workspace refused client id",
+                "from DATABRICKS_CLIENT_ID (environment variable)",
+                "with the secret from DATABRICKS_CLIENT_SECRET (environment variable)",
+            ][..],
+        ),
+        (
+            Setup::pat(shared()).set("DATABRICKS_TOKEN", "dapi-wrong"),
+            ErrorKind::PermissionDenied,
+            &["answered 403", "Invalid access token"],
+        ),
+        (
+            Setup::password(shared()).set("PGPASSWORD", "wrong"),
+            LoginRefused,
+            &["password authentication failed"],
+        ),
+    ])
+    .await;
+}
+
+async fn expired_pat() {
+    let emulator = Emulator::builder().pat_lifetime(Duration::from_secs(60)).start().unwrap();
+    emulator.advance(Duration::from_secs(61));
+    check([(
+        Setup::pat(&emulator),
+        ErrorKind::PermissionDenied,
+        &["answered 403", "Invalid access"][..],
+    )])
+    .await;
+}
+
+async fn names() {
+    let to = |name: &str| Setup::m2m(shared()).endpoint(name);
+    let branch = |project: &str, branch: &str| Setup::m2m(shared()).branch(project, branch);
+    let accepted = "accepted: projects/{project}/branches/{branch}";
+    check([
+        (
+            to("primary"),
+            Config,
+            &["LAKEBASE_ENDPOINT (environment variable): \"primary\"", accepted][..],
+        ),
+        (
+            to("projects/demo/branches//endpoints/e"),
+            Config,
+            &["LAKEBASE_ENDPOINT", "the branch id \"\" is empty"],
+        ),
+        (
+            to("projects/d?x/branches/b/endpoints/e"),
+            Config,
+            &["LAKEBASE_ENDPOINT", "has a character other than"],
+        ),
+        (
+            branch("a/b", "main"),
+            Config,
+            &["LAKEBASE_PROJECT (environment variable)", "the project id \"a/b\""],
+        ),
+        (
+            branch("demo", "a b"),
+            Config,
+            &["LAKEBASE_BRANCH (environment variable)", "the branch id \"a b\""],
+        ),
+        (
+            Setup::m2m(shared()).unset("LAKEBASE_ENDPOINT").set("LAKEBASE_BRANCH", "b"),
+            Config,
+            &["LAKEBASE_BRANCH (environment variable): a branch needs a project"],
+        ),
+        (
+            branch("nope", "production"),
+            NotFound,
+            &["projects/nope/branches/production", "project id not found"],
+        ),
+        (branch("demo", "nope"), NotFound, &["projects/demo/branches/nope", "branch id not found"]),
+        (
+            to("projects/demo/branches/dev/endpoints/nope"),
+            NotFound,
+            &["endpoints/nope", "endpoint id not found"],
+        ),
+        (
+            branch("demo", "empty"),
+            NotFound,
+            &["projects/demo/branches/empty has no read-write endpoint; there: none"],
+        ),
+        (
+            branch("demo", "frozen"),
+            ErrorKind::Disabled,
+            &["every read-write endpoint of", "disabled (read-write, disabled)"],
+        ),
+        (
+            Setup::m2m(shared()).set("PGUSER", "nobody"),
+            NotFound,
+            &["role \"nobody\" does not exist", "databricks_create_role"],
+        ),
+        (
+            Setup::m2m(shared()).set("PGDATABASE", "nope"),
+            NotFound,
+            &["database \"nope\"", "does not exist"],
+        ),
+        (
+            Setup::m2m(shared()).set("PGUSER", &shared().description().user),
+            LoginRefused,
+            &["also with a fresh token", "the user name is not this identity's"],
+        ),
+    ])
+    .await;
+}
+
+async fn replies() {
+    let omit = |field: &str| Effect::Omit { field: field.to_owned() };
+    let garble = |body| Effect::Garble { body };
+    let html = Effect::Reply {
+        status: 502,
+        body: Body::Html,
+        retry_after: None,
+        error_code: None,
+        message: None,
+    };
+    let dead = Effect::Lifetime { duration: Duration::ZERO };
+    for (effect, kinds, part) in [
+        (omit("token"), &[Protocol][..], "token"),
+        (omit("expire_time"), &[Protocol], "expire_time"),
+        (Effect::Expired, &[Protocol], "had expired when it arrived"),
+        (dead, &[Protocol], "had expired when it arrived"),
+        (garble(Body::Html), &[Protocol], "JSON"),
+        (garble(Body::Truncated), &[Protocol], "the database credential ends too early"),
+        (garble(Body::Empty), &[Protocol], "the database credential "),
+        (garble(Body::Cut), &[TimedOut], "127.0.0.1"),
+        (Effect::Drop, &[TimedOut], "127.0.0.1"),
+        (html, &[TimedOut], "answered 502 Bad Gateway (HTML body)"),
+    ] {
+        let (name, _) = endpoint(shared());
+        shared().inject(Fault::new(Operation::Credentials, effect.clone()).only(&name));
+        let policy = ConnectPolicy { budget: Duration::from_secs(2), ..ConnectPolicy::default() };
+        let setup = Setup::m2m(shared()).endpoint(&name);
+        let lakebase = setup.builder().connect_policy(policy).build().unwrap();
+        let error = lakebase.connect().await.map(drop).unwrap_err();
+        let report = error.report();
+        assert!(kinds.contains(&error.kind()), "{effect:?}: {:?}: {report}", error.kind());
+        assert!(report.contains(part), "{effect:?}: {report}");
+        assert!(report.contains(&name), "{effect:?}: {report}");
+        assert!(!report.contains("<html>") && !report.contains("eyJ"), "{report}");
+    }
+}
+
+async fn servers() {
+    let it = || Setup::m2m(shared());
+    let unresolved = it().set("PGHOST", "nowhere.emulator.lakebase.test");
+    let other_root = another_authority();
+    check([
+        (it().set("PGHOSTADDR", "127.0.0.1").set("PGPORT", 1), TimedOut, &[
+            "no login to database \"databricks_postgres\"", "within 2s (", "onnection refused",
+        ][..]),
+        (unresolved, NotFound, &[
+            "cannot look up host \"nowhere.emulator.lakebase.test\"", "so did a direct DNS query",
+        ]),
+        (it().unset("PGSSLROOTCERT"), Tls, &["invalid peer certificate", "PGSSLROOTCERT"]),
+        (it().file("/emulated/ca.pem", &other_root), Tls, &["invalid peer certificate", "PGSSLROOTCERT"]),
+        (it().set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1"), Tls, &["check the host name"]),
+        (it().set("DATABRICKS_HOST", "http://127.0.0.1:1"), TimedOut, &["could not reach 127.0.0.1:1"]),
+    ])
+    .await;
+}
+
+/// The authority of another emulator, which this one's certificate does not come from.
+fn another_authority() -> String {
+    Emulator::builder().start().unwrap().ca_pem().to_owned()
+}
+
+async fn unix_socket_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("x".repeat(120));
+    std::fs::create_dir(&long).unwrap();
+    let servers = lakebase_runtime::parse_servers(&shared().description().dns).unwrap();
+    let options = Options::new().dns_servers(servers).relay_parent(&long);
+    let runtime = auto(&options).unwrap();
+    let lakebase = Setup::m2m(shared()).builder().build_with(runtime).unwrap();
+    for error in [
+        lakebase.connect().await.map(drop).unwrap_err(),
+        lakebase.pool(lakebase::PoolOptions::new()).await.map(drop).unwrap_err(),
+    ] {
+        let report = error.report();
+        assert!(report.contains("a Unix socket would have a path of"), "{report}");
+        assert!(report.contains("set TMPDIR to a short path"), "{report}");
+        assert_eq!(error.kind(), Config, "{report}");
+    }
+    // A server's own socket with such a path.
+    let url = format!("postgresql://u:p@/d?host=/tmp/{}", "x".repeat(200));
+    let error = Setup::empty().set("LAKEBASE_PG_URL", url).refused().await;
+    assert_eq!(error.kind(), Config, "{error:?}");
+}

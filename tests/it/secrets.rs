@@ -1,0 +1,182 @@
+//! The canary: a whole session with everything on, and no secret in any log, `Debug`, `Display` or error.
+
+use std::fmt::{Debug, Write as _};
+use std::io;
+use std::sync::{Mutex, Once, PoisonError};
+
+use lakebase::core::{Claim, Secret};
+use lakebase::sqlx::{self, Connection as _};
+use lakebase::{Access, Error, PoolOptions};
+use lakebase_emulator::{Effect, Fault, Operation};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Setup, endpoint, shared};
+
+on_each_runtime! { canary }
+
+/// Everything that any crate logs in this process, at TRACE.
+static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct Capture;
+
+impl io::Write for Capture {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Capture {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+
+/// Starts capturing, also what is logged through `log`.
+fn capture() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_log::LogTracer::init().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(Capture)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+/// Collects what public objects print.
+#[derive(Default)]
+struct Printed(String);
+
+impl Printed {
+    fn debug(&mut self, thing: &impl Debug) {
+        write!(self.0, "{thing:?}\n{thing:#?}\n").unwrap();
+    }
+
+    fn error(&mut self, error: &Error) {
+        self.debug(error);
+        write!(self.0, "{error}\n{}\n", error.report()).unwrap();
+    }
+}
+
+async fn canary() {
+    capture();
+    let it = shared().description();
+    let mut printed = Printed::default();
+    let mut secrets = vec![
+        it.client_secret.clone(),
+        it.token.clone(),
+        it.password.clone(),
+        "hunter2hunter2".into(),
+    ];
+
+    // Logins of each kind, and what they are made of.
+    for setup in [Setup::m2m(shared()), Setup::pat(shared()), Setup::password(shared())] {
+        let (name, host) = endpoint(shared());
+        let builder = setup.endpoint(&name).builder().access(Access::ReadWrite);
+        printed.debug(&builder);
+        let lakebase = builder.build().unwrap();
+        let pool = lakebase.pool(PoolOptions::new().max_connections(3)).await.unwrap();
+        let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
+        assert_eq!(one, 1);
+        let login = lakebase.connector().login().await.unwrap();
+        secrets.extend(login.params.password.iter().map(|secret| secret.expose().to_owned()));
+        printed.debug(&login);
+        printed.debug(&*login.params);
+        printed.debug(lakebase.connector());
+        printed.debug(lakebase.connector().config());
+        printed.debug(lakebase.connector().runtime());
+        printed.debug(&lakebase.connector().credentials().await.unwrap());
+        if let Ok(held) = lakebase.credential().await {
+            secrets.push(held.token.expose().to_owned());
+            printed.debug(&*held);
+            printed.debug(&held);
+        }
+        if let Some(workspace) = lakebase.workspace() {
+            let held = workspace.access_token().await.unwrap();
+            secrets.push(held.token.expose().to_owned());
+            printed.debug(&*held);
+            printed.debug(workspace);
+        }
+        printed.debug(&lakebase);
+        printed.debug(&pool);
+        printed.debug(&*pool);
+        printed.debug(&pool.acquire().await.unwrap());
+        let conn = lakebase.connect().await.unwrap();
+        printed.debug(&conn);
+        conn.close().await.unwrap();
+        // A connection that ends without a word, and logins that fail.
+        drop(lakebase.connect().await.unwrap());
+        let refused = Effect::Refuse { sqlstate: "28P01".into(), message: "no".into() };
+        shared().inject(Fault::new(Operation::Login, refused).only(host));
+        printed.error(&lakebase.connect().await.map(drop).unwrap_err());
+        printed.debug(&pool.close().await);
+    }
+
+    // Errors of each layer, with the secrets at hand.
+    let url = format!("postgresql://u:{}@h:x/d", it.password);
+    let claims = vec![Claim { permission_set: "WRITE".into(), tables: vec!["a.b.c".into()] }];
+    for setup in [
+        Setup::m2m(shared()).set("DATABRICKS_CLIENT_SECRET", "hunter2hunter2"),
+        Setup::pat(shared()).set("DATABRICKS_TOKEN", "hunter2hunter2"),
+        Setup::password(shared()).set("PGPASSWORD", "hunter2hunter2"),
+        Setup::m2m(shared()).set("DATABRICKS_TOKEN", &it.token),
+        Setup::empty().set("LAKEBASE_PG_URL", url),
+        Setup::m2m(shared()).set("PGSSLMODE", "require"),
+        Setup::m2m(shared()).set("PGUSER", "nobody"),
+        Setup::m2m(shared()).unset("PGSSLROOTCERT"),
+    ] {
+        printed.error(&setup.refused().await);
+    }
+    let lakebase = Setup::m2m(shared()).builder().claims(claims).build().unwrap();
+    printed.error(&lakebase.connect().await.map(drop).unwrap_err());
+    printed.debug(&Secret::new("hunter2hunter2"));
+
+    tracing::trace!("seen through tracing");
+    log::trace!("seen through log");
+    let logged = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let logged = String::from_utf8_lossy(&logged);
+    for marker in ["seen through tracing", "seen through log"] {
+        assert!(logged.contains(marker), "the capture works: {marker}");
+    }
+    let foreign = logged.lines().filter(|line| !line.contains("it::secrets")).count();
+    assert!(foreign > 20, "other crates log too: {foreign}");
+    assert!(printed.0.contains(&it.client_id) && printed.0.contains(&it.pg_host));
+
+    let basic = base64(&format!("{}:{}", it.client_id, it.client_secret));
+    secrets.push(basic);
+    secrets.sort();
+    secrets.dedup();
+    assert!(secrets.len() >= 8, "{}", secrets.len());
+    for secret in &secrets {
+        assert!(secret.len() >= 12, "too short to be told from other text");
+        for (place, text) in [("printed", &*printed.0), ("logged", &*logged)] {
+            let line = text.lines().find(|line| line.contains(secret.as_str()));
+            let line = line.map(|line| line.replace(secret.as_str(), "<SECRET>"));
+            assert_eq!(line, None, "a secret was {place}");
+        }
+    }
+}
+
+/// As a Basic header has it.
+fn base64(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in text.as_bytes().chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            let digit = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap();
+            out.push(if place <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
+        }
+    }
+    out
+}
