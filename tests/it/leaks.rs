@@ -1,6 +1,5 @@
 //! Futures that are dropped at any point leave nothing: no session, no task, no folder of a relay.
 
-use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! What all modules share: runtimes, emulators, settings.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
