@@ -21,6 +21,7 @@ pub mod endpoint;
 mod error;
 mod facts;
 mod future;
+mod jitter;
 mod name;
 mod observe;
 pub mod refresh;
@@ -36,6 +37,7 @@ pub use endpoint::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};
+pub use jitter::Jitter;
 pub use name::{BranchName, EndpointName, Target};
 pub use refresh::CredentialCache;
 pub use secret::Secret;

@@ -3,12 +3,13 @@
 //! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, HTTP, host names,
 //! programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
 //!
-//! | Feature     | Constructor     | Timers, sockets | Tasks          | HTTP                      |
-//! |-------------|-----------------|-----------------|----------------|---------------------------|
-//! | `tokio`     | `tokio()`       | tokio           | tokio          | reqwest                   |
-//! | `smol`      | `smol()`        | async-io        | smol           | hyper over futures-rustls |
-//! | `async-std` | `async_std()`   | async-io        | async-std      | hyper over futures-rustls |
-//! | `http-surf` | `Options::surf` | as the runtime  | as the runtime | surf                      |
+//! | Feature        | Constructor        | Timers, sockets | Tasks          | HTTP    |
+//! |----------------|--------------------|-----------------|----------------|---------|
+//! | `tokio`        | `tokio()`          | tokio           | tokio          | hyper   |
+//! | `smol`         | `smol()`           | async-io        | smol           | hyper   |
+//! | `async-std`    | `async_std()`      | async-io        | async-std      | hyper   |
+//! | `http-reqwest` | `Options::reqwest` | tokio           | tokio          | reqwest |
+//! | `http-surf`    | `Options::surf`    | as the runtime  | as the runtime | surf    |
 //!
 //! Features are additive and none is a default. With several, `auto()` decides at every call. Without a
 //! runtime there are only [`Options`], [`SystemClock`], [`extra_roots_pem`] and the pure parts of [`dns`]:
@@ -50,6 +51,8 @@ mod failure;
 mod folder;
 #[cfg(feature = "_runtime")]
 mod hosts;
+#[cfg(feature = "_runtime")]
+mod http;
 #[cfg(feature = "_runtime")]
 mod net;
 mod options;

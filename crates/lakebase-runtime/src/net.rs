@@ -3,9 +3,16 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lakebase_core::{BoxFuture, Result};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+/// A connection that hyper can use.
+pub(crate) trait HttpStream: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
+impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> HttpStream for T {}
 
 /// Sockets, timers and tasks of one runtime, without choosing its stream traits.
 pub(crate) trait Net: Clone + fmt::Debug + Send + Sync + 'static {
@@ -22,6 +29,25 @@ pub(crate) trait Net: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Fails where the runtime's sockets could not be used, which otherwise would panic.
     fn check(&self) -> Result<()>;
+
+    /// What connections are bound to: none may be used where this differs from where it was opened.
+    fn scope(&self) -> String {
+        String::new()
+    }
+
+    /// Asks the system's resolver.
+    fn look_up(&self, host: String) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// A connection as hyper takes it.
+    fn plain(&self, tcp: Self::Tcp) -> Box<dyn HttpStream>;
+
+    /// The same inside TLS, once the server is verified to be `name`.
+    fn tls(
+        &self,
+        tcp: Self::Tcp,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> impl Future<Output = io::Result<Box<dyn HttpStream>>> + Send;
 
     /// Connects, and switches Nagle's algorithm off.
     fn tcp(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;

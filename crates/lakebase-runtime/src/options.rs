@@ -19,6 +19,7 @@ pub struct Options {
     pub(crate) dns_timeout: Duration,
     pub(crate) resolv_conf: PathBuf,
     pub(crate) relay_parent: Option<PathBuf>,
+    pub(crate) reqwest: bool,
     pub(crate) surf: bool,
 }
 
@@ -31,6 +32,7 @@ impl Options {
             dns_timeout: Duration::from_secs(2),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             relay_parent: None,
+            reqwest: false,
             surf: false,
         }
     }
@@ -92,6 +94,13 @@ impl Options {
         self
     }
 
+    /// Whether HTTP goes through reqwest on tokio; other runtimes go on with hyper. Default: no.
+    #[cfg(feature = "http-reqwest")]
+    pub fn reqwest(mut self, reqwest: bool) -> Self {
+        self.reqwest = reqwest;
+        self
+    }
+
     /// Whether HTTP goes through surf. Default: no. Read about its state in the crate's documentation.
     ///
     /// It opens a connection for each request, tries only the first address of a host, and cannot read replies
@@ -113,13 +122,15 @@ impl Default for Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { roots, dns_servers, dns_timeout, resolv_conf, relay_parent, surf } = self;
+        let Self { roots, dns_servers, dns_timeout, resolv_conf, relay_parent, reqwest, surf } =
+            self;
         f.debug_struct("Options")
             .field("roots", &roots.len())
             .field("dns_servers", dns_servers)
             .field("dns_timeout", dns_timeout)
             .field("resolv_conf", resolv_conf)
             .field("relay_parent", relay_parent)
+            .field("reqwest", reqwest)
             .field("surf", surf)
             .finish()
     }

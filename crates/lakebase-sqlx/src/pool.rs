@@ -10,7 +10,7 @@ use futures::future::{self, Either};
 use lakebase_core::connect::{Cause, Connector, Failure, Login};
 use lakebase_core::effect::RelaySocket;
 use lakebase_core::refresh::Generation;
-use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Error, ErrorKind};
+use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Error, ErrorKind, Jitter};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
@@ -334,7 +334,7 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
         })
         .after_release(move |_, meta| {
             // Drawn anew at each release, so that connections opened together do not end together.
-            let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * fastrand::f64());
+            let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * Jitter::new().fraction());
             let shared = shared.upgrade();
             let crowded = keep_idle.zip(shared.as_ref()).is_some_and(|(keep, shared)| {
                 u32::try_from(shared.pool.num_idle()).is_ok_and(|idle| idle >= keep)

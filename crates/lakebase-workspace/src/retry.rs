@@ -1,9 +1,8 @@
 //! When a call that failed is made again.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use lakebase_core::{Error, Runtime};
+use lakebase_core::{Error, Jitter, Runtime};
 
 /// How often, and for how long, the methods of [`WorkspaceClient`](crate::WorkspaceClient) try.
 ///
@@ -51,7 +50,7 @@ impl<'a> Attempts<'a> {
         if !is_retried(&error) || self.made >= self.policy.attempts {
             return Err(error);
         }
-        let wait = self.jitter(backoff(self.made)).max(error.retry_after().unwrap_or_default());
+        let wait = Self::jitter(backoff(self.made)).max(error.retry_after().unwrap_or_default());
         if wait >= left {
             let made = self.made;
             return Err(error.context(format!("gave up after {made} attempts in {spent:.0?}")));
@@ -60,9 +59,8 @@ impl<'a> Attempts<'a> {
         Ok(())
     }
 
-    fn jitter(&self, most: Duration) -> Duration {
-        let entropy = RandomState::new().hash_one((self.runtime.clock.wall(), self.made));
-        most.mul_f64(fastrand::Rng::with_seed(entropy).f64())
+    fn jitter(most: Duration) -> Duration {
+        most.mul_f64(Jitter::new().fraction())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Builder {
     claims: Vec<Claim>,
     roots: Option<Bytes>,
     policy: ConnectPolicy,
+    #[cfg(feature = "http-reqwest")]
+    reqwest: bool,
     #[cfg(feature = "http-surf")]
     surf: bool,
 }
@@ -59,6 +61,8 @@ impl Default for Builder {
             claims: Vec::new(),
             roots: None,
             policy: ConnectPolicy::default(),
+            #[cfg(feature = "http-reqwest")]
+            reqwest: false,
             #[cfg(feature = "http-surf")]
             surf: false,
         }
@@ -218,6 +222,13 @@ impl Builder {
         self
     }
 
+    /// Sends HTTP through reqwest on tokio. Default: no.
+    #[cfg(feature = "http-reqwest")]
+    pub fn reqwest(mut self, reqwest: bool) -> Self {
+        self.reqwest = reqwest;
+        self
+    }
+
     /// Sends HTTP through surf. Default: no. See lakebase-runtime's documentation about surf's state.
     #[cfg(feature = "http-surf")]
     pub fn surf(mut self, surf: bool) -> Self {
@@ -336,6 +347,10 @@ impl Builder {
         }
         if let Some(roots) = &self.roots {
             options = options.root_certificates_pem(roots)?;
+        }
+        #[cfg(feature = "http-reqwest")]
+        {
+            options = options.reqwest(self.reqwest);
         }
         #[cfg(feature = "http-surf")]
         {

@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `tokio`, `async-std`, `smol` | the runtime; additive, none is default. With several, a running tokio context wins, then smol, then async-std |
 //! | `sqlx` (default) | `connect` and `pool` |
+//! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
 //! | `tracing` | spans and events: see [observing](#observing) |
 //! | `metrics` | counters, gauges and histograms: see [observing](#observing) |

@@ -31,7 +31,7 @@ impl Place {
                 None => Ok("localhost".into()),
             }
         };
-        let (host, user) = futures::try_join!(host, lakebase.user())?;
+        let (host, user) = futures::future::try_join(host, lakebase.user()).await?;
         Ok(Self {
             host,
             socket_directory: config.socket_directory.clone(),

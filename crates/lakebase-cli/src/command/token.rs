@@ -23,7 +23,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     let lakebase = lakebase(global)?;
     let mut output = Output::stdout();
     if global.json {
-        let (credential, place) = futures::try_join!(lakebase.credential(), Place::of(&lakebase))?;
+        let (credential, place) =
+            futures::future::try_join(lakebase.credential(), Place::of(&lakebase)).await?;
         output.line(json(&Token {
             token: credential.token.expose(),
             expires_at: credential.expires_at.to_string(),

@@ -20,7 +20,7 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
             false => Ok(None),
         }
     };
-    let (place, password) = futures::try_join!(Place::of(&lakebase), password)?;
+    let (place, password) = futures::future::try_join(Place::of(&lakebase), password).await?;
     let mode = lakebase.connector().config().tls.mode.as_str();
     let url = url(&place, password.as_ref(), mode);
     if password.is_some() {

@@ -1,9 +1,8 @@
 //! When a failed login is tried again; pure, time is an argument.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::ConnectFailure;
+use crate::{ConnectFailure, Jitter};
 
 /// How long and how often a login is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,25 +51,25 @@ pub struct Attempts {
     deadline: Duration,
     failed: u32,
     reminted: bool,
-    random: fastrand::Rng,
+    jitter: Jitter,
 }
 
 impl Attempts {
     /// Starts the budget at `now`.
     #[must_use]
     pub fn new(policy: ConnectPolicy, now: Duration) -> Self {
-        Self::seeded(policy, now, RandomState::new().hash_one(now))
+        Self::with_jitter(policy, now, Jitter::new())
     }
 
-    /// The same with a given seed for the waits.
+    /// The same with given randomness for the waits.
     #[must_use]
-    pub fn seeded(policy: ConnectPolicy, now: Duration, seed: u64) -> Self {
+    pub fn with_jitter(policy: ConnectPolicy, now: Duration, jitter: Jitter) -> Self {
         Self {
             policy,
             deadline: now.saturating_add(policy.budget),
             failed: 0,
             reminted: false,
-            random: fastrand::Rng::with_seed(seed),
+            jitter,
         }
     }
 
@@ -117,7 +116,7 @@ impl Attempts {
         let ConnectPolicy { min_backoff, max_backoff, .. } = self.policy;
         let doublings = (self.failed - 1).min(16);
         let bound = min_backoff.saturating_mul(1 << doublings).min(max_backoff);
-        bound.mul_f64(self.random.f64())
+        bound.mul_f64(self.jitter.fraction())
     }
 }
 
@@ -135,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_replaced_once() {
-        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        let mut attempts =
+            Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
         assert_eq!(attempts.failed(at(1), AuthRejected, None), Next::Remint);
         assert!(matches!(attempts.failed(at(1), Waking, None), Next::Retry { .. }));
         assert_eq!(attempts.failed(at(2), AuthRejected, None), Next::GiveUp);
@@ -144,13 +144,15 @@ mod tests {
 
     #[test]
     fn permanent_failures_end_it() {
-        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        let mut attempts =
+            Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
         assert_eq!(attempts.failed(at(0), Permanent(ErrorKind::Disabled), None), Next::GiveUp);
     }
 
     #[test]
     fn the_service_may_ask_for_more_patience_than_there_is() {
-        let mut attempts = Attempts::seeded(ConnectPolicy::default(), at(0), 7);
+        let mut attempts =
+            Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
         assert_eq!(attempts.failed(at(0), Transient, Some(at(20))), Next::Retry { after: at(20) });
         assert_eq!(attempts.failed(at(45), Transient, Some(at(15))), Next::GiveUp);
     }
@@ -159,7 +161,7 @@ mod tests {
         #[test]
         fn waits_are_bounded_and_the_budget_holds(seed: u64, login_ms in 0u64..3_000) {
             let policy = ConnectPolicy::default();
-            let mut attempts = Attempts::seeded(policy, at(0), seed);
+            let mut attempts = Attempts::with_jitter(policy, at(0), Jitter::seeded(seed));
             let (mut now, mut bound) = (at(0), policy.min_backoff);
             loop {
                 now += Duration::from_millis(login_ms + 1);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::spacing::{Bucket, Spacing};
 use super::{Generation, Moment, Policy};
+use crate::Jitter;
 
 /// Names one flight: all attempts at one fetch. The default names none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,14 +131,14 @@ impl Machine {
     /// A machine without a value; the same `seed` and events always give the same actions.
     #[must_use]
     pub fn new(policy: Policy, seed: u64) -> Self {
-        let mut rng = fastrand::Rng::with_seed(policy.seed.unwrap_or(seed));
+        let mut jitter = Jitter::seeded(policy.seed.unwrap_or(seed));
         Self {
-            earliness: rng.u32(0..=1000),
+            earliness: jitter.up_to(1000),
             last_generation: 0,
             last_flight: 0,
             life: None,
             flight: None,
-            spacing: Spacing::new(rng),
+            spacing: Spacing::new(jitter),
             permits: Bucket::default(),
             losses: 0,
             wanted: false,

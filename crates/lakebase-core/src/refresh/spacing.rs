@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Moment, Policy};
+use crate::Jitter;
 
 /// The pause after the last fetch that brought nothing.
 ///
@@ -11,7 +12,7 @@ use super::{Moment, Policy};
 /// pause makes it a short one.
 #[derive(Clone, Debug)]
 pub(super) struct Spacing {
-    rng: fastrand::Rng,
+    jitter: Jitter,
     /// Failures in a row.
     failures: u32,
     /// Those among them that do not pass by themselves.
@@ -31,8 +32,8 @@ struct Pause {
 }
 
 impl Spacing {
-    pub(super) fn new(rng: fastrand::Rng) -> Self {
-        Self { rng, failures: 0, refusals: 0, rest_of_slot: Duration::ZERO, pause: None }
+    pub(super) fn new(jitter: Jitter) -> Self {
+        Self { jitter, failures: 0, refusals: 0, rest_of_slot: Duration::ZERO, pause: None }
     }
 
     /// Whether the last fetch succeeded, or there was none.
@@ -77,7 +78,7 @@ impl Spacing {
     /// time: by default to 15 in the ten minutes before an hour-long value dies.
     fn slot(&mut self, range: (Duration, Duration)) -> Duration {
         let slot = grown(range, 3, self.failures);
-        let position = slot / 1000 * self.rng.u32(1..=1000);
+        let position = slot / 1000 * (1 + self.jitter.up_to(999));
         let pause = (self.rest_of_slot + position).min(range.1);
         self.rest_of_slot = (self.rest_of_slot + slot).saturating_sub(pause);
         pause

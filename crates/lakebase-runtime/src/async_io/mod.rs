@@ -1,9 +1,8 @@
-//! What smol and async-std share: the timers, sockets and programs of async-io, and HTTP by hyper.
+//! What smol and async-std share: the timers and sockets of async-io.
 //!
 //! async-io runs its own reactor thread, so nothing here needs a context; the two runtimes differ in where
 //! their tasks run and in nothing else.
 
-mod http;
 mod net;
 
 use std::net::IpAddr;
@@ -11,16 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_io::Timer as IoTimer;
-use async_process::{Command, Stdio};
 use async_trait::async_trait;
-use lakebase_core::effect::ProcessOutput;
-use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtime, Spawn, Timer};
+use lakebase_core::{BoxFuture, HostResolver, HttpClient, Result, Runtime, Spawn, Timer};
 
 use self::net::AsyncIoNet;
 use crate::dns::DirectResolver;
+use crate::http::HyperClient;
+use crate::process::ThreadProcess;
 use crate::relay::SocketRelay;
-use crate::trust::Roots;
-use crate::{Options, SystemClock, hosts, process};
+use crate::{Options, SystemClock, hosts};
 
 /// All effects, with tasks started by `spawn`.
 pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {
@@ -34,7 +32,7 @@ pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {
 
 /// The same with hyper as the HTTP client, whatever the options say.
 pub(crate) fn with_hyper(options: &Options, spawn: SpawnFn) -> Runtime {
-    let http = http::HyperClient::new(Roots::new(options), Arc::new(SystemClock));
+    let http = HyperClient::new(AsyncIoNet { spawn }, options);
     assemble(options, spawn, Arc::new(http))
 }
 
@@ -48,7 +46,7 @@ fn assemble(options: &Options, spawn: SpawnFn, http: Arc<dyn HttpClient>) -> Run
         http,
         hosts: Arc::new(AsyncIoRuntime),
         fallback_hosts: Some(Arc::new(DirectResolver::new(net, clock, options))),
-        process: Arc::new(AsyncIoRuntime),
+        process: Arc::new(ThreadProcess),
         relay: Arc::new(SocketRelay::new(net, options)),
     }
 }
@@ -77,14 +75,5 @@ impl Spawn for AsyncIoNet {
 impl HostResolver for AsyncIoRuntime {
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
         hosts::resolve(host, |host| async_net::resolve((host, 0))).await
-    }
-}
-
-#[async_trait]
-impl Process for AsyncIoRuntime {
-    async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        process::finish(program, command.output().await)
     }
 }

@@ -2,14 +2,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_net::{TcpStream, UdpSocket};
 use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_rustls::TlsConnector;
 use lakebase_core::{BoxFuture, Result, Timer as _};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use smol_hyper::rt::FuturesIo;
 
 use super::{AsyncIoRuntime, SpawnFn};
-use crate::net::{Net, unspecified};
+use crate::net::{HttpStream, Net, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +32,24 @@ impl Net for AsyncIoNet {
 
     fn check(&self) -> Result<()> {
         Ok(())
+    }
+
+    async fn look_up(&self, host: String) -> io::Result<Vec<SocketAddr>> {
+        async_net::resolve((host, 0)).await
+    }
+
+    fn plain(&self, tcp: TcpStream) -> Box<dyn HttpStream> {
+        Box::new(FuturesIo::new(tcp))
+    }
+
+    async fn tls(
+        &self,
+        tcp: TcpStream,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Box<dyn HttpStream>> {
+        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        Ok(Box::new(FuturesIo::new(stream)))
     }
 
     async fn tcp(&self, to: SocketAddr) -> io::Result<TcpStream> {

@@ -1,26 +1,28 @@
-//! tokio: its timers, tasks, sockets, programs and blocking pool, and reqwest.
+//! tokio: its timers, tasks, sockets, programs and blocking pool.
 //!
 //! Every method asks for the current runtime first, because tokio's own functions panic without one. Only
 //! a runtime built without its time or I/O driver still panics, as tokio gives no way to ask.
 
-mod http;
+mod io;
 mod net;
+#[cfg(feature = "http-reqwest")]
+mod reqwest;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::tokio::process::Command;
 use ::tokio::runtime::Handle;
 use async_trait::async_trait;
-use lakebase_core::effect::ProcessOutput;
-use lakebase_core::{BoxFuture, HostResolver, HttpClient, Process, Result, Runtime, Spawn, Timer};
+use lakebase_core::{BoxFuture, HostResolver, HttpClient, Result, Runtime, Spawn, Timer};
 
 use self::net::TokioNet;
 use crate::dns::DirectResolver;
+use crate::http::HyperClient;
+use crate::net::Net as _;
+use crate::process::ThreadProcess;
 use crate::relay::SocketRelay;
-use crate::trust::Roots;
-use crate::{Options, SystemClock, failure, hosts, process};
+use crate::{Options, SystemClock, failure, hosts};
 
 /// Effects on whatever tokio runtime is current at each call, with default [`Options`].
 ///
@@ -32,7 +34,8 @@ use crate::{Options, SystemClock, failure, hosts, process};
 /// it ends, and shutting the runtime down waits for it.
 #[must_use]
 pub fn tokio() -> Runtime {
-    assemble(&Options::new(), Arc::new(http::ReqwestClient::new(Roots::new(&Options::new()))))
+    let options = Options::new();
+    assemble(&options, Arc::new(HyperClient::new(TokioNet, &options)))
 }
 
 /// The same as [`tokio()`], with choices.
@@ -45,7 +48,11 @@ pub fn tokio_with(options: &Options) -> Result<Runtime> {
     if options.surf {
         return Ok(assemble(options, Arc::new(crate::surf::SurfClient::new(options)?)));
     }
-    Ok(assemble(options, Arc::new(http::ReqwestClient::new(Roots::new(options)))))
+    #[cfg(feature = "http-reqwest")]
+    if options.reqwest {
+        return Ok(assemble(options, Arc::new(reqwest::ReqwestClient::new(options))));
+    }
+    Ok(assemble(options, Arc::new(HyperClient::new(TokioNet, options))))
 }
 
 fn assemble(options: &Options, http: Arc<dyn HttpClient>) -> Runtime {
@@ -57,7 +64,7 @@ fn assemble(options: &Options, http: Arc<dyn HttpClient>) -> Runtime {
         http,
         hosts: Arc::new(TokioRuntime),
         fallback_hosts: Some(Arc::new(DirectResolver::new(TokioNet, clock.clone(), options))),
-        process: Arc::new(TokioRuntime),
+        process: Arc::new(ThreadProcess),
         relay: Arc::new(SocketRelay::new(TokioNet, options)),
     }
 }
@@ -117,20 +124,6 @@ impl HostResolver for TokioRuntime {
         if hosts::literal(host).is_none() {
             check()?;
         }
-        let look_up = |host: String| async move {
-            let found = ::tokio::net::lookup_host((host, 0)).await?;
-            Ok(found.collect::<Vec<_>>())
-        };
-        hosts::resolve(host, look_up).await
-    }
-}
-
-#[async_trait]
-impl Process for TokioRuntime {
-    async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
-        check()?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
-        process::finish(program, command.output().await)
+        hosts::resolve(host, |host| TokioNet.look_up(host)).await
     }
 }

@@ -2,14 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lakebase_core::{BoxFuture, Result, Spawn as _, Timer as _};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::runtime::Handle;
+use tokio_rustls::TlsConnector;
 
 use super::TokioRuntime;
-use crate::net::{Net, unspecified};
+use super::io::TokioIo;
+use crate::net::{HttpStream, Net, unspecified};
 
 /// The sockets of the current tokio runtime.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +31,29 @@ impl Net for TokioNet {
 
     fn check(&self) -> Result<()> {
         super::check()
+    }
+
+    /// A socket is driven by the runtime that opened it, and by nobody once that is gone.
+    fn scope(&self) -> String {
+        Handle::try_current().map_or(String::new(), |runtime| runtime.id().to_string())
+    }
+
+    async fn look_up(&self, host: String) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+    }
+
+    fn plain(&self, tcp: TcpStream) -> Box<dyn HttpStream> {
+        Box::new(TokioIo(tcp))
+    }
+
+    async fn tls(
+        &self,
+        tcp: TcpStream,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Box<dyn HttpStream>> {
+        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        Ok(Box::new(TokioIo(stream)))
     }
 
     async fn tcp(&self, to: SocketAddr) -> io::Result<TcpStream> {

@@ -151,8 +151,20 @@ pub(crate) fn on_tokio<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
+#[cfg(feature = "http-reqwest")]
+fn with_reqwest(options: &Options) -> lakebase_core::Result<Runtime> {
+    let runtime = lakebase_runtime::tokio_with(&options.clone().reqwest(true))?;
+    assert!(
+        format!("{:?}", runtime.http).contains("Reqwest")
+            || format!("{options:?}").contains("surf: true")
+    );
+    Ok(runtime)
+}
+
 #[cfg(feature = "tokio")]
 suites!(tokio_alone, lakebase_runtime::tokio_with, super::on_tokio);
+#[cfg(feature = "http-reqwest")]
+suites!(tokio_reqwest, super::with_reqwest, super::on_tokio);
 // Neither needs its own executor around the caller.
 #[cfg(feature = "smol")]
 suites!(smol, lakebase_runtime::smol_with, futures::executor::block_on);

@@ -269,7 +269,7 @@ fn calls_at_the_same_time_share_one_token() {
     let (request, target) = (request(), ENDPOINT.parse().unwrap());
     let credential = CredentialSource::fetch(&client, &request);
     let endpoint = EndpointResolver::resolve(&client, &target, Access::ReadWrite);
-    run(async { futures::try_join!(credential, endpoint) }).unwrap();
+    run(async { futures::future::try_join(credential, endpoint).await }).unwrap();
     assert_eq!(http.seen().len(), 3);
 }
 

@@ -115,11 +115,11 @@ fn the_program_comes_before_variables_and_profile() {
     let flag = Setting::new("dev".to_owned(), SettingOrigin::Explicit("--profile".into()));
     let config = WorkspaceConfig::builder().setting("profile", flag.clone()).unwrap();
     let config = config.build(&surroundings(&[], FILE)).unwrap();
-    assert_eq!(shown(&config)[0], "profile = dev from --profile (set by the program)");
+    assert_eq!(shown(&config)[0], "profile = dev from --profile (command line)");
     let error = WorkspaceConfig::builder().setting("profil", flag).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "--profile (set by the program): there is no workspace setting \"profil\""
+        "--profile (command line): there is no workspace setting \"profil\""
     );
 }
 

@@ -1,66 +1,88 @@
-//! HTTP on async-io: hyper over futures-rustls, with idle connections kept for the next request.
+//! HTTP by hyper on the sockets of any runtime, with idle connections kept for the next request.
 //!
 //! No task drives a connection: the request that uses it does, and while it is idle nobody does. So
 //! dropping a request closes its connection, and dropping the client closes all.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_net::TcpStream;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::future::{Either, select};
-use futures::{AsyncRead, AsyncWrite};
-use futures_rustls::TlsConnector;
 use http::{HeaderValue, Request, Response, Uri, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
-use lakebase_core::{Clock, Error, ErrorKind, HttpClient, Result};
+use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
 use rustls::pki_types::ServerName;
-use smol_hyper::rt::FuturesIo;
 
 use crate::failure::{self, MAX_REPLY};
-use crate::hosts;
+use crate::net::{HttpStream, Net};
 use crate::trust::Roots;
+use crate::{Options, SystemClock, hosts};
 
 /// Idle connections per host.
 const MAX_IDLE: usize = 4;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+/// A request's body: all of it at once.
+struct Whole(Option<Bytes>);
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}
 
 /// One connection, together with the machine that moves its bytes.
 struct Link {
-    sender: SendRequest<Full<Bytes>>,
-    driver: Connection<FuturesIo<Box<dyn Stream>>, Full<Bytes>>,
+    sender: SendRequest<Whole>,
+    driver: Connection<Box<dyn HttpStream>, Whole>,
     idle_since: Duration,
 }
 
 /// How an exchange failed.
 enum Failure {
     /// The connection was closed before the request was taken from us.
-    NotSent(Box<Request<Full<Bytes>>>),
+    NotSent(Box<Request<Whole>>),
     /// The server may have seen the request.
     Broken(hyper::Error),
     /// The reply is beyond the limit.
     TooLarge,
 }
 
-pub(crate) struct HyperClient {
+pub(crate) struct HyperClient<N> {
+    net: N,
     roots: Roots,
-    clock: Arc<dyn Clock>,
     idle: Mutex<HashMap<String, Vec<Link>>>,
 }
 
-impl HyperClient {
-    pub(crate) fn new(roots: Roots, clock: Arc<dyn Clock>) -> Self {
-        Self { roots, clock, idle: Mutex::new(HashMap::new()) }
+impl<N: Net> HyperClient<N> {
+    pub(crate) fn new(net: N, options: &Options) -> Self {
+        Self { net, roots: Roots::new(options), idle: Mutex::new(HashMap::new()) }
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Link>>> {
@@ -69,7 +91,7 @@ impl HyperClient {
 
     /// The connection to `origin` that was used last. Those that were idle for too long are closed.
     fn take_idle(&self, origin: &str) -> Option<Link> {
-        let now = self.clock.monotonic();
+        let now = SystemClock.monotonic();
         let mut idle = self.idle();
         idle.retain(|_, links| {
             links.retain(|link| now.saturating_sub(link.idle_since) < IDLE);
@@ -79,7 +101,7 @@ impl HyperClient {
     }
 
     fn keep(&self, origin: String, mut link: Link) {
-        link.idle_since = self.clock.monotonic();
+        link.idle_since = SystemClock.monotonic();
         let mut idle = self.idle();
         let links = idle.entry(origin).or_default();
         if links.len() < MAX_IDLE {
@@ -91,33 +113,46 @@ impl HyperClient {
         let name = uri.host().unwrap_or_default();
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let tcp = dial(name, port).await.map_err(|error| failure::exchange(host, error))?;
-        let stream: Box<dyn Stream> = if is_tls {
+        let failed = |error| failure::exchange(host, error);
+        let tcp = self.dial(name, port).await.map_err(failed)?;
+        let stream = if is_tls {
             let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
             let server = ServerName::try_from(inner).map_err(|error| {
                 let message = format!("{name:?} is not a host name that TLS can verify");
                 Error::new(ErrorKind::Config, message).with_source(error)
             })?;
-            let connector = TlsConnector::from(self.roots.config()?);
-            let tls = connector.connect(server, tcp).await;
-            let failed = |error| self.roots.explain(host, failure::exchange(host, error));
-            Box::new(tls.map_err(failed)?)
+            let tls = self.net.tls(tcp, self.roots.config()?, server).await;
+            tls.map_err(|error| self.roots.explain(host, failed(error)))?
         } else {
-            Box::new(tcp)
+            self.net.plain(tcp)
         };
-        let (sender, driver) = handshake(FuturesIo::new(stream))
-            .await
-            .map_err(|error| failure::exchange(host, error))?;
+        let (sender, driver) =
+            handshake(stream).await.map_err(|error| failure::exchange(host, error))?;
         Ok(Link { sender, driver, idle_since: Duration::ZERO })
+    }
+
+    /// Connects to the first address of `name` that answers.
+    async fn dial(&self, name: &str, port: u16) -> io::Result<N::Tcp> {
+        let addresses = hosts::resolve(name, |name| self.net.look_up(name));
+        let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses.await.map_err(io::Error::other)? {
+            match self.net.tcp(SocketAddr::new(address, port)).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
     }
 }
 
 #[async_trait]
-impl HttpClient for HyperClient {
+impl<N: Net> HttpClient for HyperClient<N> {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        self.net.check()?;
         let uri = request.uri().clone();
         let host = failure::authority(&uri)?;
-        let origin = format!("{}://{host}", uri.scheme_str().unwrap_or_default());
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let origin = format!("{scheme}://{host} {}", self.net.scope());
         let mut request = origin_form(request, &host)?;
         loop {
             let (link, is_fresh) = match self.take_idle(&origin) {
@@ -144,31 +179,15 @@ impl HttpClient for HyperClient {
     }
 }
 
-impl fmt::Debug for HyperClient {
+impl<N> fmt::Debug for HyperClient<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HyperClient").field("roots", &self.roots).finish_non_exhaustive()
     }
 }
 
-/// Connects to the first address of `name` that answers.
-async fn dial(name: &str, port: u16) -> io::Result<TcpStream> {
-    let addresses = hosts::resolve(name, |name| async_net::resolve((name, 0)));
-    let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses.await.map_err(io::Error::other)? {
-        match TcpStream::connect(SocketAddr::new(address, port)).await {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => problem = error,
-        }
-    }
-    Err(problem)
-}
-
 /// The request as it goes to an origin server: path only, the host as a header.
-fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Full<Bytes>>> {
-    let mut request = request.map(Full::new);
+fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Whole>> {
+    let mut request = request.map(|body| Whole(Some(body).filter(|body| !body.is_empty())));
     let unfit = |what: &str| {
         Error::new(ErrorKind::Config, format!("a request to {host} has an unfit {what}"))
     };
@@ -185,7 +204,7 @@ fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Full<Bytes
 /// Sends and reads over `link`, driving it; returns it if it can carry another request.
 async fn exchange(
     link: Link,
-    request: Request<Full<Bytes>>,
+    request: Request<Whole>,
 ) -> Result<(Response<Bytes>, Option<Link>), Failure> {
     let Link { mut sender, driver, idle_since } = link;
     let work = async move {
@@ -202,7 +221,7 @@ async fn exchange(
             })?;
         let (parts, mut incoming) = response.into_parts();
         let mut body = BytesMut::new();
-        while let Some(frame) = incoming.frame().await {
+        while let Some(frame) = next_frame(&mut incoming).await {
             let Ok(data) = frame.map_err(Failure::Broken)?.into_data() else {
                 continue;
             };
@@ -223,4 +242,8 @@ async fn exchange(
             Ok((response, sender.map(|sender| Link { sender, driver, idle_since })))
         }
     }
+}
+
+async fn next_frame(body: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }

@@ -1,4 +1,4 @@
-//! HTTP on tokio: reqwest, one client per tokio runtime.
+//! HTTP by reqwest: one client per tokio runtime.
 //!
 //! reqwest's connections are tasks of the runtime that made them. Were a client shared by two runtimes, the
 //! second could pick a pooled connection that nobody drives any more and wait for ever.
@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ::reqwest::Client;
+use ::reqwest::redirect::Policy;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use lakebase_core::{Error, ErrorKind, HttpClient, Result};
-use reqwest::Client;
-use reqwest::redirect::Policy;
 use tokio::runtime::{Handle, Id};
 
+use crate::Options;
 use crate::failure::{self, MAX_REPLY};
 use crate::trust::Roots;
 
@@ -22,14 +23,14 @@ const MAX_CLIENTS: usize = 8;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-pub(crate) struct ReqwestClient {
+pub(super) struct ReqwestClient {
     roots: Roots,
     clients: Mutex<Vec<(Id, Client)>>,
 }
 
 impl ReqwestClient {
-    pub(crate) fn new(roots: Roots) -> Self {
-        Self { roots, clients: Mutex::new(Vec::new()) }
+    pub(super) fn new(options: &Options) -> Self {
+        Self { roots: Roots::new(options), clients: Mutex::new(Vec::new()) }
     }
 
     /// The client of the current runtime.
@@ -42,7 +43,7 @@ impl ReqwestClient {
         let client = Client::builder()
             .tls_backend_preconfigured(rustls::ClientConfig::clone(&*self.roots.config()?))
             .redirect(Policy::none())
-            .retry(reqwest::retry::never())
+            .retry(::reqwest::retry::never())
             .no_proxy()
             .pool_idle_timeout(IDLE)
             .build()
@@ -61,11 +62,11 @@ impl ReqwestClient {
 impl HttpClient for ReqwestClient {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let host = failure::authority(request.uri())?;
-        let failed = |error: reqwest::Error| {
+        let failed = |error: ::reqwest::Error| {
             self.roots.explain(&host, failure::exchange(&host, error.without_url()))
         };
         let client = self.client()?;
-        let request = reqwest::Request::try_from(request).map_err(|error| {
+        let request = ::reqwest::Request::try_from(request).map_err(|error| {
             let message = format!("a request to {host} has a URL that cannot be read");
             Error::new(ErrorKind::Config, message).with_source(error.without_url())
         })?;
