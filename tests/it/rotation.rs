@@ -149,7 +149,7 @@ fn runtimes_come_and_go() {
         let credential = on_tokio(async {
             lakebase.connect().await.unwrap().close().await.unwrap();
             let cache = lakebase.connector().credentials().await.unwrap().unwrap();
-            cache.keep_fresh();
+            let _task = cache.keep_fresh();
             let held = cache.get().await.unwrap();
             cache.changed(Some(held.generation())).await
         });

@@ -13,11 +13,12 @@ use crate::pool::Shared;
 /// when the last handle of the pool is.
 pub(crate) fn start(shared: &Arc<Shared>, cache: &CredentialCache, stop: oneshot::Receiver<()>) {
     let Some(spawn) = shared.connector.runtime().spawn.clone() else { return };
-    cache.keep_fresh();
+    let keep_fresh = cache.keep_fresh();
     let end = future::select(stop, shared.pool.close_event());
     let rotation = rotate(Arc::downgrade(shared), cache.watch(), shared.generation());
     spawn.spawn(Box::pin(async move {
         future::select(std::pin::pin!(rotation), end).await;
+        drop(keep_fresh);
     }));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::inner::Inner;
-use super::{Demand, Expires, Generation, Held, Origin, Policy, Status, Watch, keeper};
+use super::{Demand, Expires, Generation, Held, KeepFresh, Origin, Policy, Status, Watch};
 use crate::{Result, Runtime};
 
 /// Holds the newest value of an [`Origin`] and fetches the next one before it dies.
@@ -121,13 +121,13 @@ impl<T: Expires> Cache<T> {
         Watch { board: Arc::clone(&self.inner.board), clock }
     }
 
-    /// Fetches the next value in the background from now on, also when nobody asks.
+    /// Fetches the next value in the background, also when nobody asks, until the result is dropped.
     ///
-    /// Needs a spawner in the runtime, else this does nothing. Calling it again does nothing. The task
-    /// looks at the clocks at least every 30 s, does not keep the cache alive, and ends with the last
-    /// clone. If its runtime ends before the cache does, a later [`get`](Self::get) starts it anew.
-    pub fn keep_fresh(&self) {
-        self.inner.keeper.want();
-        keeper::start(&self.inner);
+    /// Needs a spawner in the runtime, else this does nothing. There is one task however often this is
+    /// called, and it ends when the last result is dropped, or the last clone of the cache, which neither
+    /// keeps alive. It looks at the clocks at least every 30 s. If its runtime ends before the cache does, a
+    /// later [`get`](Self::get) starts it anew.
+    pub fn keep_fresh(&self) -> KeepFresh<T> {
+        KeepFresh::new(&self.inner)
     }
 }

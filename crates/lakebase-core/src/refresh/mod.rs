@@ -35,6 +35,7 @@ mod watch;
 
 pub use cache::Cache;
 pub use credential::CredentialCache;
+pub use keeper::KeepFresh;
 pub use machine::{Action, Event, FlightId, Machine, Phase};
 pub use moment::Moment;
 pub use policy::{Policy, PolicyBuilder};

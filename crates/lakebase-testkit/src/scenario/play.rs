@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use lakebase_core::refresh::{Cache, Demand, Generation, Policy, Status};
+use lakebase_core::refresh::{Cache, Demand, Generation, KeepFresh, Policy, Status};
 use lakebase_core::{Clock, DatabaseCredential, Error, Spawn, Timer};
 
 use super::data::{Case, Line, ScenarioError, Step};
@@ -45,6 +45,7 @@ struct Stage {
     cache: Cache<DatabaseCredential>,
     got: Arc<Mutex<Vec<(String, Got)>>>,
     generations: BTreeMap<String, Generation>,
+    _keep_fresh: Option<KeepFresh<DatabaseCredential>>,
 }
 
 fn replies(lines: &[Line]) -> Result<Vec<Reply>, ScenarioError> {
@@ -64,10 +65,9 @@ impl Stage {
         let runtime = fake_runtime(&time, case.spawner.then_some(shared));
         let policy = Policy::builder().seed(7).build().map_err(|error| error.report())?;
         let cache = Cache::with_policy(Arc::new(origin.clone()), &runtime, policy);
-        if case.keep_fresh {
-            cache.keep_fresh();
-        }
-        Ok(Self { time, spawn, origin, cache, got: Arc::default(), generations: BTreeMap::new() })
+        let keep_fresh = case.keep_fresh.then(|| cache.keep_fresh());
+        let (got, generations) = Default::default();
+        Ok(Self { time, spawn, origin, cache, got, generations, _keep_fresh: keep_fresh })
     }
 
     async fn perform(&mut self, step: &Step) -> Result<(), ScenarioError> {

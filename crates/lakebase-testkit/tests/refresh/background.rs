@@ -8,8 +8,7 @@ use crate::world::{HOUR, World, down, millis, secs, text};
 #[test]
 fn keep_fresh_mints_without_callers_and_ends_with_the_last_clone() {
     let world = World::new(vec![Reply::token(HOUR).after(millis(100))]);
-    world.cache.keep_fresh();
-    world.cache.keep_fresh();
+    let _tasks = (world.cache.keep_fresh(), world.cache.keep_fresh());
     world.pass(secs(1));
     assert_eq!(world.spawn.tasks(), 1, "one task, however often it is asked for");
     for _ in 0..24 * 60 {
@@ -29,9 +28,26 @@ fn keep_fresh_mints_without_callers_and_ends_with_the_last_clone() {
 }
 
 #[test]
+fn keep_fresh_ends_with_the_last_one_who_wants_it() {
+    let world = World::new(vec![Reply::token(HOUR)]);
+    let (one, other) = (world.cache.keep_fresh(), world.cache.keep_fresh());
+    world.pass(secs(1));
+    drop(one);
+    world.spawn.settle();
+    assert_eq!(world.spawn.tasks(), 1);
+    drop(other);
+    world.spawn.settle();
+    assert_eq!((world.spawn.tasks(), world.time.sleepers()), (0, 0));
+    assert!(world.cache.peek().is_some(), "the value stays");
+    let _again = world.cache.keep_fresh();
+    world.pass(HOUR);
+    assert_eq!((world.spawn.tasks(), world.origin.calls()), (1, 2));
+}
+
+#[test]
 fn an_idle_background_task_wakes_at_most_twice_a_minute() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     world.pass(secs(5));
     let polls = world.spawn.pass(secs(40 * 60));
     assert!(polls <= 80, "{polls} wake-ups in 40 minutes");
@@ -48,7 +64,7 @@ fn without_keep_fresh_nothing_wakes_up() {
 #[test]
 fn the_background_notices_a_suspend_within_a_slice() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     world.pass(secs(60));
     world.time.suspend(5 * HOUR);
     assert!(world.cache.peek().is_none());
@@ -59,7 +75,7 @@ fn the_background_notices_a_suspend_within_a_slice() {
 #[test]
 fn the_background_outlasts_an_outage_at_a_low_rate() {
     let world = World::new(vec![Reply::token(HOUR), down()]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     world.pass(secs(70 * 60));
     assert!(world.cache.peek().is_none());
     assert!(world.origin.calls() <= 1 + 15 + 15, "{} calls", world.origin.calls());
@@ -71,7 +87,7 @@ fn the_background_outlasts_an_outage_at_a_low_rate() {
 #[test]
 fn the_background_replaces_a_refused_token() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     world.pass(secs(1));
     world.cache.invalidate(world.cache.peek().unwrap().generation());
     world.pass(secs(1));
@@ -82,7 +98,7 @@ fn the_background_replaces_a_refused_token() {
 #[test]
 fn a_background_task_that_lost_its_runtime_is_started_by_the_next_slow_caller() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     world.pass(secs(1));
     world.spawn.shut_down();
     world.spawn.start();
@@ -97,7 +113,7 @@ fn a_background_task_that_lost_its_runtime_is_started_by_the_next_slow_caller() 
 #[test]
 fn changed_completes_at_each_new_value() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    world.cache.keep_fresh();
+    let _task = world.cache.keep_fresh();
     let first = world.spawn.run(world.cache.changed(None));
     assert_eq!(text(&first), "token 1");
     let mut next = Box::pin(world.cache.changed(Some(first.generation())));
