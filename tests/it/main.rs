@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod contracts;
 mod dns;
 mod endpoints;
 mod leaks;
@@ -19,5 +20,7 @@ mod patterns;
 mod pool;
 mod requests;
 mod rotation;
+mod scenarios;
 mod secrets;
+mod soak;
 mod wake;

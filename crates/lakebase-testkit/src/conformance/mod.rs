@@ -14,6 +14,7 @@ pub mod dns_server;
 pub mod hosts;
 pub mod http;
 pub mod http_server;
+pub mod login;
 pub mod process;
 #[cfg(unix)]
 pub mod relay;
