@@ -15,6 +15,8 @@ mod contracts;
 mod dns;
 mod endpoints;
 mod leaks;
+#[cfg(feature = "tokio")]
+mod observing;
 mod own_parts;
 mod patterns;
 mod pool;

@@ -59,7 +59,7 @@ async fn rotation_under_load() {
     assert!(pool.close().await);
 }
 
-fn unavailable() -> Effect {
+pub(crate) fn unavailable() -> Effect {
     Effect::Reply {
         status: 503,
         body: lakebase_emulator::Body::Json,

@@ -1,0 +1,152 @@
+//! A thousand rotations: eight tasks query through a pool while hour after hour of token life passes.
+//!
+//! Hours pass on the wall clocks of client and service, as when a machine sleeps. Monotonic clock and timers
+//! are real, and with them every limit of the client.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::channel::mpsc;
+use lakebase::core::{BoxFuture, Clock, Runtime, Spawn, Timestamp};
+use lakebase::sqlx::{self, Connection as _};
+use lakebase::{Lakebase, LakebasePool, PoolOptions};
+use lakebase_emulator::Emulator;
+
+use crate::support::{Setup, until};
+
+on_each_runtime! { a_thousand_rotations }
+
+const ROTATIONS: u64 = 1000;
+const TASKS: usize = 8;
+/// Into the window of a token that lives for an hour, and not out of it.
+const STEP: Duration = Duration::from_secs(55 * 60);
+
+/// A real clock whose wall is ahead.
+#[derive(Debug)]
+struct Ahead {
+    clock: Arc<dyn Clock>,
+    seconds: AtomicU64,
+}
+
+impl Clock for Ahead {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        let ahead = Duration::from_secs(self.seconds.load(Ordering::SeqCst));
+        self.clock.wall().saturating_add(ahead)
+    }
+}
+
+/// Counts the tasks that run: each of them holds the count.
+#[derive(Debug)]
+struct Counting {
+    spawn: Arc<dyn Spawn>,
+    alive: Arc<()>,
+}
+
+impl Spawn for Counting {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let alive = Arc::clone(&self.alive);
+        self.spawn.spawn(Box::pin(async move {
+            task.await;
+            drop(alive);
+        }));
+    }
+}
+
+/// One finished query: the task, the rotation after which it began, and why it failed.
+type Finished = (usize, u64, Option<String>);
+
+/// Queries until nobody listens any more.
+async fn work(
+    task: usize,
+    pool: LakebasePool,
+    rotation: Arc<AtomicU64>,
+    report: mpsc::UnboundedSender<Finished>,
+) {
+    loop {
+        let begun = rotation.load(Ordering::SeqCst);
+        let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
+        let failure = one.err().map(|error| format!("{error:?}"));
+        if report.unbounded_send((task, begun, failure)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets the hours pass. Returns how many queries finished, all of them well.
+async fn rotate(
+    (emulator, clock): (&Emulator, &Ahead),
+    lakebase: &Lakebase,
+    rotation: &AtomicU64,
+    mut finished: mpsc::UnboundedReceiver<Finished>,
+) -> u64 {
+    let cache = lakebase.connector().credentials().await.unwrap().unwrap();
+    let mut held = cache.get().await.unwrap();
+    let mut queries = 0;
+    for number in 1..=ROTATIONS {
+        emulator.advance(STEP);
+        clock.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+        // The old token, at once; the next one is on its way.
+        let old = lakebase.credential().await.unwrap();
+        let new = cache.changed(Some(held.generation())).await;
+        assert!(old.generation() <= new.generation() && held.generation() < new.generation());
+        held = new;
+        rotation.store(number, Ordering::SeqCst);
+        // A login of the new token for certain, besides those of the pool.
+        lakebase.connect().await.unwrap().close().await.unwrap();
+        // No query is under way that began with an older token: none takes longer than a token lives.
+        let mut behind = BTreeSet::from_iter(0..TASKS);
+        while !behind.is_empty() {
+            let (task, begun, failure) = finished.next().await.unwrap();
+            assert_eq!(failure, None, "after {number} rotations");
+            queries += 1;
+            if begun == number {
+                behind.remove(&task);
+            }
+        }
+    }
+    queries
+}
+
+async fn a_thousand_rotations() {
+    let emulator = Emulator::builder().start().unwrap();
+    let plain = Setup::m2m(&emulator).build();
+    let runtime = plain.connector().runtime().clone();
+    let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
+    let alive = Arc::new(());
+    let counting = Counting { spawn: runtime.spawn.clone().unwrap(), alive: Arc::clone(&alive) };
+    let spawn: Arc<dyn Spawn> = Arc::new(counting);
+    let runtime = Runtime { clock: clock.clone(), spawn: Some(spawn.clone()), ..runtime };
+    let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+    // Connections are replaced all the time.
+    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(50));
+    let pool = lakebase.pool(options).await.unwrap();
+
+    let rotation = Arc::new(AtomicU64::new(0));
+    let (report, finished) = mpsc::unbounded();
+    for task in 0..TASKS {
+        spawn.spawn(Box::pin(work(task, pool.clone(), Arc::clone(&rotation), report.clone())));
+    }
+    let queries = rotate((&emulator, &clock), &lakebase, &rotation, finished).await;
+
+    let name = &emulator.description().endpoint;
+    let counters = emulator.counters(name).unwrap();
+    let requests = emulator.requests();
+    let minted = requests.iter().filter(|it| it.path.ends_with("/credentials")).count();
+    println!("{minted} credentials, {queries} queries, {counters:?}");
+    assert!(minted as u64 > ROTATIONS);
+    assert!(queries >= ROTATIONS * TASKS as u64);
+    assert!(counters.accepted > ROTATIONS + ROTATIONS / 2, "the pool logs in, too: {counters:?}");
+    assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
+    assert!(pool.close().await);
+    drop((pool, lakebase, spawn));
+    until(&plain, "sessions end", || emulator.counters(name).unwrap().open == 0).await;
+    // One is ours.
+    until(&plain, "tasks end", || Arc::strong_count(&alive) == 1).await;
+}
