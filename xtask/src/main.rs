@@ -18,6 +18,7 @@ mod process;
 mod provision;
 mod system;
 mod tidy;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -32,10 +33,12 @@ cargo xtask <command>
   ci                                what CI runs: the whole test matrix
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
-  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | python | node]...
+  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | python | node]...
                                     fetch what the matrix needs into the target folder
   clients python|node               official clients against the emulator
   outside                           a crate outside the workspace, on each runtime
+  wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
+                                    package, node, workerd, deno or bun
   help                              this text
 ";
 
@@ -67,6 +70,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "tidy" if rest.is_empty() => tidy::command(),
         "provision" => provision::command(rest),
         "clients" => clients::command(rest),
+        "wasm" => wasm::command(rest),
         "outside" if rest.is_empty() => outside::command(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -17,6 +17,8 @@ use crate::system::{Doing, Failure, target_dir};
 const PYTHON: &[&str] = &["databricks-sdk==0.156.0", "psycopg[binary]==3.3.9"];
 /// npm packages, pinned.
 const NODE: &[&str] = &["@databricks/lakebase@0.6.0"];
+/// JavaScript runtimes, pinned; this workerd is the newest that npm has for every platform.
+const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Something that is not part of Rust's own installation.
@@ -30,6 +32,8 @@ pub(crate) enum Tool {
     Python,
     /// The official npm package.
     Node,
+    /// JavaScript runtimes other than Node.
+    Edge,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -45,12 +49,13 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Wasm => wasm().map(|()| Vec::new()),
         Tool::Python => python().map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
+        Tool::Edge => edge().map(|_| Vec::new()),
     }
 }
 
 /// `provision [postgres [--from SOURCE] | wasm | python | node]...`; everything without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    let args = if args.is_empty() { &["wasm", "postgres", "python", "node"] } else { args };
+    let args = if args.is_empty() { &["wasm", "postgres", "python", "node", "edge"] } else { args };
     let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
         let ready = match *arg {
@@ -64,9 +69,10 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "wasm" => wasm().map(|()| WASM.to_owned())?,
             "python" => python()?.display().to_string(),
             "node" => node()?.display().to_string(),
+            "edge" => edge()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, python and node, not `{other}`"
+                    "provision knows postgres, wasm, edge, python and node, not `{other}`"
                 )));
             }
         };
@@ -133,6 +139,23 @@ pub(crate) fn node() -> Result<PathBuf, Failure> {
         return Err(Failure::new("no node on the PATH; install Node.js 20 or newer"));
     }
     once(&folder, NODE, || npm(&folder, NODE))?;
+    Ok(folder)
+}
+
+/// Where [`edge`] puts its packages.
+pub(crate) fn edge_folder() -> PathBuf {
+    tools().join("edge")
+}
+
+/// The folder whose `node_modules` holds the runtimes.
+fn edge() -> Result<PathBuf, Failure> {
+    let folder = edge_folder();
+    if !exists("node") {
+        return Err(Failure::new("no node on the PATH; install Node.js 20 or newer"));
+    }
+    // Their programs are in packages of their own, which npm chooses by platform.
+    let arguments = [&["--ignore-scripts"], EDGE].concat();
+    once(&folder, EDGE, || npm(&folder, &arguments))?;
     Ok(folder)
 }
 

@@ -22,6 +22,7 @@ pub(crate) enum Need {
     Wasm,
     Python,
     Node,
+    Edge,
 }
 
 /// One command.
@@ -228,6 +229,43 @@ pub(crate) const CELLS: &[Cell] = &[
                 "clippy --target wasm32-unknown-unknown -p lakebase-core -p lakebase-workspace -- -D warnings -A clippy::arc_with_non_send_sync",
             ),
         ],
+    ),
+    cell(
+        "wasm",
+        "the npm package: sizes, and installed in an empty folder",
+        &[Need::Wasm, Need::Edge],
+        &[
+            Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
+            tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
+            check(
+                "clippy --target wasm32-unknown-unknown -p lakebase-wasm -- -D warnings -A clippy::arc_with_non_send_sync",
+            ),
+            own("wasm --test package"),
+        ],
+    ),
+    cell(
+        "wasm-node",
+        "the npm package in Node",
+        &[Need::Wasm, Need::Edge],
+        &[own("wasm --test node")],
+    ),
+    cell(
+        "wasm-workerd",
+        "the npm package in workerd, between requests",
+        &[Need::Wasm, Need::Edge],
+        &[own("wasm --test workerd")],
+    ),
+    cell(
+        "wasm-deno",
+        "the npm package in Deno",
+        &[Need::Wasm, Need::Edge],
+        &[own("wasm --test deno")],
+    ),
+    cell(
+        "wasm-bun",
+        "the npm package in Bun",
+        &[Need::Wasm, Need::Edge],
+        &[own("wasm --test bun")],
     ),
     cell(
         "fuzz-replay",

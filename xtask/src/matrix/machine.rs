@@ -75,6 +75,7 @@ impl Machine for Real {
             Need::Wasm => Tool::Wasm,
             Need::Python => Tool::Python,
             Need::Node => Tool::Node,
+            Need::Edge => Tool::Edge,
         };
         let result = provision::provide(tool)
             .map(|env| self.env.extend(env))

@@ -1,0 +1,313 @@
+//! Cached credentials for an application that serves requests side by side.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, LocalBoxFuture, select, try_join};
+use lakebase_core::refresh::{Expires, FlightId, Moment};
+use lakebase_core::{
+    CredentialSource, DatabaseCredential, EndpointName, Error, ErrorKind, Result, Secret, Target,
+    Timestamp,
+};
+
+use crate::settings::millis;
+use crate::slot::{Slot, Step};
+use crate::wire::percent_encode;
+use crate::workspace::RETRY_PAUSE;
+use crate::{Effects, Identity, Settings, Workspace};
+
+/// How often a caller looks whether another one's fetch is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// Endpoint and user are looked up again this long after the last time.
+const FACTS_AGE: Duration = Duration::from_secs(45 * 60);
+
+/// Everything that is needed to log in to Postgres.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The Postgres role.
+    pub user: Arc<str>,
+    /// The password and when it stops working.
+    pub credential: DatabaseCredential,
+    /// The host to connect to, with TLS verified against this name.
+    pub host: Arc<str>,
+    /// The database.
+    pub database: Arc<str>,
+}
+
+impl Login {
+    /// The port of every endpoint.
+    pub const PORT: u16 = 5432;
+
+    /// The password.
+    #[must_use]
+    pub fn token(&self) -> &Secret {
+        &self.credential.token
+    }
+
+    /// When the password stops working, by the server's clock.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.credential.expires_at
+    }
+
+    /// `postgresql://user:token@host:5432/database?sslmode=verify-full`. Holds the token.
+    #[must_use]
+    pub fn connection_string(&self) -> Secret {
+        let mut url = String::from("postgresql://");
+        percent_encode(&mut url, &self.user);
+        url.push(':');
+        percent_encode(&mut url, self.token().expose());
+        url.push('@');
+        url.push_str(&self.host);
+        url.push_str(":5432/");
+        percent_encode(&mut url, &self.database);
+        url.push_str("?sslmode=verify-full");
+        Secret::new(url)
+    }
+}
+
+/// What seldom changes.
+#[derive(Clone, Debug)]
+struct Facts {
+    name: EndpointName,
+    host: Arc<str>,
+    user: Arc<str>,
+    at: Moment,
+}
+
+/// How one call of [`Credentials::get_with`] waits.
+#[derive(Default)]
+pub struct Patience<'a> {
+    /// Looked at while waiting: an error ends the wait, and nothing else.
+    pub ended: Option<&'a dyn Fn() -> Option<Error>>,
+    /// Takes over a refresh whose result this caller need not wait for (`ctx.waitUntil` of a worker). Without it
+    /// the one caller that finds a refresh due waits for it.
+    pub background: Option<&'a dyn Fn(LocalBoxFuture<'static, ()>)>,
+}
+
+impl fmt::Debug for Patience<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patience")
+            .field("ended", &self.ended.is_some())
+            .field("background", &self.background.is_some())
+            .finish()
+    }
+}
+
+/// Credentials that are minted on first use and refreshed on use, ahead of their expiry.
+///
+/// The rules are those of [`lakebase_core::refresh`]: no dead token is handed out, concurrent callers cause
+/// one mint, a failed refresh keeps the living token, failures are spaced. Between requests only data is
+/// shared, so that in workers a request that ends early never takes others along: those who wait look again every 25 ms
+/// and take over when the lease of the one who was minting is over.
+///
+/// Clones share everything. **Cancellation:** a call may be dropped; if it was the one that minted, the
+/// next one mints.
+#[derive(Clone)]
+pub struct Credentials(Rc<Inner>);
+
+struct Inner {
+    workspace: Workspace,
+    slot: RefCell<Slot<Login>>,
+    facts: RefCell<Option<Facts>>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Credentials").field(&self.0.workspace.settings).finish()
+    }
+}
+
+impl Credentials {
+    /// An empty cache; nothing is sent and no clock is read before the first call.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Settings::check`].
+    pub fn new(settings: Settings, effects: Effects) -> Result<Self> {
+        let lease = settings.lease();
+        let workspace = Workspace::new(settings, effects)?;
+        // No randomness and no clock here. Instances that start together refresh together up to the
+        // service's own spread; the seed only has to differ between clients.
+        let seed = seed(&workspace.settings);
+        let slot = RefCell::new(Slot::new(seed, lease));
+        Ok(Self(Rc::new(Inner { workspace, slot, facts: RefCell::new(None) })))
+    }
+
+    /// A login with a living token.
+    ///
+    /// # Errors
+    ///
+    /// Those of minting, of looking up the endpoint and of asking for the user, if there is no living token;
+    /// the same error is given without asking again until the next attempt is due.
+    pub async fn get(&self) -> Result<Login> {
+        self.get_with(Patience::default()).await
+    }
+
+    /// The same, with a say in how to wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), and what [`Patience::ended`] says.
+    pub async fn get_with(&self, patience: Patience<'_>) -> Result<Login> {
+        let inner = &self.0;
+        let lease = inner.workspace.settings.lease();
+        let begun = inner.workspace.now();
+        let ended = || patience.ended.and_then(|ended| ended());
+        loop {
+            if let Some(error) = ended() {
+                return Err(error);
+            }
+            let step = inner.slot.borrow_mut().step(inner.workspace.now());
+            match step {
+                Step::Take(login) => return Ok(login),
+                Step::Fail(error) => return Err(error),
+                Step::Lead { flight, force, retry, living } => {
+                    let work = Rc::clone(inner).fly(flight, force, retry);
+                    if let (Some(login), Some(background)) = (living, patience.background) {
+                        background(Box::pin(work));
+                        return Ok(login);
+                    }
+                    self.lead(work, &patience).await;
+                }
+                Step::Wait if inner.workspace.now().since(begun) > lease * 2 => {
+                    let text = format!("no credential arrived within {} ms", millis(lease * 2));
+                    return Err(Error::new(ErrorKind::TimedOut, text));
+                }
+                Step::Wait => inner.workspace.effects.timer.sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Carries `work` out while this caller is willing to wait.
+    async fn lead(&self, work: impl Future<Output = ()> + 'static, patience: &Patience<'_>) {
+        let Some(ended) = patience.ended else { return work.await };
+        let mut work: LocalBoxFuture<'static, ()> = Box::pin(work);
+        loop {
+            let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
+            match select(work, look).await {
+                Either::Left(_) => return,
+                Either::Right(((), rest)) if ended().is_some() => {
+                    if let Some(detach) = self.0.workspace.effects.detach {
+                        detach(rest);
+                    }
+                    return;
+                }
+                Either::Right(((), rest)) => work = rest,
+            }
+        }
+    }
+
+    /// Drops `token` if it is the current one, so that the next call mints another. For tokens that Postgres
+    /// refused; not more often than two times in a row and then once in 30 s.
+    pub fn invalidate(&self, token: &str) {
+        let refused = Secret::new(token);
+        let now = self.0.workspace.now();
+        self.0.slot.borrow_mut().refuse(now, |login| login.token().same_as(&refused));
+    }
+}
+
+impl Inner {
+    /// One flight: up to two attempts, whose outcome goes to the slot.
+    async fn fly(self: Rc<Self>, flight: FlightId, force: bool, retry: bool) {
+        let unreported = Unreported { inner: &self, flight };
+        let mut started = self.workspace.now();
+        let mut result = self.workspace.in_time(Box::pin(self.attempt(force))).await;
+        if retry && result.as_ref().is_err_and(never_arrived) {
+            self.workspace.effects.timer.sleep(RETRY_PAUSE).await;
+            started = self.workspace.now();
+            result = self.workspace.in_time(Box::pin(self.attempt(force))).await;
+        }
+        let now = self.workspace.now();
+        let result = result.map(|login| {
+            let lifetime = login.credential.lifetime(started.wall);
+            (login, lifetime)
+        });
+        let same = |old: &Login, new: &Login| old.credential.same_as(&new.credential);
+        self.slot.borrow_mut().land(now, flight, started, result, same);
+        drop(unreported);
+    }
+
+    async fn attempt(&self, force: bool) -> Result<Login> {
+        let workspace = &self.workspace;
+        let settings = &workspace.settings;
+        let now = workspace.now();
+        let known = self.facts.borrow().clone();
+        let known = known.filter(|facts| now.since(facts.at) < FACTS_AGE);
+        if force {
+            workspace.forget(None);
+        }
+        let name = match (&known, &settings.target) {
+            (Some(facts), _) => Some(facts.name.clone()),
+            (None, Target::Endpoint(name)) => Some(name.clone()),
+            (None, Target::Branch(_)) => None,
+        };
+        let (name, found) = match name {
+            Some(name) => (name, None),
+            None => workspace.endpoint().await?,
+        };
+        // First of all, so that what follows side by side has it already.
+        workspace.bearer().await?;
+        let request = settings.request(name.clone());
+        let mint = workspace.fetch(&request);
+        let facts: LocalBoxFuture<'_, Result<_>> = Box::pin(async {
+            if let Some(facts) = &known {
+                return Ok((Arc::clone(&facts.host), Arc::clone(&facts.user)));
+            }
+            let host = match settings.pg_host.clone().or(found) {
+                Some(host) => host,
+                None => workspace.endpoint_host(&name).await?,
+            };
+            Ok((host, workspace.user().await?))
+        });
+        let (credential, (host, user)) = try_join(mint, facts).await?;
+        if known.is_none() {
+            let (user, host) = (Arc::clone(&user), Arc::clone(&host));
+            *self.facts.borrow_mut() = Some(Facts { name, host, user, at: now });
+        }
+        Ok(Login { user, credential, host, database: Arc::clone(&settings.database) })
+    }
+}
+
+/// Tells the slot about a flight that was dropped, so that another can start at once. After a report it
+/// changes nothing.
+struct Unreported<'a> {
+    inner: &'a Inner,
+    flight: FlightId,
+}
+
+impl Drop for Unreported<'_> {
+    fn drop(&mut self) {
+        self.inner.slot.borrow_mut().lose(self.inner.workspace.now(), self.flight);
+    }
+}
+
+/// Whether the service did not answer, so that asking again at once is no burden to it.
+fn never_arrived(error: &Error) -> bool {
+    let unanswered = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
+    unanswered && error.status().is_none() && error.retry_after().is_none()
+}
+
+/// FNV-1a over what tells clients apart.
+fn seed(settings: &Settings) -> u64 {
+    let identity = match &settings.identity {
+        Identity::ServicePrincipal { client_id, .. } => client_id,
+        Identity::Token(_) | Identity::Provider(_) => "",
+    };
+    let target = match &settings.target {
+        Target::Endpoint(name) => name.as_str(),
+        Target::Branch(name) => name.as_str(),
+    };
+    settings
+        .host
+        .as_str()
+        .bytes()
+        .chain(target.bytes())
+        .chain(identity.bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+}

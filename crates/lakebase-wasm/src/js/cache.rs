@@ -1,0 +1,84 @@
+//! The class that caches; documented for JavaScript in `npm/index.d.ts`.
+
+use futures::future::LocalBoxFuture;
+use js_sys::Promise;
+use lakebase_core::Error;
+use wasm_bindgen::prelude::*;
+
+use super::call::{Call, date, object, promise, settled};
+use super::error::thrown;
+use super::options::settings;
+use crate::{Credentials, Effects, Login, Patience};
+
+/// Cached credentials of one workspace, identity and endpoint.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct LakebaseCredentials {
+    credentials: Credentials,
+}
+
+#[wasm_bindgen]
+impl LakebaseCredentials {
+    /// Checks the options; sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// An `Error` with `kind: "config"` that names the option.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: &JsValue) -> Result<Self, JsValue> {
+        let credentials = settings(options)
+            .and_then(|settings| Credentials::new(settings, Effects::javascript()))
+            .map_err(|error| thrown(&error))?;
+        Ok(Self { credentials })
+    }
+
+    /// A login with a living token.
+    pub fn credential(&self, call: &JsValue) -> Promise {
+        self.login(call, |login| {
+            object(&[
+                ("user", login.user.as_ref().into()),
+                ("token", login.token().expose().into()),
+                ("expiresAt", date(login.expires_at())),
+                ("host", login.host.as_ref().into()),
+                ("port", Login::PORT.into()),
+                ("database", login.database.as_ref().into()),
+            ])
+        })
+    }
+
+    /// The same as a URL.
+    #[wasm_bindgen(js_name = connectionString)]
+    pub fn connection_string(&self, call: &JsValue) -> Promise {
+        self.login(call, |login| login.connection_string().expose().into())
+    }
+
+    /// Drops the token if it is the current one.
+    pub fn invalidate(&self, token: &JsValue) {
+        if let Some(token) = token.as_string() {
+            self.credentials.invalidate(&token);
+        }
+    }
+
+    fn login(&self, call: &JsValue, show: fn(&Login) -> JsValue) -> Promise {
+        let credentials = self.credentials.clone();
+        let call = Call::read(call);
+        promise(async move {
+            let call = call?;
+            let ended = || call.ended();
+            let background = |work: LocalBoxFuture<'static, ()>| {
+                let promise = settled(Box::pin(async move {
+                    let () = work.await;
+                    Ok(JsValue::UNDEFINED)
+                }));
+                if let Some(wait_until) = &call.wait_until {
+                    let _ = wait_until.call1(&JsValue::UNDEFINED, &promise);
+                }
+            };
+            let patience = Patience {
+                ended: call.signal.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
+                background: call.wait_until.is_some().then_some(&background),
+            };
+            credentials.get_with(patience).await.map(|login| show(&login))
+        })
+    }
+}

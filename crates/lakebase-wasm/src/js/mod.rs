@@ -1,0 +1,20 @@
+//! What JavaScript sees, and how it is reached: the only part that needs a JavaScript engine.
+//!
+//! No export is `async` and none panics: each returns a promise made here, which is rejected with an `Error`.
+
+#[cfg(feature = "cache")]
+mod cache;
+#[cfg(any(feature = "mint", feature = "cache"))]
+mod call;
+mod effects;
+#[cfg(any(feature = "mint", feature = "cache"))]
+mod error;
+#[cfg(feature = "mint")]
+mod mint;
+#[cfg(any(feature = "mint", feature = "cache"))]
+mod options;
+
+#[cfg(feature = "cache")]
+pub use cache::LakebaseCredentials;
+#[cfg(feature = "mint")]
+pub use mint::mint_database_credential;

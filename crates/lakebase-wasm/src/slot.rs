@@ -1,0 +1,231 @@
+//! One value that expires, shared by requests that must not wait on each other's futures.
+//!
+//! In workers every request has its own I/O context: a future, a waker or a promise of one request is dead
+//! or forbidden in another, and all of one request's futures may stop for ever when its client leaves. So a
+//! [`Slot`] holds data only: the value, the machine that decides, and the lease of whoever is fetching.
+//! Nobody is woken; whoever waits looks again, and takes over when the lease is over.
+
+use std::time::Duration;
+
+use lakebase_core::refresh::{Action, Event, FlightId, Machine, Moment, Phase, Policy};
+use lakebase_core::{Error, ErrorKind};
+
+/// What one caller has to do next.
+#[derive(Debug)]
+pub(crate) enum Step<T> {
+    /// Use this.
+    Take(T),
+    /// Fetch, and report the end of `flight` through [`Slot::land`]; until then `living` may be used if
+    /// waiting is not wanted.
+    Lead { flight: FlightId, force: bool, retry: bool, living: Option<T> },
+    /// Somebody else is fetching: look again soon.
+    Wait,
+    /// Nothing is to be had for now, and this is why.
+    Fail(Error),
+}
+
+/// A value, and when to fetch the next.
+#[derive(Debug)]
+pub(crate) struct Slot<T> {
+    machine: Machine,
+    value: Option<T>,
+    trouble: Option<Error>,
+    /// When the flight that is under way started.
+    flight_started: Option<Moment>,
+    lease: Duration,
+}
+
+impl<T: Clone> Slot<T> {
+    /// An empty one. `seed` decides how early within its window this one refreshes. A flight that reports
+    /// nothing for `lease`, which is shorter than the machine's own, is given up.
+    pub(crate) fn new(seed: u64, lease: Duration) -> Self {
+        let machine = Machine::new(Policy::default(), seed);
+        Self { machine, value: None, trouble: None, flight_started: None, lease }
+    }
+
+    /// Decides for one caller.
+    pub(crate) fn step(&mut self, now: Moment) -> Step<T> {
+        if let (Some(flight), Some(started)) = (self.machine.flight(), self.flight_started)
+            && now.since(started) >= self.lease
+        {
+            self.machine.handle(now, Event::Lost { flight });
+        }
+        self.machine.handle(now, Event::Wanted { at_least: Duration::ZERO });
+        let action = self.machine.poll(now);
+        let calm = matches!(self.machine.phase(now), Phase::Fresh | Phase::Window);
+        let living = self.living(now);
+        match (action, living) {
+            (Action::Fetch { flight, force, retry }, living) => {
+                self.flight_started = Some(now);
+                Step::Lead { flight, force, retry, living: living.filter(|_| calm) }
+            }
+            (Action::Wait(_), Some(value)) if calm || self.machine.flight().is_none() => {
+                Step::Take(value)
+            }
+            (Action::Wait(_), _) if self.machine.flight().is_some() => Step::Wait,
+            (Action::Wait(_), _) => Step::Fail(self.trouble.clone().unwrap_or_else(|| {
+                Error::new(ErrorKind::Unavailable, "the last attempt was abandoned")
+            })),
+        }
+    }
+
+    /// Takes the outcome of `flight`, whose attempt started at `started`; values come with their lifetime.
+    pub(crate) fn land(
+        &mut self,
+        now: Moment,
+        flight: FlightId,
+        started: Moment,
+        result: Result<(T, Duration), Error>,
+        same: impl Fn(&T, &T) -> bool,
+    ) {
+        let current = self.machine.flight() == Some(flight);
+        match result {
+            Ok((value, lifetime)) if lifetime > now.since(started) => {
+                let same = self.value.as_ref().is_some_and(|old| same(old, &value));
+                let before = self.machine.generation();
+                self.machine.handle(now, Event::Fetched { flight, started, lifetime, same });
+                if self.machine.generation() != before {
+                    self.value = Some(value);
+                    self.trouble = None;
+                } else if current {
+                    self.trouble = None;
+                }
+            }
+            Ok(_) => {
+                let text = "the credential had expired when it arrived";
+                self.fail(now, flight, Error::new(ErrorKind::Protocol, text));
+            }
+            Err(error) => self.fail(now, flight, error),
+        }
+    }
+
+    fn fail(&mut self, now: Moment, flight: FlightId, error: Error) {
+        let current = self.machine.flight() == Some(flight);
+        let permanent = is_permanent(&error);
+        let retry_after = error.retry_after();
+        self.machine.handle(now, Event::Failed { flight, permanent, retry_after });
+        if current {
+            self.trouble = Some(error);
+        }
+    }
+
+    /// Takes note that `flight` will never report.
+    pub(crate) fn lose(&mut self, now: Moment, flight: FlightId) {
+        self.machine.handle(now, Event::Lost { flight });
+    }
+
+    /// Drops the value if `refused` says that it is the one, and not more often than the policy allows.
+    pub(crate) fn refuse(&mut self, now: Moment, refused: impl Fn(&T) -> bool) {
+        let Some(generation) = self.machine.generation() else { return };
+        if self.value.as_ref().is_some_and(refused) {
+            self.machine.handle(now, Event::Refused { generation });
+            if self.machine.generation().is_none() {
+                self.value = None;
+            }
+        }
+    }
+
+    /// The value, if it lives.
+    fn living(&self, now: Moment) -> Option<T> {
+        self.machine.left(now).and_then(|_| self.value.clone())
+    }
+}
+
+/// Whether somebody has to change something before the same request can succeed.
+fn is_permanent(error: &Error) -> bool {
+    !error.is_transient() && !matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use lakebase_core::Timestamp;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(seconds: u64) -> Moment {
+        let monotonic = Duration::from_secs(seconds);
+        let millis = i64::try_from(seconds).unwrap() * 1000;
+        Moment { monotonic, wall: Timestamp::from_unix_millis(1_700_000_000_000 + millis) }
+    }
+
+    fn slot() -> Slot<&'static str> {
+        Slot::new(7, Duration::from_secs(11))
+    }
+
+    fn leader(step: Step<&'static str>) -> FlightId {
+        match step {
+            Step::Lead { flight, .. } => flight,
+            other => panic!("not the leader: {other:?}"),
+        }
+    }
+
+    fn land(slot: &mut Slot<&'static str>, seconds: u64, flight: FlightId, value: &'static str) {
+        slot.land(at(seconds), flight, at(seconds), Ok((value, HOUR)), |old, new| old == new);
+    }
+
+    #[test]
+    fn one_leads_and_the_others_wait_for_its_value() {
+        let mut slot = slot();
+        let flight = leader(slot.step(at(0)));
+        assert!(matches!(slot.step(at(1)), Step::Wait));
+        land(&mut slot, 2, flight, "a");
+        assert!(matches!(slot.step(at(2)), Step::Take("a")));
+        assert!(matches!(slot.step(at(2900)), Step::Take("a")));
+    }
+
+    #[test]
+    fn a_silent_leader_is_replaced_after_its_lease_and_its_late_value_is_welcome() {
+        let mut slot = slot();
+        let silent = leader(slot.step(at(0)));
+        assert!(matches!(slot.step(at(10)), Step::Wait));
+        let next = leader(slot.step(at(11)));
+        assert_ne!(silent, next);
+        land(&mut slot, 12, silent, "late");
+        assert!(matches!(slot.step(at(13)), Step::Take("late")));
+    }
+
+    #[test]
+    fn in_the_window_one_refreshes_and_a_failure_keeps_the_living_value() {
+        let mut slot = slot();
+        let flight = leader(slot.step(at(0)));
+        land(&mut slot, 0, flight, "a");
+        let Step::Lead { flight, living, .. } = slot.step(at(3100)) else { panic!("no refresh") };
+        assert_eq!(living, Some("a"));
+        assert!(matches!(slot.step(at(3101)), Step::Take("a")));
+        let error = Error::new(ErrorKind::Unavailable, "down");
+        slot.land(at(3102), flight, at(3100), Err(error), |_, _| false);
+        assert!(matches!(slot.step(at(3102)), Step::Take("a")));
+        assert!(!matches!(slot.step(at(3600)), Step::Take(_)), "a dead value was handed out");
+    }
+
+    #[test]
+    fn a_failure_is_repeated_until_the_next_attempt_is_due() {
+        let mut slot = slot();
+        let flight = leader(slot.step(at(0)));
+        let error = Error::new(ErrorKind::PermissionDenied, "no");
+        slot.land(at(0), flight, at(0), Err(error), |_, _| false);
+        let Step::Fail(error) = slot.step(at(0)) else { panic!("no error") };
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        leader(slot.step(at(61)));
+    }
+
+    #[test]
+    fn only_the_current_value_can_be_refused_and_the_dead_on_arrival_are_errors() {
+        let mut slot = slot();
+        let flight = leader(slot.step(at(0)));
+        land(&mut slot, 0, flight, "a");
+        slot.refuse(at(1), |value| *value == "b");
+        assert!(matches!(slot.step(at(1)), Step::Take("a")));
+        slot.refuse(at(1), |value| *value == "a");
+        let flight = leader(slot.step(at(1)));
+        slot.land(at(2), flight, at(1), Ok(("old", Duration::ZERO)), |_, _| false);
+        assert!(
+            matches!(slot.step(at(2)), Step::Fail(error) if error.kind() == ErrorKind::Protocol)
+        );
+        let flight = leader(slot.step(at(10)));
+        slot.lose(at(10), flight);
+        leader(slot.step(at(10)));
+    }
+}

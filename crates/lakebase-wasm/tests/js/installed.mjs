@@ -1,0 +1,29 @@
+// Installs what would be published into an empty folder, and runs a program there.
+import assert from "node:assert/strict";
+import { execFile, execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { issuer } from "./issuer.mjs";
+
+/** Runs `program` with `args` and the script in a folder where the package was installed. */
+export async function runInstalled(program, args) {
+  const folder = mkdtempSync(join(tmpdir(), "lakebase-installed-"));
+  const workspace = await issuer();
+  try {
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+    const npm = ["install", "--offline", "--no-audit", "--no-fund", "--silent", process.env.LAKEBASE_WASM_TARBALL];
+    execFileSync("npm", npm, { cwd: folder, stdio: "inherit" });
+    copyFileSync(new URL("script.mjs", import.meta.url), join(folder, "script.mjs"));
+    const { stdout } = await promisify(execFile)(program, [...args, "script.mjs", JSON.stringify(workspace.options)], { cwd: folder });
+    assert.deepEqual(JSON.parse(stdout), ["db-1", "db-2", "ep-1.database.example", "unauthenticated"]);
+    assert.deepEqual(workspace.seen.wrong, [`basic: POST /oidc/v1/token`]);
+  } finally {
+    await workspace.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A program of the provisioned packages. */
+export const tool = (path) => join(process.env.LAKEBASE_WASM_TOOLS, "node_modules", path);

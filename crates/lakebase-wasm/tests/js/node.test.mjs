@@ -1,0 +1,116 @@
+// The package in this very Node: what it sends, what it gives, and that bad input is always an error.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { ENDPOINT, ID, SECRET, issuer } from "./issuer.mjs";
+
+const folder = pathToFileURL(`${process.env.LAKEBASE_WASM_PACKAGE}/`);
+const whole = await import(new URL("node.js", folder));
+const small = await import(new URL("mint.node.js", folder));
+const { LakebaseCredentials } = whole;
+
+for (const [name, { mintDatabaseCredential }] of Object.entries({ whole, small })) {
+  test(`${name}: mints with two requests`, async () => {
+    const workspace = await issuer();
+    const minted = await mintDatabaseCredential(workspace.options);
+    assert.deepEqual([minted.token, minted.endpoint, minted.user], ["db-1", ENDPOINT, ID]);
+    assert.ok(minted.expiresAt instanceof Date && minted.expiresAt > Date.now() + 3500_000);
+    assert.deepEqual(workspace.seen, { oauth: 1, mints: 1, wrong: [] });
+    await workspace.close();
+  });
+
+  test(`${name}: bad options are errors, never hang and never quote a secret`, async () => {
+    const good = { host: "http://127.0.0.1:1", clientId: ID, clientSecret: SECRET, endpoint: ENDPOINT };
+    const throwing = { ...good, get host() { throw new Error(SECRET); } };
+    const table = [
+      undefined, null, 1, "x", [], {}, () => {}, throwing, new Proxy({}, { get() { throw SECRET; } }),
+      { ...good, host: "" }, { ...good, host: 1 }, { ...good, host: "http://w.example" }, { ...good, host: "https://u:p@w.example" },
+      { ...good, clientId: undefined }, { ...good, clientSecret: "" }, { ...good, clientSecret: Symbol("s") }, { ...good, token: "t" },
+      { ...good, endpoint: "x" }, { ...good, endpoint: undefined }, { ...good, project: "p" }, { ...good, endpoint: {} },
+      { ...good, ttl: 1 }, { ...good, ttl: NaN }, { ...good, ttl: -1 }, { ...good, ttl: Infinity }, { ...good, ttl: "600" },
+      { ...good, timeout: 0 }, { ...good, claims: {} }, { ...good, claims: [1] }, { ...good, claims: [{ permissionSet: "R", tables: [1] }] },
+      { ...good, database: "" }, { ...good, signal: {} }, { ...good, readOnly: "yes" }, { ...good, pgHost: "a b" },
+      { host: good.host, endpoint: ENDPOINT, token: "é" }, { host: good.host, endpoint: ENDPOINT, tokenProvider: "t" },
+    ];
+    for (const options of table) {
+      await assert.rejects(mintDatabaseCredential(options), (error) => {
+        assert.ok(error instanceof Error && error.kind === "config", `${error}`);
+        assert.ok(!`${error} ${JSON.stringify(error)}`.includes("sécret"), `${error}`);
+        return true;
+      });
+    }
+  });
+
+  test(`${name}: refusals of the service`, async () => {
+    const table = [
+      [{ status: 401, body: { message: "no" } }, "unauthenticated", 401],
+      [{ status: 429, headers: { "retry-after": "7" } }, "throttled", 429, 7],
+      [{ status: 404, body: { error_code: "NOT_FOUND", message: "gone" } }, "not_found", 404],
+      [{ status: 503, body: "<html>" }, "unavailable", 503],
+      [{ status: 302, headers: { location: "http://127.0.0.1:1/" } }, "protocol", 302],
+      [{ status: 200, body: "<html>" }, "protocol"],
+      [{ reply: { expire_time: undefined } }, "protocol"],
+      [{ reply: { token: "" } }, "protocol"],
+    ];
+    for (const [script, kind, status, retryAfter] of table) {
+      const workspace = await issuer({ mint: () => script });
+      await assert.rejects(mintDatabaseCredential(workspace.options), { name: "LakebaseError", kind, ...(status && { status }), ...(retryAfter && { retryAfter }) });
+      await workspace.close();
+    }
+  });
+
+  test(`${name}: a service that hangs, and a caller that gives up`, async () => {
+    const workspace = await issuer({ mint: () => ({ hang: true }) });
+    await assert.rejects(mintDatabaseCredential({ ...workspace.options, timeout: 100 }), { kind: "timed_out" });
+    const signal = AbortSignal.timeout(50);
+    await assert.rejects(mintDatabaseCredential({ ...workspace.options, signal }), { kind: "timed_out" });
+    await workspace.close();
+    await assert.rejects(mintDatabaseCredential(workspace.options), { kind: "unavailable" });
+  });
+}
+
+test("concurrent callers cause one mint and share its outcome", async () => {
+  const workspace = await issuer({ delay: 50 });
+  const credentials = new LakebaseCredentials(workspace.options);
+  const logins = await Promise.all(Array.from({ length: 40 }, () => credentials.credential()));
+  assert.deepEqual(new Set(logins.map((login) => login.token)), new Set(["db-1"]));
+  const { user, host, port, database } = logins[0];
+  assert.deepEqual({ user, host, port, database }, { user: ID, host: "ep-1.database.example", port: 5432, database: "databricks_postgres" });
+  assert.equal(await credentials.connectionString(), `postgresql://${ID}:db-1@ep-1.database.example:5432/databricks_postgres?sslmode=verify-full`);
+  assert.deepEqual(workspace.seen, { oauth: 1, mints: 1, wrong: [] });
+  credentials.invalidate("another");
+  assert.equal((await credentials.credential()).token, "db-1");
+  credentials.invalidate("db-1");
+  assert.equal((await credentials.credential()).token, "db-2");
+  await workspace.close();
+});
+
+test("a failure is shared, cools down, and passes", async () => {
+  const workspace = await issuer({ mint: (n) => (n === 1 ? { status: 503 } : undefined) });
+  const credentials = new LakebaseCredentials(workspace.options);
+  for (let i = 0; i < 5; i += 1) await assert.rejects(credentials.credential(), { kind: "unavailable", status: 503 });
+  assert.equal(workspace.seen.mints, 1);
+  let login;
+  for (let i = 0; i < 100 && !login; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    login = await credentials.credential().catch(() => undefined);
+  }
+  assert.equal(login.token, "db-2");
+  await workspace.close();
+});
+
+test("a refused workspace token is replaced once; providers are asked", async () => {
+  const workspace = await issuer({ mint: (n) => (n === 1 ? { status: 401 } : undefined) });
+  const credentials = new LakebaseCredentials(workspace.options);
+  assert.equal((await credentials.credential()).token, "db-2");
+  assert.equal(workspace.seen.oauth, 2);
+  const { host, endpoint } = workspace.options;
+  let asked = 0;
+  const tokenProvider = async () => `ws-${(asked += 1)}`;
+  const provided = new LakebaseCredentials({ host, endpoint, tokenProvider, user: "ada", pgHost: "pg.example" });
+  assert.equal((await provided.credential()).user, "ada");
+  assert.ok(asked > 0);
+  const broken = new LakebaseCredentials({ host, endpoint, tokenProvider: () => { throw new Error(SECRET); }, user: "ada" });
+  await assert.rejects(broken.credential(), (error) => error.kind === "unavailable" && !`${error}`.includes("sécret"));
+  await workspace.close();
+});

@@ -1,0 +1,125 @@
+// The package in workerd, where requests must not wait on each other's promises.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { issuer } from "./issuer.mjs";
+
+const PACKAGE = process.env.LAKEBASE_WASM_PACKAGE;
+// The program itself: npm's wrapper does not hand on file descriptors.
+const SYSTEM = { linux: "linux", darwin: "darwin" }[process.platform];
+const MACHINE = { x64: "64", arm64: "arm64" }[process.arch];
+const WORKERD = join(process.env.LAKEBASE_WASM_TOOLS, `node_modules/@cloudflare/workerd-${SYSTEM}-${MACHINE}/bin/workerd`);
+const FILES = ["workerd.js", "lakebase_wasm.js", "lakebase_wasm_bg.wasm"];
+const WORKER = `
+import { LakebaseCredentials } from "./workerd.js";
+let credentials;
+export default {
+  async fetch(request, env) {
+    credentials ??= new LakebaseCredentials(JSON.parse(env.OPTIONS));
+    const path = new URL(request.url).pathname;
+    if (path === "/abandon") {
+      credentials.credential().catch(() => {});
+      return new Response("gone");
+    }
+    try {
+      return Response.json(await credentials.credential());
+    } catch (error) {
+      return Response.json({ kind: error.kind, message: error.message }, { status: 599 });
+    }
+  },
+};`;
+
+async function worker(options) {
+  const folder = mkdtempSync(join(tmpdir(), "lakebase-workerd-"));
+  for (const file of FILES) copyFileSync(join(PACKAGE, file), join(folder, file));
+  writeFileSync(join(folder, "worker.js"), WORKER);
+  const modules = ["worker.js", ...FILES].map((name) => `(name = "${name}", ${name.endsWith("wasm") ? "wasm" : "esModule"} = embed "${name}")`);
+  writeFileSync(join(folder, "config.capnp"), `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .w), (name = "loopback", network = (allow = ["local"]))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const w :Workerd.Worker = (
+  modules = [${modules.join(", ")}], compatibilityDate = "2026-10-01", globalOutbound = "loopback",
+  bindings = [(name = "OPTIONS", fromEnvironment = "OPTIONS")],
+);`);
+  const child = spawn(WORKERD, ["serve", "--control-fd=3", join(folder, "config.capnp")], {
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
+    env: { ...process.env, OPTIONS: JSON.stringify(options) },
+    detached: true,
+  });
+  const port = await new Promise((resolve, reject) => {
+    child.once("exit", (code) => reject(new Error(`workerd ended with ${code}`)));
+    child.stdio[3].on("data", (line) => resolve(JSON.parse(line).port));
+  });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  const get = (path = "/", init) => fetch(`http://127.0.0.1:${port}${path}`, init);
+  const stop = async () => {
+    process.kill(-child.pid, "SIGKILL");
+    await exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { get, stop };
+}
+
+async function within(script, options, body) {
+  const workspace = await issuer(script);
+  const running = await worker({ ...workspace.options, ...options });
+  try {
+    await body(running, workspace);
+    assert.deepEqual(workspace.seen.wrong, []);
+  } finally {
+    await running.stop();
+    await workspace.close();
+  }
+}
+
+const tokens = async (replies) => {
+  const bodies = await Promise.all(replies.map(async (reply) => [reply.status, await reply.json()]));
+  for (const [status, body] of bodies) assert.equal(status, 200, JSON.stringify(body));
+  return new Set(bodies.map(([, body]) => body.token));
+};
+
+test("40 requests on a cold cache cause one mint", () =>
+  within({ delay: 300 }, {}, async ({ get }, { seen }) => {
+    const replies = await Promise.all(Array.from({ length: 40 }, () => get()));
+    assert.deepEqual(await tokens(replies), new Set(["db-1"]));
+    assert.equal(seen.mints, 1);
+  }));
+
+test("the first client leaves; the others are answered", () =>
+  within({ delay: 400 }, { timeout: 1000 }, async ({ get }, { seen }) => {
+    const leaving = new AbortController();
+    const first = get("/", { signal: leaving.signal }).catch(() => "left");
+    while (seen.mints === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const others = Array.from({ length: 5 }, () => get());
+    leaving.abort();
+    assert.equal(await first, "left");
+    await tokens(await Promise.all(others));
+    assert.ok(seen.mints <= 2, `${seen.mints} mints`);
+    await tokens([await get()]);
+  }));
+
+test("a request that ends without waiting takes nobody along", () =>
+  within({ mint: (n) => (n === 1 ? { hang: true } : undefined) }, { timeout: 200 }, async ({ get }) => {
+    await (await get("/abandon")).text();
+    await tokens(await Promise.all(Array.from({ length: 5 }, () => get())));
+  }));
+
+test("a mint that hangs is tried again", () =>
+  within({ mint: (n) => (n === 1 ? { hang: true } : undefined) }, { timeout: 200 }, async ({ get }, { seen }) => {
+    assert.deepEqual(await tokens(await Promise.all(Array.from({ length: 5 }, () => get()))), new Set(["db-2"]));
+    assert.equal(seen.mints, 2);
+  }));
+
+test("a refusal reaches every request as an error", () =>
+  within({ mint: () => ({ status: 403, body: { error_code: "PERMISSION_DENIED", message: "no" } }) }, {}, async ({ get }, { seen }) => {
+    for (const reply of await Promise.all(Array.from({ length: 5 }, () => get()))) {
+      assert.equal(reply.status, 599);
+      assert.equal((await reply.json()).kind, "permission_denied");
+    }
+    assert.equal(seen.mints, 1);
+  }));

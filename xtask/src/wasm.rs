@@ -1,0 +1,40 @@
+//! `cargo xtask wasm`: the npm package of `lakebase-wasm`.
+//!
+//! Done by the program `xtask-wasm`, so that this one builds quickly.
+
+use crate::Outcome;
+use crate::provision::{self, Tool};
+use crate::system::{Doing, Failure, cargo, target_dir};
+
+/// Suites that need the other runtimes.
+const ELSEWHERE: &[&str] = &["workerd", "deno", "bun"];
+
+/// Builds the package, or tests it.
+pub(crate) fn command(args: &[&str]) -> Outcome {
+    let what = match args {
+        [] => vec!["build"],
+        ["--test", suites @ ..] if !suites.is_empty() => [&["test"], suites].concat(),
+        _ => return Err(Failure::usage("wasm takes nothing, or `--test` and names of suites")),
+    };
+    provision::provide(Tool::Wasm)?;
+    if what.iter().any(|suite| ELSEWHERE.contains(suite)) {
+        provision::provide(Tool::Edge)?;
+    }
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "xtask-wasm", "--"]);
+    command.arg("--target-dir").arg(target_dir()).arg("--tools").arg(provision::edge_folder());
+    let status = command.args(what).status().doing("run xtask-wasm")?;
+    Ok(status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_arguments_are_usage_errors() {
+        for args in [&["--bench"][..], &["--test"], &["node"]] {
+            assert_eq!(command(args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+    }
+}

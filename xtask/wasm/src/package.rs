@@ -1,0 +1,147 @@
+//! Puts the npm package together: the module, its generated glue, and the files of `crates/lakebase-wasm/npm`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{Places, Result};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// The whole package, and the part that only mints.
+const MODULES: [(&str, &str); 2] = [("lakebase_wasm", "mint,cache"), ("lakebase_mint", "mint")];
+
+/// Compiles, generates and copies; the folder is made anew.
+pub(crate) fn build(places: &Places) -> Result<()> {
+    let folder = places.package();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| failed("empty", &folder, error))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| failed("create", &folder, error))?;
+    for (name, features) in MODULES {
+        module(places, name, features)?;
+    }
+    let npm = places.crate_dir().join("npm");
+    let entries = fs::read_dir(&npm).map_err(|error| failed("list", &npm, error))?;
+    for entry in entries {
+        copy(&entry.map_err(|error| failed("list", &npm, error))?.path(), &folder)?;
+    }
+    for platform in ["node", "workerd", "deno", "browser"] {
+        entry_of_mint(&folder, platform)?;
+    }
+    copy(&places.crate_dir().join("README.md"), &folder)?;
+    copy(&places.root.join("LICENSE-APACHE"), &folder)?;
+    copy(&places.root.join("LICENSE-MIT"), &folder)
+}
+
+/// Compiles with `features` and writes `NAME.js` and `NAME_bg.wasm`.
+fn module(places: &Places, name: &str, features: &str) -> Result<()> {
+    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+    cargo.current_dir(&places.root).env("CARGO_TARGET_DIR", &places.target);
+    cargo.args([
+        "rustc",
+        "--quiet",
+        "--profile",
+        "edge",
+        "--target",
+        TARGET,
+        "--package",
+        "lakebase-wasm",
+    ]);
+    cargo.args([
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--no-default-features",
+        "--features",
+        features,
+    ]);
+    succeed(&mut cargo)?;
+    let input = places.target.join(TARGET).join("edge/lakebase_wasm.wasm");
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(&input).out_name(name).typescript(false);
+    bindgen.remove_name_section(true).remove_producers_section(true);
+    let output = bindgen.web(true).and_then(|bindgen| bindgen.generate_output());
+    let mut output =
+        output.map_err(|error| format!("could not generate glue for {name}: {error:#}"))?;
+    let mut glue = stripped(output.js());
+    // Imports are named by hashes, which do not compress; the longest first, should one contain another.
+    let mut imports: Vec<_> = output.wasm_mut().imports.iter_mut().collect();
+    imports.sort_by_key(|import| std::cmp::Reverse(import.name.len()));
+    for (index, import) in imports.into_iter().enumerate() {
+        let short = format!("$i{index}");
+        glue = glue.replace(&import.name, &short);
+        import.name = short;
+    }
+    let folder = places.package();
+    let wasm = folder.join(format!("{name}_bg.wasm"));
+    fs::write(&wasm, output.wasm_mut().emit_wasm())
+        .map_err(|error| failed("write", &wasm, error))?;
+    let js = folder.join(format!("{name}.js"));
+    fs::write(&js, glue).map_err(|error| failed("write", &js, error))
+}
+
+/// The glue without comments, indentation and empty lines.
+fn stripped(glue: &str) -> String {
+    let mut lines = String::new();
+    let mut comment = false;
+    for line in glue.lines().map(str::trim) {
+        comment |= line.starts_with("/*");
+        if !comment && !line.is_empty() && !line.starts_with("//") {
+            lines.push_str(line);
+            lines.push('\n');
+        }
+        comment &= !line.contains("*/");
+    }
+    lines
+}
+
+/// The entry of the small module: that of the whole one, without the class.
+fn entry_of_mint(folder: &Path, platform: &str) -> Result<()> {
+    let path = folder.join(format!("{platform}.js"));
+    let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, error))?;
+    let text = text.replace("lakebase_wasm", "lakebase_mint").replace("LakebaseCredentials, ", "");
+    let path = folder.join(format!("mint.{platform}.js"));
+    fs::write(&path, text).map_err(|error| failed("write", &path, error))
+}
+
+/// What `npm publish` would upload, as a file.
+pub(crate) fn pack(places: &Places) -> Result<PathBuf> {
+    let folder = places.target.join("wasm");
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+    npm.current_dir(&folder).args(["pack", "--silent", "./package"]);
+    let output = npm.output().map_err(|error| format!("could not start npm: {error}"))?;
+    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if !output.status.success() || name.is_empty() {
+        return Err(format!("`npm pack` failed: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(folder.join(name))
+}
+
+fn copy(file: &Path, folder: &Path) -> Result<()> {
+    let name = file.file_name().ok_or_else(|| format!("{} has no name", file.display()))?;
+    fs::copy(file, folder.join(name)).map(drop).map_err(|error| failed("copy", file, error))
+}
+
+fn failed(what: &str, path: &Path, error: std::io::Error) -> String {
+    format!("could not {what} {}: {error}", path.display())
+}
+
+/// Runs a command with its output shown.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().map_err(|error| format!("could not start {program}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{program} ended with {status}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_indentation_are_stripped() {
+        let glue = "/* tslint */\n// one\nfunction f() {\n    /**\n     * two\n     */\n\n    return 1;\n}\n";
+        assert_eq!(stripped(glue), "function f() {\nreturn 1;\n}\n");
+    }
+}

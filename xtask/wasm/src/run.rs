@@ -1,0 +1,43 @@
+//! Runs the drivers in `crates/lakebase-wasm/tests/js` on Node.
+
+use std::process::Command;
+
+use crate::{Places, Result, package};
+
+/// Suites, as files `tests/js/<suite>.test.mjs`.
+const SUITES: [&str; 5] = ["package", "node", "workerd", "deno", "bun"];
+
+/// Runs each suite; false if a test failed. Ends with node's own summary of each.
+pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
+    let mut good = true;
+    let tarball = package::pack(places)?;
+    for suite in suites {
+        if !SUITES.contains(suite) {
+            return Err(format!("no suite `{suite}`; there are {}", SUITES.join(" ")));
+        }
+        let file = places.crate_dir().join("tests/js").join(format!("{suite}.test.mjs"));
+        let mut node = Command::new("node");
+        node.args(["--test", "--test-reporter=tap"]).arg(file);
+        node.env("LAKEBASE_WASM_PACKAGE", places.package())
+            .env("LAKEBASE_WASM_TOOLS", &places.tools);
+        node.env("LAKEBASE_WASM_TARBALL", &tarball);
+        let output = node.output().map_err(|error| format!("could not start node: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let count = |what: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(what));
+            line.and_then(|line| line.trim().parse::<usize>().ok())
+        };
+        print!("{text}{}", String::from_utf8_lossy(&output.stderr));
+        match (count("# pass"), count("# fail"), count("# skipped"), count("# cancelled")) {
+            (Some(passed @ 1..), Some(0), Some(0), Some(0)) if output.status.success() => {
+                println!("{suite}: {passed} passed, 0 failed");
+            }
+            (passed, failed, _, cancelled) => {
+                good = false;
+                let failed = failed.unwrap_or(0) + cancelled.unwrap_or(0);
+                println!("{suite}: {} passed, {} failed", passed.unwrap_or(0), failed.max(1));
+            }
+        }
+    }
+    Ok(good)
+}
