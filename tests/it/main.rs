@@ -24,5 +24,6 @@ mod requests;
 mod rotation;
 mod scenarios;
 mod secrets;
+#[cfg(feature = "soak")]
 mod soak;
 mod wake;

@@ -35,7 +35,7 @@ async fn session(emulator: &Emulator) {
 
     emulator.inject(Fault::new(Operation::Credentials, unavailable()));
     let policy =
-        lakebase::ConnectPolicy { budget: Duration::from_millis(50), ..Default::default() };
+        lakebase::ConnectPolicy { budget: Duration::from_millis(1500), ..Default::default() };
     let unlucky = Setup::m2m(emulator).builder().connect_policy(policy).build().unwrap();
     assert_eq!(unlucky.connect().await.unwrap_err().kind(), ErrorKind::TimedOut);
 }

@@ -148,6 +148,8 @@ impl Setup {
     /// A builder that reads these.
     pub(crate) fn builder(&self) -> Builder {
         let builder = Lakebase::builder().environment(self.environment());
+        #[cfg(feature = "http-reqwest")]
+        let builder = builder.reqwest(true);
         #[cfg(feature = "http-surf")]
         let builder = builder.surf(true);
         builder

@@ -155,7 +155,7 @@ pub(crate) const CELLS: &[Cell] = &[
     // Runtime x HTTP client, against the emulator
     cell(
         "tokio",
-        "every pattern on tokio, reqwest",
+        "every pattern on tokio, hyper",
         &[Need::Postgres],
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
@@ -183,6 +183,22 @@ pub(crate) const CELLS: &[Cell] = &[
         &[Need::Postgres],
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
+        )],
+    ),
+    cell(
+        "soak",
+        "a thousand token rotations under load, on tokio",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,soak soak::",
+        )],
+    ),
+    cell(
+        "tokio-reqwest",
+        "every pattern on tokio, reqwest",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
         )],
     ),
     cell(

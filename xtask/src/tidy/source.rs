@@ -54,7 +54,8 @@ fn longer(tree: &Tree, limit: usize) -> Vec<String> {
 
 /// Code that ships: no tests, no test kit, no comments.
 fn shipped(path: &str) -> bool {
-    let test_file = path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
+    let test_file = path.ends_with("/tests.rs")
+        || path.ends_with("_tests.rs")
         || path.split('/').any(|part| matches!(part, "tests" | "benches" | "examples"));
     !test_file && !path.starts_with("fuzz/") && !path.contains("lakebase-testkit/")
 }
