@@ -31,9 +31,9 @@
 //! program with this feature reports RUSTSEC-2025-0036 and RUSTSEC-2026-0169 (surf), RUSTSEC-2025-0052
 //! (async-std), RUSTSEC-2026-0174 (http-types), RUSTSEC-2026-0097 (rand 0.7), RUSTSEC-2024-0384 (instant),
 //! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
-//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. **It
-//! logs whole requests, with the tokens in their headers**, at level `trace` of the crate `log`, so keep
-//! the targets `async_h1` and `http_client` below that level.
+//! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. It
+//! logs whole requests, with the tokens in their headers, at level `trace` of the crate `log`; so nothing is
+//! sent while the program's logger takes the target `async_h1::client` at that level.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 

@@ -7,8 +7,8 @@
 //! - A reply that ends early looks complete: its length is checked.
 //! - A reply without any length looks empty: it is an error.
 //! - A missing `Date` is made up from the local clock: that header is left out.
-//! - It logs whole requests, with tokens, at level `trace` of the crate `log`: it stays so; see the
-//!   crate's documentation.
+//! - It logs whole requests, with tokens, at level `trace` of the crate `log`: nothing is sent while the
+//!   program's logger takes that.
 //! - Host names are looked up on the executor's thread, and only the first address is tried: it stays so.
 
 use std::fmt;
@@ -24,6 +24,9 @@ use lakebase_core::{Error, ErrorKind, HttpClient, Result};
 
 use crate::Options;
 use crate::failure::{self, MAX_REPLY};
+
+/// Where async-h1 logs requests and replies, with their headers.
+const LEAKY: &str = "async_h1::client";
 
 /// Sends through one surf client: no middleware, so neither redirects nor logs; no time-out.
 pub(crate) struct SurfClient {
@@ -52,6 +55,14 @@ impl SurfClient {
 impl HttpClient for SurfClient {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let host = failure::authority(request.uri())?;
+        if log::log_enabled!(target: LEAKY, log::Level::Trace) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "nothing is sent to {host} by surf while the logger takes the target {LEAKY} at level trace,                      because surf's HTTP library writes whole requests there, tokens and all; switch that target off"
+                ),
+            ));
+        }
         let failed = |error: surf::Error| {
             // surf's TLS errors are text only.
             let text = format!("{error:?}").to_ascii_lowercase();

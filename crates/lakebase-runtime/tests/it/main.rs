@@ -3,6 +3,8 @@
 #![cfg_attr(feature = "_runtime", expect(clippy::unwrap_used, reason = "helpers of tests"))]
 
 mod suites;
+#[cfg(feature = "http-surf")]
+mod surf_logs;
 mod tls;
 mod tls_server;
 #[cfg(feature = "tokio")]
