@@ -288,6 +288,8 @@ impl Shared {
                 let outer = Error::new(ErrorKind::Unavailable, "no new connection comes about");
                 Some((classify(&error), outer.with_source(error)))
             }
+            // With a full pool nobody may have tried to open one; the server need not be the reason.
+            None if self.pool.size() >= self.options.max_connections => None,
             None => {
                 let message = "no new connection comes about: the server does not answer";
                 Some((ConnectFailure::Transient, Error::new(ErrorKind::Unavailable, message)))
@@ -303,7 +305,7 @@ impl Shared {
             Some((class, error)) => Cause::Driver(class, Box::new(error)),
             None if size >= self.options.max_connections => Cause::Preparation(Error::new(
                 ErrorKind::TimedOut,
-                format!("all {size} connections of the pool are in use"),
+                format!("all {size} connections of the pool are in use or being opened"),
             )),
             None => Cause::Silence(waited),
         }
