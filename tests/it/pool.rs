@@ -8,12 +8,13 @@ use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions, lakebase_error};
 use lakebase_emulator::{Effect, Fault, Operation};
 
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, endpoint, shared, until};
 
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused_is_an_error
     a_dead_server_is_the_cause all_in_use_is_the_cause a_missing_database_is_no_riddle
     close_waits_for_those_in_use close_gives_up_at_its_deadline plain_clones_keep_working
+    what_exceeds_keep_idle_is_closed
 }
 
 fn refuse(sqlstate: &str, message: &str) -> Effect {
@@ -25,6 +26,20 @@ async fn open(name: &str, options: PoolOptions) -> (Lakebase, LakebasePool) {
     // No connection is used twice, so that each checkout needs a login.
     let pool = lakebase.pool(options.max_lifetime(Duration::ZERO)).await.unwrap();
     (lakebase, pool)
+}
+
+async fn what_exceeds_keep_idle_is_closed() {
+    let (name, _) = endpoint(shared());
+    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let options = PoolOptions::new().max_connections(6).keep_idle(2);
+    let pool = lakebase.pool(options).await.unwrap();
+    // Opens six at once, and releases them at once.
+    pool.warm_up(6).await.unwrap();
+    assert!(shared().counters(&name).unwrap().peak >= 6);
+    until(&lakebase, "the surplus is closed", || pool.size() == 2 && pool.num_idle() == 2).await;
+    pool.acquire().await.unwrap().ping().await.unwrap();
+    until(&lakebase, "it is idle again", || pool.num_idle() == 2).await;
+    assert!(pool.close().await);
 }
 
 async fn a_refused_token_is_replaced_once() {

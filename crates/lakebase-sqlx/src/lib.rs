@@ -18,6 +18,7 @@
 mod error;
 mod executor;
 mod factory;
+mod keep_idle;
 mod pool;
 mod pool_options;
 mod rotation;

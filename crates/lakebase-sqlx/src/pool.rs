@@ -16,6 +16,7 @@ use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
 
 use crate::error::into_sqlx;
+use crate::keep_idle::KeepIdle;
 use crate::{PoolOptions, SqlxFactory, classify, factory, rotation};
 
 /// A pool of connections that log in with fresh tokens. Cheap to clone.
@@ -319,6 +320,8 @@ async fn first_login(connector: &Connector, limit: Duration) -> Result<Login, Er
 
 fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
     let PoolOptions { ping_after_idle, keep_idle, max_lifetime, .. } = *options;
+    let keep = keep_idle.map(|limit| Arc::new(KeepIdle::new(limit)));
+    let kept = keep.clone();
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .min_connections(options.min_connections)
@@ -327,6 +330,9 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
         .max_lifetime(max_lifetime)
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
+            if let Some(kept) = &kept {
+                kept.taken();
+            }
             Box::pin(async move {
                 if meta.idle_for > ping_after_idle {
                     connection.ping().await?;
@@ -337,13 +343,14 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
         .after_release(move |_, meta| {
             // Drawn anew at each release, so that connections opened together do not end together.
             let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * Jitter::new().fraction());
-            let shared = shared.upgrade();
-            let crowded = keep_idle.zip(shared.as_ref()).is_some_and(|(keep, shared)| {
-                u32::try_from(shared.pool.num_idle()).is_ok_and(|idle| idle >= keep)
-            });
-            if let Some(shared) = shared {
+            let mut stays = meta.age < recycle_at;
+            if let Some(shared) = shared.upgrade() {
+                if stays && let Some(keep) = &keep {
+                    let idle = u32::try_from(shared.pool.num_idle()).unwrap_or(u32::MAX);
+                    stays = keep.stays(shared.connector.runtime().clock.monotonic(), idle);
+                }
                 shared.measure();
             }
-            Box::pin(async move { Ok(meta.age < recycle_at && !crowded) })
+            Box::pin(async move { Ok(stays) })
         })
 }
