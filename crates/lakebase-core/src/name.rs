@@ -141,7 +141,10 @@ impl FromStr for EndpointName {
 }
 
 fn shape(text: &str, accepted: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("{text:?} is not a resource name; accepted: {accepted}"))
+    Error::new(
+        ErrorKind::Config,
+        format!("\"{}\" is not a resource name; accepted: {accepted}", printable(text)),
+    )
 }
 
 fn id(what: &str, id: &str) -> Result<(), Error> {
@@ -156,7 +159,12 @@ fn id(what: &str, id: &str) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::new(ErrorKind::Config, format!("the {what} id {id:?} {reason}")))
+    Err(Error::new(ErrorKind::Config, format!("the {what} id \"{}\" {reason}", printable(id))))
+}
+
+/// The text without control characters. Escaping them would cost browsers two kilobytes of tables.
+fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 fn segment(name: &str, index: usize) -> &str {
