@@ -113,6 +113,9 @@ fn spans_end_also_when_what_they_are_about_fails() {
         .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
         .with_writer(move || writer.clone())
         .finish();
+    // While there is only one dispatcher, tracing lets whichever thread comes first at an event decide whether
+    // anybody cares, and the threads of other tests have no subscriber.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     tracing::subscriber::with_default(subscriber, || on_this_thread(session(&emulator)));
     let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     let ours: Vec<&str> = text.lines().filter(|line| line.contains("lakebase")).collect();
