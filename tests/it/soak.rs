@@ -1,15 +1,15 @@
 //! A thousand rotations: eight tasks query through a pool while hour after hour of token life passes.
 //!
 //! Hours pass on the wall clocks of client and service, as when a machine sleeps. Monotonic clock and timers
-//! are real, and with them every limit of the client.
+//! are real, and with them every limit of the client. Most of the time goes into logins, of which each rotation
+//! has at least one.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use futures::channel::mpsc;
+use futures::{SinkExt as _, StreamExt as _};
 use lakebase::core::{BoxFuture, Clock, Runtime, Spawn, Timestamp};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Lakebase, LakebasePool, PoolOptions};
@@ -59,21 +59,16 @@ impl Spawn for Counting {
     }
 }
 
-/// One finished query: the task, the rotation after which it began, and why it failed.
-type Finished = (usize, u64, Option<String>);
+/// One finished query: the rotation after which it began, and why it failed.
+type Finished = (u64, Option<String>);
 
 /// Queries until nobody listens any more.
-async fn work(
-    task: usize,
-    pool: LakebasePool,
-    rotation: Arc<AtomicU64>,
-    report: mpsc::UnboundedSender<Finished>,
-) {
+async fn work(pool: LakebasePool, rotation: Arc<AtomicU64>, mut report: mpsc::Sender<Finished>) {
     loop {
         let begun = rotation.load(Ordering::SeqCst);
         let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
         let failure = one.err().map(|error| format!("{error:?}"));
-        if report.unbounded_send((task, begun, failure)).is_err() {
+        if report.send((begun, failure)).await.is_err() {
             return;
         }
     }
@@ -84,7 +79,7 @@ async fn rotate(
     (emulator, clock): (&Emulator, &Ahead),
     lakebase: &Lakebase,
     rotation: &AtomicU64,
-    mut finished: mpsc::UnboundedReceiver<Finished>,
+    tasks: &mut [mpsc::Receiver<Finished>],
 ) -> u64 {
     let cache = lakebase.connector().credentials().await.unwrap().unwrap();
     let mut held = cache.get().await.unwrap();
@@ -101,13 +96,14 @@ async fn rotate(
         // A login of the new token for certain, besides those of the pool.
         lakebase.connect().await.unwrap().close().await.unwrap();
         // No query is under way that began with an older token: none takes longer than a token lives.
-        let mut behind = BTreeSet::from_iter(0..TASKS);
-        while !behind.is_empty() {
-            let (task, begun, failure) = finished.next().await.unwrap();
-            assert_eq!(failure, None, "after {number} rotations");
-            queries += 1;
-            if begun == number {
-                behind.remove(&task);
+        for task in &mut *tasks {
+            loop {
+                let (begun, failure) = task.next().await.unwrap();
+                assert_eq!(failure, None, "after {number} rotations");
+                queries += 1;
+                if begun == number {
+                    break;
+                }
             }
         }
     }
@@ -124,16 +120,20 @@ async fn a_thousand_rotations() {
     let spawn: Arc<dyn Spawn> = Arc::new(counting);
     let runtime = Runtime { clock: clock.clone(), spawn: Some(spawn.clone()), ..runtime };
     let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
-    // Connections are replaced all the time.
-    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(50));
+    // Connections are replaced twice a second.
+    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(500));
     let pool = lakebase.pool(options).await.unwrap();
 
     let rotation = Arc::new(AtomicU64::new(0));
-    let (report, finished) = mpsc::unbounded();
-    for task in 0..TASKS {
-        spawn.spawn(Box::pin(work(task, pool.clone(), Arc::clone(&rotation), report.clone())));
+    let mut tasks = Vec::new();
+    for _ in 0..TASKS {
+        // Without a buffer, so that rotations keep pace with queries.
+        let (report, finished) = mpsc::channel(0);
+        spawn.spawn(Box::pin(work(pool.clone(), Arc::clone(&rotation), report)));
+        tasks.push(finished);
     }
-    let queries = rotate((&emulator, &clock), &lakebase, &rotation, finished).await;
+    let queries = rotate((&emulator, &clock), &lakebase, &rotation, &mut tasks).await;
+    drop(tasks);
 
     let name = &emulator.description().endpoint;
     let counters = emulator.counters(name).unwrap();
@@ -142,7 +142,7 @@ async fn a_thousand_rotations() {
     println!("{minted} credentials, {queries} queries, {counters:?}");
     assert!(minted as u64 > ROTATIONS);
     assert!(queries >= ROTATIONS * TASKS as u64);
-    assert!(counters.accepted > ROTATIONS + ROTATIONS / 2, "the pool logs in, too: {counters:?}");
+    assert!(counters.accepted > ROTATIONS + 20, "the pool logs in, too: {counters:?}");
     assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
     assert!(pool.close().await);
     drop((pool, lakebase, spawn));
