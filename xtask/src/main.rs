@@ -16,6 +16,7 @@ mod matrix;
 mod outside;
 mod process;
 mod provision;
+mod simulate;
 mod system;
 mod tidy;
 mod wasm;
@@ -39,6 +40,8 @@ cargo xtask <command>
   outside                           a crate outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
                                     package, node, workerd, deno or bun
+  simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
+                                    a fleet over a month of outages: logins refused by three ways of refreshing
   help                              this text
 ";
 
@@ -71,6 +74,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "provision" => provision::command(rest),
         "clients" => clients::command(rest),
         "wasm" => wasm::command(rest),
+        "simulate" => simulate::command(rest),
         "outside" if rest.is_empty() => outside::command(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -313,6 +313,15 @@ pub(crate) const CELLS: &[Cell] = &[
         &[Need::Postgres],
         &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
     ),
+    cell(
+        "simulate",
+        "a fleet over a month, in which no short outage may refuse a login",
+        &[],
+        &[
+            tests("test --no-fail-fast -p lakebase-testkit --features simulate --bin simulate"),
+            Step { run: Run::Xtask("simulate --instances 200"), counts: Counts::One, env: &[] },
+        ],
+    ),
     // Documentation and lints
     cell(
         "doc",
