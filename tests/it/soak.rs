@@ -139,7 +139,6 @@ async fn a_thousand_rotations() {
     let counters = emulator.counters(name).unwrap();
     let requests = emulator.requests();
     let minted = requests.iter().filter(|it| it.path.ends_with("/credentials")).count();
-    println!("{minted} credentials, {queries} queries, {counters:?}");
     assert!(minted as u64 > ROTATIONS);
     assert!(queries >= ROTATIONS * TASKS as u64);
     assert!(counters.accepted > ROTATIONS + 20, "the pool logs in, too: {counters:?}");
