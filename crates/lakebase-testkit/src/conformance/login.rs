@@ -1,4 +1,5 @@
 //! What every source of the parts of a login must do, and every driver that logs in with them.
+#![expect(clippy::unwrap_used, reason = "to panic at a broken promise is what all of this does")]
 
 use std::pin::pin;
 
@@ -85,10 +86,8 @@ pub async fn connection_factory<F: ConnectionFactory>(
 
     let check = async |params: ConnectParams, expected: ConnectFailure| {
         let secret = params.password.as_ref().map_or("", |password| password.expose()).to_owned();
-        let error = match within(timer, "a refused login", factory.connect(&params)).await {
-            Err(error) => error,
-            Ok(_) => panic!("the login should fail: {params:?}"),
-        };
+        let outcome = within(timer, "a refused login", factory.connect(&params)).await;
+        let Err(error) = outcome else { panic!("the login should fail: {params:?}") };
         assert_eq!(factory.classify(&error), expected, "{error}");
         let printed = format!("{factory:?} {error} {error:?}");
         assert!(secret.is_empty() || !printed.contains(&secret), "a password is printed");
