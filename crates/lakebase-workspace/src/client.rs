@@ -8,8 +8,8 @@ use http::{Request, Response, StatusCode};
 use lakebase_core::refresh::{Cache, Demand, Held};
 use lakebase_core::{
     Access, BranchName, CredentialRequest, CredentialSource, DatabaseCredential, Endpoint,
-    EndpointName, EndpointResolver, Error, ErrorKind, Result, Runtime, Target, UserResolver,
-    endpoint,
+    EndpointName, EndpointResolver, Error, ErrorKind, Result, Runtime, Target, Timestamp,
+    UserResolver, endpoint,
 };
 
 use crate::auth::TokenOrigin;
@@ -69,6 +69,26 @@ impl WorkspaceClient {
     #[must_use]
     pub fn auth_type(&self) -> &str {
         self.inner.source.auth_type()
+    }
+
+    /// Whether the workspace answers, and what its clock says: the `Date` of its reply, if there is one.
+    ///
+    /// Sends one request without a token, for `/.well-known/databricks-config`; that a workspace does not
+    /// have this document does not matter. For diagnosis: nothing else needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](ErrorKind::Unavailable), [`TimedOut`](ErrorKind::TimedOut) or
+    /// [`Tls`](ErrorKind::Tls) if it cannot be reached, the reply's own if it fails (status 500 and
+    /// above), redirects (which happens behind a private link) or refuses everybody.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>> {
+        let session = &self.inner.session;
+        let reply = session.send(wire::databricks_config(&session.host)?).await?;
+        let date = wire::served_at(reply.headers());
+        match reply.status() {
+            StatusCode::NOT_FOUND => Ok(date),
+            _ => session.judge(reply, &[]).map(|_| date),
+        }
     }
 
     /// The workspace's bearer token, fetched if there is none that lives.

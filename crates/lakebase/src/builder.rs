@@ -12,7 +12,9 @@ use lakebase_core::{
     Result, Runtime, Secret, Setting, SettingOrigin, SslMode, Tls, UserResolver,
 };
 use lakebase_runtime::Options;
-use lakebase_workspace::{WorkspaceClient, WorkspaceConfig, WorkspaceConfigBuilder};
+use lakebase_workspace::{
+    EffectiveSetting, WorkspaceClient, WorkspaceConfig, WorkspaceConfigBuilder,
+};
 
 use crate::default_runtime::{HasRuntime, default_runtime};
 use crate::settings::{Place, SETTINGS, Settings};
@@ -252,6 +254,27 @@ impl Builder {
     fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.settings.insert(name, Setting::explicit(name, value.into()));
         self
+    }
+
+    /// The connection's settings that are in effect, by name, each with its origin; nothing is validated but
+    /// the form of a connection URL. For diagnosis, also where [`build`](Self::build) fails.
+    ///
+    /// The workspace's are [`workspace_settings`](Self::workspace_settings).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if there is a URL that cannot be read, or that contradicts a project or endpoint.
+    pub fn effective_settings(&self) -> Result<Vec<EffectiveSetting>> {
+        Ok(Settings::new(&self.settings, &self.environment)?.report())
+    }
+
+    /// The workspace's settings that are found, each with its origin, whether or not the workspace is needed.
+    ///
+    /// # Errors
+    ///
+    /// As [`WorkspaceConfigBuilder::effective_settings`].
+    pub fn workspace_settings(&self) -> Result<Vec<EffectiveSetting>> {
+        self.workspace.effective_settings(&self.environment)
     }
 
     /// Reads and checks all settings; asks no service yet.

@@ -11,6 +11,7 @@ use lakebase_core::connect::{StartupOption, is_loopback_name};
 use lakebase_core::{
     BranchName, Environment, Error, ErrorKind, Secret, Setting, SettingOrigin, SslMode, Target,
 };
+use lakebase_workspace::{EffectiveSetting, SettingValue};
 
 use crate::url::UrlParts;
 
@@ -96,6 +97,30 @@ impl<'a> Settings<'a> {
             let (_, variable) = SETTINGS.iter().find(|(known, _)| *known == name)?;
             self.environment.var(variable)
         })
+    }
+
+    /// What is in effect, for people. A URL shows as a secret; its parts have entries of their own.
+    pub(crate) fn report(&self) -> Vec<EffectiveSetting> {
+        let shown = SETTINGS.iter().filter_map(|(key, _)| {
+            let (value, origin) = match *key {
+                "password" => {
+                    let Setting { value, origin } = self.password()?;
+                    (SettingValue::Secret(value), origin)
+                }
+                "url" => {
+                    let Setting { value, origin } = self.url_setting().ok()??;
+                    (SettingValue::Secret(value), origin)
+                }
+                _ => {
+                    let Setting { value, origin } = self.get(key)?;
+                    (SettingValue::Plain(value), origin)
+                }
+            };
+            Some(EffectiveSetting { key, value, origin })
+        });
+        // With a URL nothing is asked for by project or endpoint.
+        let unused = |key: &str| self.has_url() && ["branch", "endpoint", "project"].contains(&key);
+        shown.filter(|setting| !unused(setting.key)).collect()
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<Arc<str>> {
@@ -281,6 +306,37 @@ fn split_words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_report_names_origins_and_shows_no_secret() {
+        let environment = Environment::from_pairs([
+            ("LAKEBASE_PG_URL", "postgresql://me:canary@h.example/d?sslmode=require"),
+            ("PGPORT", "6432"),
+            ("LAKEBASE_BRANCH", "dev"),
+        ]);
+        let explicit = BTreeMap::from([("user", Setting::explicit("--user", "you".to_owned()))]);
+        let report = Settings::new(&explicit, &environment).unwrap().report();
+        let lines: Vec<String> = report
+            .iter()
+            .map(|EffectiveSetting { key, value, origin }| match value {
+                SettingValue::Plain(text) => format!("{key}={text} from {origin}"),
+                SettingValue::Secret(_) => format!("{key} from {origin}"),
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "database=d from database (in the URL of LAKEBASE_PG_URL)",
+                "host=h.example from host (in the URL of LAKEBASE_PG_URL)",
+                "password from password (in the URL of LAKEBASE_PG_URL)",
+                "port=6432 from PGPORT (environment variable)",
+                "sslmode=require from sslmode (in the URL of LAKEBASE_PG_URL)",
+                "url from LAKEBASE_PG_URL (environment variable)",
+                "user=you from --user (command line)",
+            ]
+        );
+        assert!(!format!("{report:?}").contains("canary"));
+    }
 
     #[test]
     fn start_up_options_are_split_as_libpq_does() {

@@ -237,6 +237,18 @@ impl WorkspaceConfigBuilder {
         self
     }
 
+    /// What [`build`](Self::build) would use, with the origin of every value; nothing is validated. For
+    /// diagnosis, also where `build` fails.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the profile file is needed and cannot be read, or has no such profile.
+    pub fn effective_settings(&self, environment: &Environment) -> Result<Vec<EffectiveSetting>> {
+        let mut settings = self.settings.clone();
+        settings.complete(environment)?;
+        Ok(settings.report())
+    }
+
     /// Looks up what was not set and validates everything.
     ///
     /// The profile file is read only if a profile is named, or neither an address nor an identity is set.

@@ -319,3 +319,24 @@ fn clients_are_shared_between_threads_and_print_no_secret() {
         assert!(!format!("{client:?}").contains("0123456789abcdef"));
     }
 }
+
+#[test]
+fn the_servers_time_needs_no_token_and_no_document() {
+    const DATE: (&str, &str) = ("date", "Thu, 01 Jan 2026 00:10:00 GMT");
+    let time = |status: u16, headers: &'static [(&str, &str)]| {
+        let http = FakeHttp::new(move |_| reply_with(status, headers, "{}"));
+        let client = client(M2M, &http, &FakeTime::default());
+        let found = run(client.server_time());
+        assert_eq!(http.lines(), ["GET https://w.example/.well-known/databricks-config"]);
+        assert_eq!(http.seen()[0].header("authorization"), None);
+        found.map(|time| time.map(|time| time.to_string())).map_err(|error| error.kind())
+    };
+    let shown = Some("2026-01-01T00:10:00Z".to_owned());
+    assert_eq!(time(200, &[DATE]), Ok(shown.clone()));
+    assert_eq!(time(404, &[DATE]), Ok(shown));
+    assert_eq!(time(200, &[]), Ok(None));
+    assert_eq!(time(503, &[DATE]), Err(ErrorKind::Unavailable));
+    assert_eq!(time(403, &[DATE]), Err(ErrorKind::PermissionDenied));
+    const LINK: (&str, &str) = ("location", "/login.html?error=private-link-validation-error");
+    assert_eq!(time(303, &[LINK]), Err(ErrorKind::PermissionDenied));
+}
