@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Url(Url),
     /// Lists the endpoints of the branch and marks the one that is connected to.
     Endpoints,
+    /// Goes the way of a login step by step and names what is wrong.
+    Doctor,
     /// Shows a pool under load through rotations, an outage, a wake-up and more; needs only a Postgres.
     Demo(Demo),
     /// Runs a workspace and its Postgres on loopback until standard input ends.

@@ -10,7 +10,6 @@ mod command;
 mod demo;
 mod failure;
 mod output;
-#[cfg(unix)]
 mod process;
 mod settings;
 
@@ -55,6 +54,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Token => command::token::run(global).await?,
         Command::Url(args) => command::url::run(global, args).await?,
         Command::Endpoints => command::endpoints::run(global).await?,
+        Command::Doctor => return command::doctor::run(global).await,
         Command::Emulator(args) => command::emulator::run(args).await?,
         #[cfg(unix)]
         Command::Demo(args) => return demo::run(global, args).await,

@@ -101,8 +101,8 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// Text that neither breaks the table nor speaks to the terminal.
-fn printable(text: &str) -> String {
+/// Text that neither breaks a table nor speaks to the terminal.
+pub(crate) fn printable(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }

@@ -11,7 +11,8 @@ pub(crate) fn lakebase(global: &Global) -> Result<Lakebase> {
     builder(global)?.build()
 }
 
-fn builder(global: &Global) -> Result<Builder> {
+/// What the flags say, and the environment that says the rest.
+pub(crate) fn builder(global: &Global) -> Result<Builder> {
     let mut workspace =
         WorkspaceConfig::builder().product("lakebase-cli", env!("CARGO_PKG_VERSION"));
     if let Some(profile) = flag("--profile", &global.profile) {

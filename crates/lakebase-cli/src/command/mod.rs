@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod doctor;
 pub(crate) mod emulator;
 pub(crate) mod endpoints;
 mod place;

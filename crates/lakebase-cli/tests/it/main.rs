@@ -5,6 +5,7 @@
 
 mod commands;
 mod demo;
+mod doctor;
 mod emulator;
 mod errors;
 mod support;

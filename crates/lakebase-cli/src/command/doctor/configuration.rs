@@ -1,0 +1,56 @@
+//! What is set, where each value came from, and whether it makes sense.
+
+use lakebase::workspace::{EffectiveSetting, SettingValue};
+use lakebase::{Builder, Lakebase};
+
+use super::fault::Fault;
+use super::report::{Examined, Finding, ShownSetting};
+use crate::cli::Global;
+use crate::settings;
+
+/// The settings as far as they can be told, and the database that they describe.
+pub(super) fn examine(global: &Global) -> (Vec<ShownSetting>, Examined<Lakebase>) {
+    let wrong = |error: lakebase::Error| Finding::new(Fault::Configuration, error.report());
+    let builder = match settings::builder(global) {
+        Ok(builder) => builder,
+        Err(error) => return (Vec::new(), Err(wrong(error))),
+    };
+    let connection = shown(builder.effective_settings());
+    let workspace = shown(builder.workspace_settings());
+    match Builder::build(builder) {
+        Ok(lakebase) => {
+            let mut all = connection;
+            if lakebase.workspace().is_some() {
+                all.extend(workspace);
+            }
+            let detail = format!("{}, {} settings", summary(&lakebase), all.len());
+            (all, Ok((lakebase, detail)))
+        }
+        Err(error) => (connection.into_iter().chain(workspace).collect(), Err(wrong(error))),
+    }
+}
+
+/// What cannot be read is an error of `build`, too, and said there.
+fn shown(settings: lakebase::Result<Vec<EffectiveSetting>>) -> Vec<ShownSetting> {
+    let show = |EffectiveSetting { key, value, origin }| ShownSetting {
+        name: key,
+        value: match value {
+            // No host has one: somebody put a password in front of it.
+            SettingValue::Plain(text) if key == "host" && text.contains('@') => None,
+            SettingValue::Plain(text) => Some(text),
+            SettingValue::Secret(_) => None,
+        },
+        origin: origin.to_string(),
+    };
+    settings.unwrap_or_default().into_iter().map(show).collect()
+}
+
+fn summary(lakebase: &Lakebase) -> String {
+    let config = lakebase.connector().config();
+    match (&config.target, &config.socket_directory, &config.host) {
+        (Some(target), ..) => target.to_string(),
+        (None, Some(folder), _) => format!("the server in {}", folder.display()),
+        (None, None, Some(host)) => format!("the server {host}"),
+        (None, None, None) => "the server localhost".to_owned(),
+    }
+}

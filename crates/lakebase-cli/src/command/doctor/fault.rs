@@ -1,0 +1,156 @@
+//! What can be wrong, by names that scripts may rely on, and what to do about each.
+//!
+//! Sources of the advice: Databricks' guides for external applications ("connect an external app to Lakebase",
+//! its troubleshooting table), its pages about authentication, Postgres roles and private connectivity.
+
+/// The cause of a failed step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    AddressBlocked,
+    CertificateAuthorityUnknown,
+    CertificateExpired,
+    CertificateNameMismatch,
+    ClockSkew,
+    Configuration,
+    CredentialRefused,
+    DatabaseMissing,
+    DnsFailed,
+    EndpointDisabled,
+    EndpointNotFound,
+    EndpointNotReady,
+    IdentityRefused,
+    LoginFailed,
+    LoginRefused,
+    PortUnreachable,
+    QueryFailed,
+    RoleMissing,
+    SecretRefused,
+    TlsFailed,
+    TlsNotOffered,
+    TooManyConnections,
+    WorkspaceAccessDenied,
+    WorkspaceUnreachable,
+}
+
+impl Fault {
+    /// The name in `--json`. Stable.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::AddressBlocked => "address_blocked",
+            Self::CertificateAuthorityUnknown => "certificate_authority_unknown",
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateNameMismatch => "certificate_name_mismatch",
+            Self::ClockSkew => "clock_skew",
+            Self::Configuration => "configuration",
+            Self::CredentialRefused => "credential_refused",
+            Self::DatabaseMissing => "database_missing",
+            Self::DnsFailed => "dns_failed",
+            Self::EndpointDisabled => "endpoint_disabled",
+            Self::EndpointNotFound => "endpoint_not_found",
+            Self::EndpointNotReady => "endpoint_not_ready",
+            Self::IdentityRefused => "identity_refused",
+            Self::LoginFailed => "login_failed",
+            Self::LoginRefused => "login_refused",
+            Self::PortUnreachable => "port_unreachable",
+            Self::QueryFailed => "query_failed",
+            Self::RoleMissing => "role_missing",
+            Self::SecretRefused => "secret_refused",
+            Self::TlsFailed => "tls_failed",
+            Self::TlsNotOffered => "tls_not_offered",
+            Self::TooManyConnections => "too_many_connections",
+            Self::WorkspaceAccessDenied => "workspace_access_denied",
+            Self::WorkspaceUnreachable => "workspace_unreachable",
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::AddressBlocked => {
+                "the workspace's IP access list or network policy refuses this machine's address: ask its \
+                 administrator to allow it, or connect from an allowed network"
+            }
+            Self::CertificateAuthorityUnknown => {
+                "nobody whom this machine trusts issued the certificate: if a firewall inspects TLS or the server \
+                 is your own, name its authority's PEM file in PGSSLROOTCERT (for the workspace's HTTPS in \
+                 SSL_CERT_FILE); otherwise do not connect, as this may be somebody else's server"
+            }
+            Self::CertificateExpired => {
+                "the certificate is not valid at this time: check this machine's clock first, then renew the \
+                 server's certificate"
+            }
+            Self::CertificateNameMismatch => {
+                "the certificate is for another host: connect by the name that the workspace reports (unset PGHOST), \
+                 and check what PGHOSTADDR, the hosts file and DNS say"
+            }
+            Self::ClockSkew => {
+                "set this machine's clock, or let it follow a time server (NTP): tokens and certificates are valid at \
+                 certain times only"
+            }
+            Self::Configuration => {
+                "change the setting that is named; `lakebase help` lists the flags"
+            }
+            Self::CredentialRefused => {
+                "the identity may not get a credential for this endpoint: grant it CAN USE (or more) on the project"
+            }
+            Self::DatabaseMissing => {
+                "check the spelling of the database (--database, PGDATABASE); every project starts with \
+                 databricks_postgres"
+            }
+            Self::DnsFailed => {
+                "check the network and the DNS servers of this machine; LAKEBASE_DNS=ip:port names other servers to \
+                 ask, and PGHOSTADDR an address to go to without asking"
+            }
+            Self::EndpointDisabled => {
+                "enable the endpoint in the workspace (the branch's computes): a login does not wake a disabled one"
+            }
+            Self::EndpointNotFound => {
+                "check project, branch and endpoint (`lakebase endpoints` lists those of a branch), and that the \
+                 identity may see the project: what it may not see does not exist for it"
+            }
+            Self::EndpointNotReady => {
+                "the compute may be starting: try again in a minute; if it stays, look at its state in the workspace"
+            }
+            Self::IdentityRefused => {
+                "log in again (`databricks auth login`), or check that the identity exists in this workspace and not \
+                 only in another one"
+            }
+            Self::LoginFailed => "the server's own words are the best hint",
+            Self::LoginRefused => {
+                "check that the role is this identity's (--user, PGUSER) and was made with databricks_create_role on \
+                 this branch, not by plain CREATE ROLE; for a native role check the password, and that the project \
+                 allows native logins; tokens of other workspaces are not accepted"
+            }
+            Self::PortUnreachable => {
+                "a firewall or a missing route is likely: Postgres needs TCP to port 5432; with private connectivity, \
+                 regional hosts need the endpoint for performance-intensive services"
+            }
+            Self::QueryFailed => "the login works; the server's own words are the best hint",
+            Self::RoleMissing => {
+                "create the role on this branch as an administrator: CREATE EXTENSION IF NOT EXISTS databricks_auth; \
+                 SELECT databricks_create_role('<name>', 'USER' or 'SERVICE_PRINCIPAL'); names are case-sensitive"
+            }
+            Self::SecretRefused => {
+                "check that id and secret (or token) belong together, have not expired (secrets live two years at most) \
+                 and are of this workspace; make a new one in its settings if in doubt"
+            }
+            Self::TlsFailed => {
+                "something between here and the server does not let TLS through: check proxies and firewalls"
+            }
+            Self::TlsNotOffered => {
+                "this is not a Lakebase server, or something in between strips TLS: check host and port; for a local \
+                 server without TLS set PGSSLMODE=prefer"
+            }
+            Self::TooManyConnections => {
+                "all connections of the compute are in use: close some, use smaller pools, or choose a larger compute"
+            }
+            Self::WorkspaceAccessDenied => {
+                "grant the identity the entitlement workspace-access, check the workspace's IP access list, and with \
+                 private connectivity connect from its network"
+            }
+            Self::WorkspaceUnreachable => {
+                "check DATABRICKS_HOST, the network and firewalls; HTTP proxies (HTTPS_PROXY) are not used"
+            }
+        }
+    }
+}

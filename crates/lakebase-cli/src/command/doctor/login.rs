@@ -1,0 +1,101 @@
+//! The login itself, whom it made us, and a query.
+
+use std::error::Error as StdError;
+use std::io;
+
+use lakebase::sqlx::{self, Connection as _, PgConnection, Row as _};
+use lakebase::{Error, ErrorKind, Lakebase};
+
+use super::fault::Fault;
+use super::network::certificate_fault;
+use super::report::{Examined, Finding, Report};
+use crate::failure;
+
+/// Who logged in where, and what may be done there.
+const WHO: &str = "select current_user::text as role, current_database()::text as database, \
+     current_setting('server_version') as version, \
+     current_setting('transaction_read_only') = 'on' as read_only, \
+     has_database_privilege(current_database(), 'CREATE') as may_create";
+
+pub(super) async fn examine(report: &mut Report, lakebase: &Lakebase) -> io::Result<()> {
+    let Some(mut connection) = report.step("login", login(lakebase)).await? else {
+        for name in ["role", "query"] {
+            report.skip(name, "nobody is logged in")?;
+        }
+        return Ok(());
+    };
+    report.step("role", role(&mut connection)).await?;
+    report.step("query", query(&mut connection)).await?;
+    // The answers are there; how the goodbye goes does not matter.
+    let _ = connection.close().await;
+    Ok(())
+}
+
+/// With all the patience of the connector: a compute that sleeps is woken.
+async fn login(lakebase: &Lakebase) -> Examined<PgConnection> {
+    let mode = lakebase.connector().config().tls.mode;
+    match lakebase.connect().await {
+        Ok(connection) => Ok((connection, format!("accepted, sslmode {mode}"))),
+        Err(error) => {
+            let fault = fault(&error);
+            Err(Finding::new(fault, failure::line(&error.into())))
+        }
+    }
+}
+
+fn fault(error: &Error) -> Fault {
+    let refusal = refusal(error);
+    let code = refusal.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    let message = refusal.map_or(String::new(), |refusal| refusal.message().to_lowercase());
+    let is_network = ["ip ", "network", "pg_hba"].iter().any(|word| message.contains(word));
+    match error.kind() {
+        ErrorKind::NotFound if code == "3D000" => Fault::DatabaseMissing,
+        ErrorKind::NotFound if message.contains("role") => Fault::RoleMissing,
+        ErrorKind::NotFound if message.contains("endpoint") => Fault::EndpointNotFound,
+        ErrorKind::LoginRefused | ErrorKind::Unauthenticated => Fault::LoginRefused,
+        ErrorKind::PermissionDenied if is_network => Fault::AddressBlocked,
+        ErrorKind::Disabled => Fault::EndpointDisabled,
+        ErrorKind::Tls => certificate_fault(error).unwrap_or(Fault::TlsFailed),
+        _ if code == "53300" || message.contains("too many connections") => {
+            Fault::TooManyConnections
+        }
+        _ if error.is_transient() => Fault::EndpointNotReady,
+        _ => Fault::LoginFailed,
+    }
+}
+
+/// What the server said, if it said anything.
+fn refusal(error: &Error) -> Option<&dyn sqlx::error::DatabaseError> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(sqlx::Error::Database(refusal)) = error.downcast_ref() {
+            return Some(&**refusal);
+        }
+        next = error.source();
+    }
+    None
+}
+
+async fn role(connection: &mut PgConnection) -> Examined<()> {
+    let failed =
+        |error: sqlx::Error| Finding::new(Fault::QueryFailed, failure::line(&error.into()));
+    let row = sqlx::query(WHO).fetch_one(connection).await.map_err(failed)?;
+    let text = |name: &str| row.try_get::<String, _>(name).map_err(failed);
+    let is = |name: &str| row.try_get::<bool, _>(name).map_err(failed);
+    let access = if is("read_only")? { "read-only" } else { "read-write" };
+    let create = if is("may_create")? { "may" } else { "may not" };
+    let (role, database, version) = (text("role")?, text("database")?, text("version")?);
+    let detail =
+        format!("{role} in {database}, {access}, {create} create schemas; PostgreSQL {version}");
+    Ok(((), detail))
+}
+
+async fn query(connection: &mut PgConnection) -> Examined<()> {
+    match sqlx::query_scalar::<_, i32>("select 1").fetch_one(connection).await {
+        Ok(1) => Ok(((), "select 1".to_owned())),
+        Ok(other) => {
+            Err(Finding::new(Fault::QueryFailed, format!("select 1 was answered with {other}")))
+        }
+        Err(error) => Err(Finding::new(Fault::QueryFailed, failure::line(&error.into()))),
+    }
+}

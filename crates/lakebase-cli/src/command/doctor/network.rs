@@ -1,0 +1,199 @@
+//! The way to the server: its addresses by both resolvers, its port, its certificate.
+
+use std::error::Error as StdError;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use lakebase::core::HostResolver;
+use lakebase::core::connect::{Connector, ConnectorConfig};
+use lakebase::{Lakebase, SslMode};
+use tokio::net::TcpStream;
+use tokio_rustls::rustls::{self, CertificateError};
+
+use super::fault::Fault;
+use super::report::{Examined, Finding, Report};
+use super::tls;
+
+/// The longest that one address is waited for.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The longest that one resolver is waited for.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
+
+const NO_ADDRESS: &str = "the host has no address";
+const UNREACHABLE: &str = "the server cannot be reached";
+
+/// What stands in the way of a login.
+type Obstacle = Option<&'static str>;
+
+/// Goes the way to `host`.
+pub(super) async fn examine(
+    report: &mut Report,
+    lakebase: &Lakebase,
+    host: &str,
+) -> io::Result<Obstacle> {
+    let connector = lakebase.connector();
+    let config = connector.config();
+    let addresses = if config.addresses.is_empty() {
+        report.step("host", resolve(connector, host)).await?
+    } else {
+        report.skip("host", &format!("the address is configured: {}", list(&config.addresses)))?;
+        Some(config.addresses.clone())
+    };
+    let Some(addresses) = addresses else {
+        for name in ["tcp", "tls"] {
+            report.skip(name, NO_ADDRESS)?;
+        }
+        return Ok(Some(NO_ADDRESS));
+    };
+    let Some(stream) = report.step("tcp", connect(connector, &addresses, config.port)).await?
+    else {
+        report.skip("tls", UNREACHABLE)?;
+        return Ok(Some(UNREACHABLE));
+    };
+    if config.tls.mode == SslMode::Disable {
+        report.skip("tls", "sslmode is disable")?;
+        return Ok(None);
+    }
+    let verified = report.step("tls", handshake(connector, stream, host)).await?;
+    Ok(if verified.is_some() { None } else { Some("there is no safe connection to the server") })
+}
+
+/// The same for a server with a Unix socket.
+pub(super) async fn examine_socket(
+    report: &mut Report,
+    config: &ConnectorConfig,
+) -> io::Result<Obstacle> {
+    report.skip("host", "a Unix socket needs none")?;
+    let reached = report.step("tcp", socket(config)).await?;
+    report.skip("tls", "a Unix socket stays on this machine")?;
+    Ok(if reached.is_some() { None } else { Some(UNREACHABLE) })
+}
+
+#[cfg(unix)]
+async fn socket(config: &ConnectorConfig) -> Examined<()> {
+    let folder = config.socket_directory.clone().unwrap_or_default();
+    let path = folder.join(format!(".s.PGSQL.{}", config.port));
+    match tokio::net::UnixStream::connect(&path).await {
+        Ok(_) => Ok(((), format!("not TCP, but the Unix socket {}", path.display()))),
+        Err(error) => {
+            let detail = format!("{}: {error}", path.display());
+            Err(Finding::new(Fault::PortUnreachable, detail))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn socket(_: &ConnectorConfig) -> Examined<()> {
+    let detail = "this platform has no Unix sockets; set PGHOST to a name or address";
+    Err(Finding::new(Fault::Configuration, detail))
+}
+
+/// Asks both resolvers, although the connector asks the second one only if the first fails.
+async fn resolve(connector: &Connector, host: &str) -> Examined<Vec<IpAddr>> {
+    let runtime = connector.runtime();
+    let direct = async {
+        match &runtime.fallback_hosts {
+            Some(resolver) => Some(ask(connector, &**resolver, host).await),
+            None => None,
+        }
+    };
+    let (system, direct) = tokio::join!(ask(connector, &*runtime.hosts, host), direct);
+    let said = |answer: &Result<Vec<IpAddr>, String>| match answer {
+        Ok(addresses) => list(addresses),
+        Err(problem) => problem.clone(),
+    };
+    let mut detail = format!("{host}; the system's resolver: {}", said(&system));
+    if let Some(direct) = &direct {
+        detail.push_str(&format!("; direct DNS: {}", said(direct)));
+    }
+    match (system, direct) {
+        (Ok(addresses), _) | (Err(_), Some(Ok(addresses))) => Ok((addresses, detail)),
+        _ => Err(Finding::new(Fault::DnsFailed, detail)),
+    }
+}
+
+async fn ask(
+    connector: &Connector,
+    resolver: &dyn HostResolver,
+    host: &str,
+) -> Result<Vec<IpAddr>, String> {
+    match connector.within(RESOLVE_LIMIT, resolver.resolve(host)).await {
+        Some(answer) => answer.map_err(|error| format!("failed ({})", error.report())),
+        None => Err(format!("no answer within {} s", RESOLVE_LIMIT.as_secs())),
+    }
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first of `addresses` that accepts a connection.
+async fn connect(connector: &Connector, addresses: &[IpAddr], port: u16) -> Examined<TcpStream> {
+    let mut problems = Vec::new();
+    for address in addresses {
+        let place = SocketAddr::new(*address, port);
+        match connector.within(CONNECT_LIMIT, TcpStream::connect(place)).await {
+            Some(Ok(stream)) => {
+                problems.push(format!("{place} accepts connections"));
+                return Ok((stream, problems.join("; ")));
+            }
+            Some(Err(error)) => problems.push(format!("{place}: {error}")),
+            None => {
+                problems.push(format!("{place}: no answer within {} s", CONNECT_LIMIT.as_secs()))
+            }
+        }
+    }
+    Err(Finding::new(Fault::PortUnreachable, problems.join("; ")))
+}
+
+async fn handshake(connector: &Connector, stream: TcpStream, host: &str) -> Examined<()> {
+    let probe = tls::probe(stream, host, &connector.config().tls);
+    connector.within(tls::LIMIT, probe).await.unwrap_or_else(|| {
+        let detail = format!("the server did not answer within {} s", tls::LIMIT.as_secs());
+        Err(Finding::new(Fault::TlsFailed, detail))
+    })
+}
+
+/// What is wrong with a certificate, if that is why `error` happened.
+pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
+            return Some(match problem {
+                CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. } => Fault::CertificateExpired,
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Fault::CertificateNameMismatch,
+                _ => Fault::TlsFailed,
+            });
+        }
+        // `io::Error::source` skips the error that it wraps.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|inner| certificate_fault(inner)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lakebase::{Error, ErrorKind};
+
+    #[test]
+    fn a_bad_certificate_is_found_below_other_errors() {
+        let inner = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let io = io::Error::new(io::ErrorKind::InvalidData, inner);
+        let error = Error::new(ErrorKind::Tls, "could not set up TLS").with_source(io);
+        let error = error.context("asking");
+        assert_eq!(certificate_fault(&error), Some(Fault::CertificateAuthorityUnknown));
+        assert_eq!(certificate_fault(&Error::new(ErrorKind::Tls, "no")), None);
+    }
+}

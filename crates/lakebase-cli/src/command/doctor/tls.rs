@@ -1,0 +1,140 @@
+//! A TLS handshake with the server as the connector's driver would make it, looked at more closely.
+//!
+//! The request before the handshake is PostgreSQL's `SSLRequest` (its documentation, "Message Formats").
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakebase::SslMode;
+use lakebase::core::Tls;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::fault::Fault;
+use super::network::certificate_fault;
+use super::report::{Examined, Finding};
+use super::verifier::Recorder;
+
+/// The longest that the handshake is waited for.
+pub(super) const LIMIT: Duration = Duration::from_secs(15);
+
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// Asks for TLS over `stream` and verifies the server to be `host`, as far as the mode wants it.
+pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Examined<()> {
+    let broken = |error: io::Error| {
+        Finding::new(
+            Fault::TlsFailed,
+            format!("the connection broke at the request for TLS: {error}"),
+        )
+    };
+    stream.write_all(&SSL_REQUEST).await.map_err(broken)?;
+    match stream.read_u8().await.map_err(broken)? {
+        b'S' => {}
+        b'N' if tls.mode < SslMode::Require => {
+            return Ok(((), format!("the server offers none, which sslmode {} allows", tls.mode)));
+        }
+        b'N' => return Err(Finding::new(Fault::TlsNotOffered, "the server offers none")),
+        other => {
+            let detail =
+                format!("the server answered {other:#04x} to the request for TLS, not S or N");
+            return Err(Finding::new(Fault::TlsNotOffered, detail));
+        }
+    }
+    let failed = |detail: String| Finding::new(Fault::TlsFailed, detail);
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| failed(format!("{host:?} cannot be verified: {error}")))?;
+    let recorder = Recorder::new(roots(tls), tls.mode).map_err(|e| failed(e.to_string()))?;
+    let recorder = Arc::new(recorder);
+    let config = config(Arc::clone(&recorder)).map_err(|error| failed(error.to_string()))?;
+    let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let (chain, problem) = recorder.seen();
+    let chain = describe(&chain);
+    match result {
+        Ok(stream) => {
+            let version = stream.get_ref().1.protocol_version();
+            let version =
+                version.and_then(|version| version.as_str()).unwrap_or("TLS").replace('_', ".");
+            let verified = match problem {
+                None => "verified".to_owned(),
+                Some(problem) => {
+                    format!("not verified, as sslmode {} allows ({})", tls.mode, reason(&problem))
+                }
+            };
+            Ok(((), format!("{version}, {verified}; {chain}")))
+        }
+        Err(error) => {
+            let fault = certificate_fault(&error).unwrap_or(Fault::TlsFailed);
+            let reason = problem.map_or_else(|| error.to_string(), |problem| reason(&problem));
+            let chain = if chain.is_empty() { chain } else { format!("; {chain}") };
+            Err(Finding::new(fault, format!("{reason}{chain}")))
+        }
+    }
+}
+
+fn config(recorder: Arc<Recorder>) -> Result<ClientConfig, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(recorder)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// Whom the driver trusts: Mozilla's authorities and those of [`Tls::extra_roots`].
+fn roots(tls: &Tls) -> RootCertStore {
+    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let extra = tls.extra_roots.as_deref().unwrap_or_default();
+    store.add_parsable_certificates(CertificateDer::pem_slice_iter(extra).flatten());
+    store
+}
+
+fn reason(problem: &rustls::Error) -> String {
+    match problem {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the certificate's authority is not trusted".to_owned()
+        }
+        rustls::Error::InvalidCertificate(problem) => problem.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Who certified whom, from the server upwards.
+fn describe(chain: &[CertificateDer<'static>]) -> String {
+    let parts = chain.iter().map(|certificate| match X509Certificate::from_der(certificate) {
+        Ok((_, certificate)) => {
+            let (subject, issuer) = (certificate.subject(), certificate.issuer());
+            let until = certificate.validity().not_after;
+            let names = names(&certificate);
+            format!("{subject}{names}, issued by {issuer}, valid until {until}")
+        }
+        Err(_) => "an unreadable certificate".to_owned(),
+    });
+    let text = parts.collect::<Vec<_>>().join("; ");
+    if text.is_empty() { text } else { format!("certificate: {text}") }
+}
+
+/// The hosts that a certificate is for.
+fn names(certificate: &X509Certificate<'_>) -> String {
+    use x509_parser::extensions::GeneralName;
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else {
+        return String::new();
+    };
+    let names: Vec<&str> = extension
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(*name),
+            _ => None,
+        })
+        .collect();
+    if names.is_empty() { String::new() } else { format!(" for {}", names.join(", ")) }
+}
