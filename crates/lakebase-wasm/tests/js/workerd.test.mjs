@@ -1,17 +1,12 @@
 // The package in workerd, where requests must not wait on each other's promises.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { issuer } from "./issuer.mjs";
+import { serve } from "./workerd.mjs";
 
 const PACKAGE = process.env.LAKEBASE_WASM_PACKAGE;
-// The program itself: npm's wrapper does not hand on file descriptors.
-const SYSTEM = { linux: "linux", darwin: "darwin" }[process.platform];
-const MACHINE = { x64: "64", arm64: "arm64" }[process.arch];
-const WORKERD = join(process.env.LAKEBASE_WASM_TOOLS, `node_modules/@cloudflare/workerd-${SYSTEM}-${MACHINE}/bin/workerd`);
 const FILES = ["workerd.js", "lakebase_wasm.js", "lakebase_wasm_bg.wasm"];
 const WORKER = `
 import { LakebaseCredentials } from "./workerd.js";
@@ -32,42 +27,12 @@ export default {
   },
 };`;
 
-async function worker(options) {
-  const folder = mkdtempSync(join(tmpdir(), "lakebase-workerd-"));
-  for (const file of FILES) copyFileSync(join(PACKAGE, file), join(folder, file));
-  writeFileSync(join(folder, "worker.js"), WORKER);
-  const modules = ["worker.js", ...FILES].map((name) => `(name = "${name}", ${name.endsWith("wasm") ? "wasm" : "esModule"} = embed "${name}")`);
-  writeFileSync(join(folder, "config.capnp"), `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [(name = "main", worker = .w), (name = "loopback", network = (allow = ["local"]))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
-);
-const w :Workerd.Worker = (
-  modules = [${modules.join(", ")}], compatibilityDate = "2026-10-01", globalOutbound = "loopback",
-  bindings = [(name = "OPTIONS", fromEnvironment = "OPTIONS")],
-);`);
-  const child = spawn(WORKERD, ["serve", "--control-fd=3", join(folder, "config.capnp")], {
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
-    env: { ...process.env, OPTIONS: JSON.stringify(options) },
-    detached: true,
-  });
-  const port = await new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`workerd ended with ${code}`)));
-    child.stdio[3].on("data", (line) => resolve(JSON.parse(line).port));
-  });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  const get = (path = "/", init) => fetch(`http://127.0.0.1:${port}${path}`, init);
-  const stop = async () => {
-    process.kill(-child.pid, "SIGKILL");
-    await exited;
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { get, stop };
-}
+const MODULES = { "worker.js": WORKER, ...Object.fromEntries(FILES.map((name) => [name, readFileSync(join(PACKAGE, name))])) };
 
 async function within(script, options, body) {
   const workspace = await issuer(script);
-  const running = await worker({ ...workspace.options, ...options });
+  const variables = { OPTIONS: JSON.stringify({ ...workspace.options, ...options }) };
+  const running = await serve({ modules: MODULES, variables });
   try {
     await body(running, workspace);
     assert.deepEqual(workspace.seen.wrong, []);
