@@ -33,6 +33,16 @@ pub enum Identity {
     Provider(Arc<dyn TokenProvider>),
 }
 
+impl Identity {
+    /// The client secret, else nothing.
+    pub(crate) fn client_secret(&self) -> &str {
+        match self {
+            Self::ServicePrincipal { client_secret, .. } => client_secret.expose(),
+            Self::Token(_) | Self::Provider(_) => "",
+        }
+    }
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -302,7 +302,8 @@ impl Workspace {
                     refused = Some(token);
                     continue;
                 }
-                let value = read(self.host(), &reply, self.effects.clock.wall(), &[token.expose()]);
+                let secrets = [token.expose(), self.settings.identity.client_secret()];
+                let value = read(self.host(), &reply, self.effects.clock.wall(), &secrets);
                 let value = value.map_err(|error| below(&error, &[method, " ", &path].concat()))?;
                 return Ok(Answer { value, served_at: served_at(&reply) });
             }

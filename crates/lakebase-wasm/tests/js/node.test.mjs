@@ -59,6 +59,13 @@ for (const [name, { mintDatabaseCredential }] of Object.entries({ whole, small }
     }
   });
 
+  test(`${name}: what was sent to the service is not repeated when it quotes it`, async () => {
+    const mint = (_, { headers }) => ({ status: 403, body: { message: `no ${SECRET} ${headers.authorization} here` } });
+    const workspace = await issuer({ mint });
+    await assert.rejects(mintDatabaseCredential(workspace.options), ({ message }) => /answered 403/.test(message) && !/sécret|ü|ws-\d/.test(message));
+    await workspace.close();
+  });
+
   test(`${name}: a service that hangs, and a caller that gives up`, async () => {
     const workspace = await issuer({ mint: () => ({ hang: true }) });
     await assert.rejects(mintDatabaseCredential({ ...workspace.options, timeout: 100 }), { kind: "timed_out" });
