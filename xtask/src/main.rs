@@ -34,12 +34,12 @@ cargo xtask <command>
   ci                                what CI runs: the whole test matrix
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
-  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | python | node]...
+  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node]...
                                     fetch what the matrix needs into the target folder
   clients python|node               official clients against the emulator
   outside                           a crate outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
-                                    package, node, workerd, deno or bun
+                                    package, node, workerd, deno, bun or chromium
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
   help                              this text

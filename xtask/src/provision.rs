@@ -3,6 +3,7 @@
 //! Everything but system packages and Rust targets goes to `target/tools`; what is there already is used as it is. Progress goes to stderr, so
 //! that callers own stdout.
 
+mod chromium;
 mod postgres;
 
 use std::fs;
@@ -34,10 +35,12 @@ pub(crate) enum Tool {
     Node,
     /// JavaScript runtimes other than Node.
     Edge,
+    /// A browser.
+    Chromium,
 }
 
 /// Variables that tell later commands where a tool is.
-type Variables = Vec<(String, String)>;
+pub(crate) type Variables = Vec<(String, String)>;
 
 /// Makes a tool available, fetching it if it is not there.
 ///
@@ -50,12 +53,15 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Python => python().map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
         Tool::Edge => edge().map(|_| Vec::new()),
+        Tool::Chromium => chromium::provide()
+            .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node]...`; everything without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | chromium]...`; everything without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    let args = if args.is_empty() { &["wasm", "postgres", "python", "node", "edge"] } else { args };
+    const ALL: &[&str] = &["wasm", "postgres", "python", "node", "edge", "chromium"];
+    let args = if args.is_empty() { ALL } else { args };
     let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
         let ready = match *arg {
@@ -70,9 +76,10 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "python" => python()?.display().to_string(),
             "node" => node()?.display().to_string(),
             "edge" => edge()?.display().to_string(),
+            "chromium" => chromium::provide()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, python and node, not `{other}`"
+                    "provision knows postgres, wasm, edge, chromium, python and node, not `{other}`"
                 )));
             }
         };

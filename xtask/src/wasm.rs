@@ -21,6 +21,9 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
         provision::provide(Tool::Edge)?;
     }
     let mut command = cargo();
+    if what.contains(&"chromium") {
+        command.envs(provision::provide(Tool::Chromium)?);
+    }
     command.args(["run", "--quiet", "--package", "xtask-wasm", "--"]);
     command.arg("--target-dir").arg(target_dir()).arg("--tools").arg(provision::edge_folder());
     let status = command.args(what).status().doing("run xtask-wasm")?;

@@ -23,6 +23,7 @@ pub(crate) enum Need {
     Python,
     Node,
     Edge,
+    Chromium,
 }
 
 /// One command.
@@ -282,6 +283,12 @@ pub(crate) const CELLS: &[Cell] = &[
         "the npm package in Bun",
         &[Need::Wasm, Need::Edge],
         &[own("wasm --test bun")],
+    ),
+    cell(
+        "wasm-chromium",
+        "the npm package and the static page in headless Chromium",
+        &[Need::Wasm, Need::Edge, Need::Chromium],
+        &[own("wasm --test chromium")],
     ),
     cell(
         "fuzz-replay",

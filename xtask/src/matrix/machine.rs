@@ -76,6 +76,7 @@ impl Machine for Real {
             Need::Python => Tool::Python,
             Need::Node => Tool::Node,
             Need::Edge => Tool::Edge,
+            Need::Chromium => Tool::Chromium,
         };
         let result = provision::provide(tool)
             .map(|env| self.env.extend(env))

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::{Places, Result, package};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
-const SUITES: [&str; 5] = ["package", "node", "workerd", "deno", "bun"];
+const SUITES: [&str; 6] = ["package", "node", "workerd", "deno", "bun", "chromium"];
 
 /// Runs each suite; false if a test failed. Ends with node's own summary of each.
 pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
@@ -17,7 +17,7 @@ pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
         }
         let file = places.crate_dir().join("tests/js").join(format!("{suite}.test.mjs"));
         let mut node = Command::new("node");
-        node.args(["--test", "--test-reporter=tap"]).arg(file);
+        node.args(["--test", "--test-force-exit", "--test-reporter=tap"]).arg(file);
         node.env("LAKEBASE_WASM_PACKAGE", places.package())
             .env("LAKEBASE_WASM_TOOLS", &places.tools);
         node.env("LAKEBASE_WASM_TARBALL", &tarball);

@@ -7,14 +7,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { issuer } from "./issuer.mjs";
 
+/** A new folder where the package was installed. */
+export function install() {
+  const folder = mkdtempSync(join(tmpdir(), "lakebase-installed-"));
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  const npm = ["install", "--offline", "--no-audit", "--no-fund", "--silent", process.env.LAKEBASE_WASM_TARBALL];
+  execFileSync("npm", npm, { cwd: folder, stdio: "inherit" });
+  return folder;
+}
+
 /** Runs `program` with `args` and the script in a folder where the package was installed. */
 export async function runInstalled(program, args) {
-  const folder = mkdtempSync(join(tmpdir(), "lakebase-installed-"));
+  const folder = install();
   const workspace = await issuer();
   try {
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
-    const npm = ["install", "--offline", "--no-audit", "--no-fund", "--silent", process.env.LAKEBASE_WASM_TARBALL];
-    execFileSync("npm", npm, { cwd: folder, stdio: "inherit" });
     copyFileSync(new URL("script.mjs", import.meta.url), join(folder, "script.mjs"));
     const { stdout } = await promisify(execFile)(program, [...args, "script.mjs", JSON.stringify(workspace.options)], { cwd: folder });
     assert.deepEqual(JSON.parse(stdout), ["db-1", "db-2", "ep-1.database.example", "unauthenticated"]);

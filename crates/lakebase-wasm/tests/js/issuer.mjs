@@ -6,17 +6,27 @@ export const SECRET = "dose-sécret ü/+:1";
 export const ENDPOINT = "projects/shop/branches/production/endpoints/primary";
 const BASIC = Buffer.from(`${ID}:${encodeURIComponent(SECRET)}`).toString("base64");
 
-/** Starts it; `mint(n)` may return `{ status, headers, body, hang }` for the n-th mint. */
-export async function issuer({ mint = () => undefined, delay = 0 } = {}) {
+/** What lets a page of another origin ask, and read the two headers that are looked at. */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST",
+  "access-control-allow-headers": "authorization, content-type, x-databricks-workspace-id",
+  "access-control-expose-headers": "date, retry-after",
+};
+
+/** Starts it; `mint(n)` may return `{ status, headers, body, hang }` for the n-th mint. Without `cors`, pages of other origins are refused. */
+export async function issuer({ mint = () => undefined, delay = 0, cors = true } = {}) {
   const seen = { oauth: 0, mints: 0, wrong: [] };
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
     const send = (status, value, headers = {}) => {
-      response.writeHead(status, { "content-type": "application/json", ...headers });
+      response.writeHead(status, { "content-type": "application/json", ...(cors && request.headers.origin && CORS), ...headers });
       response.end(typeof value === "string" ? value : JSON.stringify(value));
     };
     const check = (what, good) => good || seen.wrong.push(`${what}: ${request.method} ${request.url}`);
+    if (request.method === "OPTIONS") return send(cors ? 204 : 403, "");
+    check("cookie", request.headers.cookie === undefined);
     if (request.url === "/oidc/v1/token") {
       seen.oauth += 1;
       check("method", request.method === "POST");
@@ -30,6 +40,7 @@ export async function issuer({ mint = () => undefined, delay = 0 } = {}) {
     if (request.url === `/api/2.0/postgres/${ENDPOINT}`) {
       return send(200, { name: ENDPOINT, status: { endpoint_type: "READ_WRITE", hosts: { host: "ep-1.database.example" } } });
     }
+    if (request.url === "/api/2.0/preview/scim/v2/Me") return send(200, { userName: "ada@example.com" });
     if (request.url !== "/api/2.0/postgres/credentials") return send(404, { error_code: "NOT_FOUND", message: "no such path" });
     check("json", request.headers["content-type"] === "application/json" && JSON.parse(body).endpoint === ENDPOINT);
     seen.mints += 1;
