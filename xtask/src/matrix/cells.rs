@@ -85,11 +85,20 @@ pub(crate) const CELLS: &[Cell] = &[
         "fmt",
         "rustfmt agrees with every file",
         &[],
-        &[check("fmt --all --check"), check("fmt --manifest-path fuzz/Cargo.toml --check")],
+        &[
+            check("fmt --all --check"),
+            check("fmt --manifest-path fuzz/Cargo.toml --check"),
+            check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
+        ],
     ),
     cell("tidy", "what no compiler checks", &[], &[own("tidy")]),
     cell("isolation", "each crate knows only what it should", &[], &[own("isolation")]),
-    cell("xtask", "the automation itself", &[], &[tests("test --no-fail-fast -p xtask")]),
+    cell(
+        "xtask",
+        "the automation itself",
+        &[],
+        &[tests("test --no-fail-fast -p xtask -p xtask-bench-db")],
+    ),
     // Crates, from the bottom up
     cell(
         "core",

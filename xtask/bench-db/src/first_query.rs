@@ -1,0 +1,150 @@
+//! Time to the first row of a new process, with an HTTP latency that is known: what a cold start costs, in round trips to the workspace.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use lakebase_emulator::{Emulator, sequential_hops};
+
+use crate::Settings;
+use crate::process::{ask, number};
+use crate::report::Report;
+use crate::world::{Variables, World};
+
+const LATENCIES: [u64; 4] = [0, 20, 50, 200];
+/// What a client knows, by the argument that subjects get.
+const KNOWN: [(&str, &str); 3] =
+    [("branch", "branch known"), ("endpoint", "endpoint known"), ("host", "host known")];
+
+/// The subjects, and how each is started.
+enum Subject {
+    Own(&'static str),
+    Python(PathBuf),
+    Node(PathBuf),
+}
+
+/// Per case and latency: milliseconds, then hops by time (the slope over the latency is what counts), requests and requests in a row.
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
+    let world = World::start(Emulator::builder())?;
+    let token = token(&world)?;
+    let mut subjects = vec![("ours", Subject::Own("connect-ours"))];
+    for (name, peer) in [("databricks-sdk + psycopg", "python"), ("@databricks/lakebase", "node")] {
+        match settings.peers.get(peer) {
+            Ok(path) if peer == "python" => subjects.push((name, Subject::Python(path.into()))),
+            Ok(path) => subjects.push((name, Subject::Node(path.into()))),
+            Err(reason) => absent(report, name, &reason),
+        }
+    }
+    for latency in LATENCIES {
+        world.set_latency(Duration::from_millis(latency));
+        for _ in 0..settings.rounds {
+            let mut floor = command(&Subject::Own("connect-sqlx"), "", &world)?;
+            let floor = number(&ask(floor.env("BENCH_TOKEN", &token))?, "millis")?;
+            for (known, case) in KNOWN {
+                report.add(&time(case, latency), FLOOR, "ms", floor);
+                for (name, subject) in &subjects {
+                    world.emulator.clear_requests();
+                    let millis = number(&ask(&mut command(subject, known, &world)?)?, "millis")?;
+                    let requests = world.emulator.requests();
+                    report.add(&time(case, latency), name, "ms", millis);
+                    if latency > 0 {
+                        let hops = (millis - floor) / latency as f64;
+                        report.add(
+                            &format!("{case}, {latency} ms"),
+                            name,
+                            "(time - floor) / latency",
+                            hops,
+                        );
+                    }
+                    // With latency, requests made at the same time overlap for certain.
+                    if latency == LATENCIES[LATENCIES.len() - 1] {
+                        report.add(case, name, "requests", requests.len() as f64);
+                        report.add(
+                            case,
+                            name,
+                            "requests in a row",
+                            sequential_hops(&requests) as f64,
+                        );
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const FLOOR: &str = "floor: sqlx, token in hand";
+
+fn time(case: &str, latency: u64) -> String {
+    format!("{case}, {latency} ms")
+}
+
+fn absent(report: &mut Report, name: &str, reason: &str) {
+    for (_, case) in KNOWN {
+        for latency in LATENCIES {
+            report.note(&time(case, latency), name, "ms", reason);
+        }
+    }
+}
+
+/// A token that the emulator accepts, minted once for the floor.
+fn token(world: &World) -> Result<String> {
+    let variables = world.variables(&world.emulator.description().endpoint)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lakebase = lakebase::Lakebase::builder().environment(variables.environment()).build()?;
+    let held = runtime.block_on(lakebase.credential())?;
+    Ok(held.token.expose().to_owned())
+}
+
+fn command(subject: &Subject, known: &str, world: &World) -> Result<Command> {
+    let mut command = match subject {
+        Subject::Own(name) => own(name)?,
+        Subject::Python(python) => {
+            let mut command = Command::new(python);
+            command.arg(script("first_query.py"));
+            command
+        }
+        Subject::Node(_) => {
+            let mut command = Command::new("node");
+            command.arg(script("first_query.mjs"));
+            command
+        }
+    };
+    variables(subject, known, world)?.describe(&mut command);
+    if !matches!(subject, Subject::Own(_)) {
+        command.arg(known);
+    }
+    Ok(command)
+}
+
+/// What a client is told: `PGHOST` only if the host is known, the endpoint's name only if not just its branch is.
+fn variables(subject: &Subject, known: &str, world: &World) -> Result<Variables> {
+    let it = world.emulator.description();
+    let variables = world.variables(&it.endpoint)?;
+    let mut variables = match known {
+        "branch" => variables
+            .unset("LAKEBASE_ENDPOINT")
+            .unset("PGHOST")
+            .set("LAKEBASE_PROJECT", &it.project)
+            .set("LAKEBASE_BRANCH", &it.branch),
+        "endpoint" => variables.unset("PGHOST"),
+        _ => variables,
+    };
+    if let Subject::Node(packages) = subject {
+        variables = variables.set("LAKEBASE_PACKAGES", packages.display());
+    }
+    Ok(variables)
+}
+
+/// This program as the subject `name`.
+pub(crate) fn own(name: &str) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    command.args(["subject", name]);
+    Ok(command)
+}
+
+/// A client's script.
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+}

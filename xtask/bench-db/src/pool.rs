@@ -1,0 +1,100 @@
+//! A warm pool over a link with latency: what one statement, or an acquire and release, costs on top of the round trip that it needs.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+use lakebase_emulator::Emulator;
+use serde_json::json;
+
+use crate::first_query::{own, script};
+use crate::postgres::Postgres;
+use crate::process::{Dialogue, number};
+use crate::report::Report;
+use crate::world::{World, postgres_bin};
+use crate::{Settings, link};
+
+/// Milliseconds that a round trip to Postgres takes longer.
+const LATENCIES: [u64; 3] = [0, 1, 5];
+const TASKS: [u64; 3] = [1, 8, 64];
+const OPERATIONS: [(&str, &str); 2] =
+    [("acquire", "acquire + release"), ("query", "one-shot query")];
+const CONNECTIONS: u32 = 16;
+/// How long one measurement takes.
+const MILLIS: u64 = 250;
+
+/// In the order of the table; the second is what ours is compared with.
+const SUBJECTS: [&str; 5] =
+    ["ours", "sqlx without ping", "sqlx", "deadpool-postgres", "@databricks/lakebase"];
+
+/// Per case: microseconds of wall time per operation, all tasks together.
+///
+/// All subjects talk verified TLS to the same real Postgres, each through links of its own.
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
+    let world = World::start(Emulator::builder())?;
+    let user = &world.emulator.description().client_id;
+    let postgres = Postgres::start(postgres_bin(settings.peers.get("postgres"))?, user)?;
+    for latency in LATENCIES {
+        // Without latency there is no link: it would cost more than what is measured.
+        let port = match latency {
+            0 => postgres.address.port(),
+            _ => link::open(postgres.address, Duration::from_millis(latency))?,
+        };
+        let mut running = Vec::new();
+        for name in SUBJECTS {
+            match command(name, settings)? {
+                Ok(mut command) => {
+                    let variables = world.variables_for(&postgres, port)?;
+                    variables.set("BENCH_CONNECTIONS", CONNECTIONS).describe(&mut command);
+                    if let Ok(packages) = settings.peers.get("node") {
+                        command.env("LAKEBASE_PACKAGES", packages);
+                    }
+                    running.push((name, Dialogue::start(&mut command)?));
+                }
+                Err(reason) => {
+                    cases(latency)
+                        .for_each(|(_, _, case)| report.note(&case, name, "us", reason.clone()));
+                }
+            }
+        }
+        for _ in 0..settings.rounds {
+            for (operation, tasks, case) in cases(latency) {
+                for (name, dialogue) in &mut running {
+                    let order = json!({ "operation": operation, "tasks": tasks, "millis": MILLIS });
+                    let answer = dialogue.ask(&order)?;
+                    let each = number(&answer, "micros")? / number(&answer, "operations")?.max(1.0);
+                    report.add(&case, name, "us", each);
+                    if answer.get("errors").is_some_and(|errors| errors != 0) {
+                        report.note(&case, name, "us", format!("errors: {answer}"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cases(latency: u64) -> impl Iterator<Item = (&'static str, u64, String)> {
+    OPERATIONS.into_iter().flat_map(move |(operation, label)| {
+        TASKS.into_iter().map(move |tasks| {
+            let noun = if tasks == 1 { "task" } else { "tasks" };
+            (operation, tasks, format!("{label}, {latency} ms, {tasks} {noun}"))
+        })
+    })
+}
+
+/// How a subject is started, or why it cannot be.
+fn command(name: &str, settings: &Settings) -> Result<Result<Command, String>> {
+    let node = || {
+        let mut command = Command::new("node");
+        command.arg(script("pool.mjs"));
+        command
+    };
+    Ok(match name {
+        "ours" => Ok(own("pool-ours")?),
+        "sqlx" => Ok(own("pool-sqlx")?),
+        "sqlx without ping" => Ok(own("pool-sqlx-no-ping")?),
+        "deadpool-postgres" => settings.peers.get("deadpool").map(Command::new),
+        _ => settings.peers.get("node").map(|_| node()),
+    })
+}

@@ -1,0 +1,57 @@
+//! What a subject is told: variables of its process.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use lakebase::Lakebase;
+use lakebase::core::effect::RelaySocket;
+use lakebase::sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+/// The variable `name`, if it is set.
+pub(super) fn maybe(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a subject is a program of its own and reads its own environment"
+    )]
+    std::env::var(name).ok()
+}
+
+/// The variable `name`.
+pub(super) fn get<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    name: &str,
+) -> Result<T> {
+    let value = maybe(name).with_context(|| format!("{name} is not set"))?;
+    value.parse().with_context(|| format!("{name} is not what it should be"))
+}
+
+/// How many connections a pool holds.
+pub(super) fn connections() -> Result<u32> {
+    get("BENCH_CONNECTIONS")
+}
+
+/// After what time connections are replaced; sqlx's own default is half an hour.
+pub(super) fn lifetime() -> Result<Duration> {
+    maybe("BENCH_LIFETIME_MS").map_or(Ok(Duration::from_secs(1_800)), |_| {
+        get("BENCH_LIFETIME_MS").map(Duration::from_millis)
+    })
+}
+
+/// The connect options of plain sqlx for the server that the variables name, without a password.
+///
+/// sqlx has no setting for an address. Where one is given it gets the same way around that as ours has, so that both go over the same path.
+pub(super) async fn sqlx() -> Result<(PgConnectOptions, Option<Box<dyn RelaySocket>>)> {
+    let port = get("PGPORT")?;
+    let options = PgConnectOptions::new_without_pgpass()
+        .host(&get::<String>("PGHOST")?)
+        .port(port)
+        .username(&get::<String>("PGUSER")?)
+        .database(&get::<String>("PGDATABASE")?)
+        .ssl_mode(PgSslMode::VerifyFull)
+        .ssl_root_cert(get::<PathBuf>("PGSSLROOTCERT")?);
+    let Some(address) = maybe("PGHOSTADDR") else { return Ok((options, None)) };
+    let target = (address.parse::<std::net::IpAddr>()?, port).into();
+    let relay = Lakebase::from_env()?.connector().runtime().relay.open(port, vec![target]).await?;
+    Ok((options.socket(relay.directory()), Some(relay)))
+}
