@@ -21,6 +21,7 @@ pub struct Config {
     pub(crate) database_token_lifetime: Duration,
     pub(crate) pat_lifetime: Option<Duration>,
     pub(crate) max_connections: u32,
+    pub(crate) exposed_schemas: Vec<String>,
     pub(crate) https: bool,
     pub(crate) token_path: String,
     pub(crate) client_id: Option<String>,
@@ -45,6 +46,7 @@ impl Default for Config {
             database_token_lifetime: Duration::from_secs(3_600),
             pat_lifetime: None,
             max_connections: 104,
+            exposed_schemas: vec!["public".to_owned()],
             https: false,
             token_path: "/oidc/v1/token".to_owned(),
             client_id: None,
@@ -129,6 +131,15 @@ impl Config {
     /// Sessions that one endpoint accepts at a time. Default 104, as the smallest size of the service; at most 1000.
     pub fn max_connections(mut self, sessions: u32) -> Self {
         self.max_connections = sessions.min(1_000);
+        self
+    }
+
+    /// Schemas that the Data API serves. Default: `public`.
+    pub fn exposed_schemas<S: Into<String>>(
+        mut self,
+        schemas: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.exposed_schemas = schemas.into_iter().map(Into::into).collect();
         self
     }
 

@@ -38,6 +38,8 @@ pub struct Description {
     pub dns: String,
     /// Name of the database.
     pub database: String,
+    /// URL of the database's Data API, to be followed by `/{schema}/{table}`.
+    pub data_api: String,
     /// Role that logs in with a password.
     pub password_user: String,
     /// Its password.

@@ -66,6 +66,8 @@ pub enum Operation {
     EndpointList,
     /// The current user.
     Me,
+    /// A request of the Data API.
+    DataApi,
     /// A login at the Postgres front door.
     Login,
     /// A DNS query.

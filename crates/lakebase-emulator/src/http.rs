@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,7 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
-use crate::api::{self, Ending};
+use crate::api::{self, Ending, Taken};
+use crate::data_api;
 use crate::shared::Shared;
 
 /// Paths of the emulator's own interface.
@@ -45,7 +46,7 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let text = |name| {
+    let text = |name: HeaderName| {
         let value = headers.get(name)?;
         Some(String::from_utf8_lossy(HeaderValue::as_bytes(value)).into_owned())
     };
@@ -55,12 +56,22 @@ async fn answer(
         query: uri.query().unwrap_or_default().to_owned(),
         authorization: text(header::AUTHORIZATION),
         user_agent: text(header::USER_AGENT),
+        host: text(header::HOST),
+        accept: text(header::ACCEPT),
+        content_type: text(header::CONTENT_TYPE),
+        prefer: text(HeaderName::from_static("prefer")),
         body,
     };
     if request.path.starts_with(CONTROL) {
         shared.note_traffic();
     }
-    let answer = shared.with(|state, real| api::handle(state, real, &request));
+    let answer = match shared.with(|state, real| api::handle(state, real, &request)) {
+        Taken::Answered(answer) => answer,
+        Taken::DataApi(delivery) => {
+            let answer = data_api::answer(&shared, &request).await;
+            shared.with(|state, _| delivery.of(state, answer))
+        }
+    };
     if request.path.starts_with(CONTROL) {
         shared.settled().await;
     }
@@ -83,7 +94,10 @@ async fn answer(
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, length.into());
+    // RFC 9110, section 8.6: not where there can be no body.
+    if answer.status != 204 {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
     for (name, value) in answer.headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

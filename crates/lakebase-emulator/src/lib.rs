@@ -1,8 +1,8 @@
 //! A Databricks-like workspace and its Lakebase Postgres on loopback, in one process.
 //!
 //! [`Emulator`] serves the workspace's HTTP API (OAuth, projects, branches, endpoints, credentials, current
-//! user), a TLS front door for Postgres that routes by host name and checks tokens at login, a DNS server for
-//! its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
+//! user), a TLS front door for Postgres that routes by host name and checks tokens at login, the Data API's tables over
+//! HTTP, a DNS server for its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
 //! ([`Fault`]) and the clock are data, over this library and over HTTP below `/_emulator/`.
 //!
 //! ```no_run
@@ -21,8 +21,11 @@
 //! `fresh` with `starting` (state `INIT`); `empty` without endpoints. Every read-write endpoint has a
 //! pooled host, which takes passwords only.
 //!
-//! Not simulated: writing calls of the API, the Data API, token exchange, idle and lifetime limits of sessions. All
-//! endpoints share one Postgres. Unix only: on other systems this crate is empty.
+//! The Data API answers below [`Description::data_api`] as `PostgREST` does, to OAuth tokens of the workspace, in the role of their
+//! identity: `GET` with `select`, simple filters, `order`, `limit` and `offset`; `POST`, `PATCH` and `DELETE`; errors in `PostgREST`'s form. It does
+//! not know `and`/`or`, embedding, casts, functions, upserts, `PUT`, counts and ranges.
+//!
+//! Not simulated: writing calls of the API, token exchange. All endpoints share one Postgres. Unix only: on other systems this crate is empty.
 //!
 //! Invariants: nothing listens outside loopback; neither process nor folder outlives the owner;
 //! the logic (`state`, `api`, `door::login`, `dns::answer`) does no input or output and reads no clock.
@@ -44,6 +47,7 @@
 mod api;
 mod clock;
 mod config;
+mod data_api;
 mod description;
 mod dns;
 mod door;

@@ -18,7 +18,7 @@ pub struct RequestRecord {
     pub path: String,
     /// How the client called itself.
     pub user_agent: Option<String>,
-    /// Status answered.
+    /// Status answered; 0 while the Data API is at work.
     pub status: u16,
     /// Real time from the emulator's start to the arrival.
     #[serde(rename = "started_us", serialize_with = "micros")]
@@ -92,10 +92,21 @@ impl RequestLog {
         sequence
     }
 
+    /// Fills in the status of a request that was answered later.
+    pub(crate) fn set_status(&mut self, sequence: u64, status: u16) {
+        if let Some(record) = self.find(sequence) {
+            record.status = status;
+        }
+    }
+
     pub(crate) fn end(&mut self, sequence: u64, ended: Duration) {
-        if let Some(record) = self.records.iter_mut().rev().find(|r| r.sequence == sequence) {
+        if let Some(record) = self.find(sequence) {
             record.ended = Some(ended);
         }
+    }
+
+    fn find(&mut self, sequence: u64) -> Option<&mut RequestRecord> {
+        self.records.iter_mut().rev().find(|record| record.sequence == sequence)
     }
 
     pub(crate) fn list(&self) -> &[RequestRecord] {
@@ -120,6 +131,10 @@ mod tests {
             query: String::new(),
             authorization: None,
             user_agent: None,
+            host: None,
+            accept: None,
+            content_type: None,
+            prefer: None,
             body: bytes::Bytes::new(),
         };
         let mut log = RequestLog::default();

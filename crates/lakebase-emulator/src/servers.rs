@@ -12,16 +12,16 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
+use crate::data_api::AUTHENTICATOR;
 use crate::emulator::Started;
 use crate::fault::{Effect, Operation};
 use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
 use crate::shared::{Order, Shared, wall_clock};
 use crate::state::{Credentials, Settings, State};
 use crate::tls::{Identities, server_config};
-use crate::world::DATABASE;
-use crate::{Config, Description, Error, dns, door, http, random};
+use crate::world::{DATABASE, PRIMARY};
+use crate::{Config, Description, Error, data_api, dns, door, http, random};
 
-const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
 /// How often wake-ups and idle times are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(50);
@@ -91,6 +91,8 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         ca_cert: ca_cert.display().to_string(),
         dns: names.address.to_string(),
         database: DATABASE.to_owned(),
+        data_api: shared
+            .with(|state, _| data_api::url(&state.settings.host, &state.settings.workspace_id)),
         password_user: credentials.password_user,
         password: credentials.password,
     };
@@ -117,6 +119,7 @@ fn state(config: &Config, host: String, credentials: Credentials) -> State {
         workspace_token_lifetime: config.workspace_token_lifetime,
         database_token_lifetime: config.database_token_lifetime,
         max_connections: u64::from(config.max_connections),
+        exposed_schemas: config.exposed_schemas.clone(),
     };
     let clock = Clock::new(wall_clock(), config.acceleration);
     State::new(clock, settings, credentials, config.pat_lifetime, config.suspension)
@@ -143,6 +146,12 @@ fn bootstrap(credentials: &Credentials) -> Vec<String> {
         .extend(roles.iter().map(|role| format!("grant databricks_superuser to {}", quote(role))));
     statements.push(
         "grant pg_read_all_data, pg_write_all_data, pg_monitor to databricks_superuser".to_owned(),
+    );
+    statements.push(format!("create role {AUTHENTICATOR} login noinherit"));
+    statements.extend(
+        [&credentials.client_id, &credentials.user]
+            .iter()
+            .map(|role| format!("grant {} to {AUTHENTICATOR}", quote(role))),
     );
     statements.push(format!("create database {DATABASE} owner databricks_superuser"));
     statements

@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) workspace_token_lifetime: Duration,
     pub(crate) database_token_lifetime: Duration,
     pub(crate) max_connections: u64,
+    /// Schemas that the Data API serves.
+    pub(crate) exposed_schemas: Vec<String>,
 }
 
 pub(crate) struct Session {

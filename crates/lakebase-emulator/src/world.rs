@@ -12,6 +12,8 @@ use crate::random;
 
 /// Host names of the front door end in this; no public resolver knows it (RFC 6761, `.test`).
 pub(crate) const SUFFIX: &str = "database.us-west-2.emulator.lakebase.test";
+/// The read-write endpoint of the default branch.
+pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
 /// Database of every endpoint, as the service names it.
 pub(crate) const DATABASE: &str = "databricks_postgres";
 

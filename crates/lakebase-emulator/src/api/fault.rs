@@ -14,8 +14,8 @@ pub(super) struct Plan {
     redirect: Option<String>,
     body: Option<Body>,
     omit: Vec<String>,
-    pub(super) delay: Duration,
-    pub(super) drop: bool,
+    delay: Duration,
+    drop: bool,
     pub(super) skew: i64,
     pub(super) lifetime: Option<Duration>,
     pub(super) expired: bool,
@@ -70,7 +70,7 @@ impl Plan {
                 "request_id": crate::random::hex::<8>(), "serving_data": "",
             }],
         });
-        let mut response = deliver(status, render(&json, *body));
+        let mut response = deliver(status, render(json.to_string(), *body));
         let retry_after = retry_after.map(|retry_after| match retry_after {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
             RetryAfter::Date(ahead) => {
@@ -89,7 +89,30 @@ impl Plan {
                 fields.remove(field);
             }
         }
-        deliver(reply.status, render(&reply.json, self.body.unwrap_or_default()))
+        deliver(reply.status, render(reply.json.to_string(), self.body.unwrap_or_default()))
+    }
+
+    /// An answer with headers of its own, in the ordered form.
+    pub(super) fn garble_text(
+        &self,
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        text: String,
+    ) -> Response {
+        let Some(form) = self.body else {
+            let mut response = finish(status, text.into_bytes());
+            response.headers = headers;
+            return response;
+        };
+        deliver(status, render(text, form))
+    }
+
+    /// Says when and how far the response arrives.
+    pub(super) fn deliver(&self, response: &mut Response) {
+        response.delay = self.delay;
+        if self.drop {
+            response.ending = Ending::Drop;
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use crate::data_api::{self, Answer};
 use crate::fault::{Body, Effect, Operation};
 use crate::state::{State, TokenUse};
 use crate::time::{http_date, later};
@@ -30,6 +31,10 @@ pub(crate) struct Request {
     pub(crate) query: String,
     pub(crate) authorization: Option<String>,
     pub(crate) user_agent: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) accept: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) prefer: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -100,12 +105,39 @@ impl Context {
     }
 }
 
-/// Answers one request. `real` is the time since the emulator's start.
-pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
+/// How a request was taken.
+pub(crate) enum Taken {
+    Answered(Response),
+    /// The Data API has to answer, and [`Delivery::of`] makes it the response.
+    DataApi(Delivery),
+}
+
+/// What faults make of an answer that is yet to come.
+pub(crate) struct Delivery {
+    plan: fault::Plan,
+    context: Context,
+    sequence: u64,
+}
+
+impl Delivery {
+    /// The response with `answer`.
+    pub(crate) fn of(self, state: &mut State, answer: Answer) -> Response {
+        let Answer { status, headers, body } = answer;
+        state.log.set_status(self.sequence, status);
+        let mut response = self.plan.garble_text(status, headers, body);
+        self.plan.deliver(&mut response);
+        sign(state, &self.context, &mut response);
+        response.sequence = Some(self.sequence);
+        response
+    }
+}
+
+/// Takes one request. `real` is the time since the emulator's start.
+pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Taken {
     state.wake(real);
     if let Some(rest) = request.path.strip_prefix("/_emulator/") {
         let reply = control::handle(state, real, request, rest);
-        return finish(reply.status, reply.json.to_string().into_bytes());
+        return Taken::Answered(finish(reply.status, reply.json.to_string().into_bytes()));
     }
     let operation = operation(state, request);
     let resource = format!("{} {}", request.path, postgres::endpoint_of(request));
@@ -121,17 +153,23 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Re
     };
     let mut response = match plan.replacement(&context) {
         Some(response) => response,
+        None if operation == Operation::DataApi => {
+            let sequence = state.log.begin(request, 0, real);
+            return Taken::DataApi(Delivery { plan, context, sequence });
+        }
         None => plan.garble(respond(state, &context, operation, request)),
     };
-    response.delay = plan.delay;
-    if plan.drop {
-        response.ending = Ending::Drop;
-    }
+    plan.deliver(&mut response);
+    sign(state, &context, &mut response);
+    response.sequence = Some(state.log.begin(request, response.status, real));
+    Taken::Answered(response)
+}
+
+/// The headers of every answer.
+fn sign(state: &State, context: &Context, response: &mut Response) {
     let date = http_date(context.skewed(context.now));
     response.headers.push(("date", date));
     response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
-    response.sequence = Some(state.log.begin(request, response.status, real));
-    response
 }
 
 fn operation(state: &State, request: &Request) -> Operation {
@@ -142,6 +180,7 @@ fn operation(state: &State, request: &Request) -> Operation {
         "/api/2.0/postgres/credentials" => Operation::Credentials,
         "/api/2.0/preview/scim/v2/Me" => Operation::Me,
         _ if path.contains("/.well-known/") => Operation::Discovery,
+        _ if data_api::is_path(path) => Operation::DataApi,
         _ => match path.strip_prefix("/api/2.0/postgres/") {
             Some(name) if name.split('/').count() % 2 == 0 => Operation::EndpointGet,
             Some(_) => Operation::EndpointList,
@@ -198,7 +237,7 @@ fn authenticate(state: &State, context: &Context, request: &Request) -> Result<S
     }
 }
 
-fn bearer(header: &str) -> Option<&str> {
+pub(crate) fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
@@ -228,8 +267,7 @@ fn form_decode(text: &str) -> String {
 }
 
 /// A body in one of the forms in which errors and answers are delivered.
-fn render(json: &Value, form: Body) -> (Vec<u8>, &'static str, Ending) {
-    let text = json.to_string();
+fn render(text: String, form: Body) -> (Vec<u8>, &'static str, Ending) {
     match form {
         Body::Json => (text.into_bytes(), "application/json", Ending::Complete),
         Body::Html => {
@@ -243,6 +281,7 @@ fn render(json: &Value, form: Body) -> (Vec<u8>, &'static str, Ending) {
         Body::Cut => (text.into_bytes(), "application/json", Ending::Cut),
         Body::Empty => (Vec::new(), "application/json", Ending::Complete),
         Body::Text => {
+            let json: Value = serde_json::from_str(&text).unwrap_or_default();
             let field = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or("UNKNOWN");
             let line = format!("{}: {}", field("error_code"), field("message"));
             (line.into_bytes(), "text/plain", Ending::Complete)

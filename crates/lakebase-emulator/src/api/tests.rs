@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Ending, Request, Response, handle};
+use super::{Ending, Request, Response, Taken};
 use crate::fault::{Body, Effect, Fault, Operation, RetryAfter};
 use crate::state::State;
 use crate::state::tests::{PRIMARY, state};
@@ -26,7 +26,19 @@ fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) 
         query: query.to_owned(),
         authorization: authorization.map(str::to_owned),
         user_agent: None,
+        host: None,
+        accept: None,
+        content_type: None,
+        prefer: None,
         body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+/// The answer to a request that needs nothing but the state.
+fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
+    match super::handle(state, real, request) {
+        Taken::Answered(response) => response,
+        Taken::DataApi(_) => panic!("left to the Data API"),
     }
 }
 

@@ -13,10 +13,10 @@ use crate::world::{Compute, EndpointKind, Role, WakeStyle};
 
 /// An answer that ends a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) sqlstate: String,
-    pub(super) message: String,
-    pub(super) detail: Option<&'static str>,
+pub(crate) struct Refusal {
+    pub(crate) sqlstate: String,
+    pub(crate) message: String,
+    pub(crate) detail: Option<&'static str>,
 }
 
 impl Refusal {
@@ -27,16 +27,16 @@ impl Refusal {
 
 /// Where a login goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
+pub(crate) struct Route {
     /// Full resource name of the endpoint.
-    pub(super) endpoint: String,
-    pub(super) pooled: bool,
-    pub(super) read_only: bool,
+    pub(crate) endpoint: String,
+    pub(crate) pooled: bool,
+    pub(crate) read_only: bool,
 }
 
 /// What has to happen before the database is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(crate) enum Gate {
     Open,
     /// Look again after this much real time.
     Wait(Duration),
@@ -46,7 +46,7 @@ pub(super) enum Gate {
 }
 
 /// The endpoint for a host name (SNI) or, without one, an `endpoint=` option.
-pub(super) fn route(
+pub(crate) fn route(
     state: &mut State,
     sni: Option<&str>,
     option: Option<&str>,
@@ -134,7 +134,7 @@ pub(super) fn authenticate(
 }
 
 /// Whether the endpoint's compute can take the login now; starts a wake-up where it sleeps.
-pub(super) fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
+pub(crate) fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
     state.wake(real);
     let now = state.clock.now(real);
     let suspension = state.suspension;

@@ -6,4 +6,5 @@ mod login;
 mod session;
 mod wire;
 
+pub(crate) use login::{Gate, Route, gate, route};
 pub(crate) use session::serve;

@@ -61,10 +61,18 @@ pub(crate) fn startup(parameters: &[(&str, &str)]) -> BytesMut {
 pub(crate) async fn read_message(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<(u8, Vec<u8>)> {
+    read_message_up_to(stream, MAX_MESSAGE).await
+}
+
+/// The same for messages of up to `limit` bytes.
+pub(super) async fn read_message_up_to(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> io::Result<(u8, Vec<u8>)> {
     let kind = stream.read_u8().await?;
     let length = stream.read_u32().await?;
     let body = usize::try_from(length).ok().and_then(|length| length.checked_sub(4));
-    let body = body.filter(|body| *body <= MAX_MESSAGE);
+    let body = body.filter(|body| *body <= limit);
     let body = body.ok_or_else(|| io::Error::other("message of impossible length"))?;
     let mut message = vec![kind, 0, 0, 0, 0];
     message[1..].copy_from_slice(&length.to_be_bytes());

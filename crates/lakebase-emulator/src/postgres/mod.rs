@@ -6,12 +6,14 @@
 mod admin;
 mod find;
 mod process;
+mod query;
 mod supervise;
 mod template;
 
 pub(crate) use admin::{Admin, read_message, startup};
 pub(crate) use find::find;
 pub(crate) use process::Postgres;
+pub(crate) use query::{QueryError, ServerError, Transaction};
 
 /// Statement that creates a login role.
 pub(crate) fn create_role_sql(role: &str) -> String {

@@ -14,6 +14,7 @@ pub(crate) fn state() -> State {
         workspace_token_lifetime: Duration::from_secs(3_600),
         database_token_lifetime: Duration::from_secs(3_600),
         max_connections: 2,
+        exposed_schemas: vec!["public".to_owned()],
     };
     let credentials = Credentials {
         client_id: "app id ü".to_owned(),

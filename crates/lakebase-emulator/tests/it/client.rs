@@ -225,21 +225,51 @@ pub(crate) async fn http(
     token: &str,
     body: &str,
 ) -> std::io::Result<Answer> {
+    http_with(description, method, path, token, &[], body).await
+}
+
+/// The same with more headers, one of which may be `host`.
+pub(crate) async fn http_with(
+    description: &Description,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let address = description.host.strip_prefix("http://").expect("plain HTTP");
     let stream = TcpStream::connect(address).await?;
-    exchange(stream, method, path, token, body).await
+    exchange_with(stream, method, path, token, headers, body).await
 }
 
 pub(crate) async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     method: &str,
     path: &str,
     token: &str,
     body: &str,
 ) -> std::io::Result<Answer> {
+    exchange_with(stream, method, path, token, &[], body).await
+}
+
+async fn exchange_with(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    method: &str,
+    path: &str,
+    token: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let length = body.len();
+    let host =
+        headers.iter().find(|(name, _)| *name == "host").map_or("localhost", |(_, host)| host);
+    let more: String = headers
+        .iter()
+        .filter(|(name, _)| *name != "host")
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n{more}\
          content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
     stream.write_all(head.as_bytes()).await?;

@@ -43,6 +43,7 @@ fn the_line_has_exactly_the_documented_keys() {
         "host",
         "client_id",
         "client_secret",
+        "data_api",
         "token",
         "user",
         "project",

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
 mod client;
+mod data_api;
 mod dns;
 mod door;
 mod lifecycle;
