@@ -109,7 +109,7 @@ fn spans_end_also_when_what_they_are_about_fails() {
     let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_max_level(tracing::Level::INFO)
+        .with_max_level(tracing::Level::DEBUG)
         .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
         .with_writer(move || writer.clone())
         .finish();
@@ -137,6 +137,8 @@ fn spans_end_also_when_what_they_are_about_fails() {
         "refresh failed kind=\"credential\"",
         "phase kind=\"credential\" phase=Fresh",
         "login failed, trying again class=\"waking\"",
+        "answered request=\"POST /oidc/v1/token\" status=200",
+        "answered request=\"POST /api/2.0/postgres/credentials\" status=503",
     ] {
         assert!(text.contains(event), "no event {event}: {text}");
     }

@@ -31,6 +31,7 @@ pub mod auth;
 mod client;
 mod config;
 mod host;
+mod observe;
 mod retry;
 mod session;
 pub mod wire;

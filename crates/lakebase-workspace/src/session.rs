@@ -11,6 +11,7 @@ use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Response};
 use lakebase_core::{Error, ErrorKind, Result, Runtime, Secret};
 
+use crate::observe::Asked;
 use crate::{AccessToken, WorkspaceHost, wire};
 
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-databricks-workspace-id");
@@ -42,14 +43,18 @@ impl Session {
         if let Some(id) = &self.workspace_id {
             request.headers_mut().insert(WORKSPACE_ID, id.clone());
         }
+        let clock = &*self.runtime.clock;
+        let asked = Asked::new(&request, clock);
         let timeout = self.runtime.timer.sleep(TIMEOUT);
-        match select(self.runtime.http.send(request), timeout).await {
+        let result = match select(self.runtime.http.send(request), timeout).await {
             Either::Left((reply, _)) => reply,
             Either::Right(((), _)) => Err(Error::new(
                 ErrorKind::TimedOut,
                 format!("{} did not answer within {} s", self.host, TIMEOUT.as_secs()),
             )),
-        }
+        };
+        asked.answered(&result, clock);
+        result
     }
 
     /// The reply if it is a success, else the error that it is.

@@ -52,7 +52,8 @@
 //!
 //! With feature `tracing` there is a span per fetch (`lakebase.fetch`: `kind`, `forced`), per attempt to log
 //! in (`lakebase.login`: `attempt`) and per wake-up (`lakebase.wake_up`, the parent of its attempts), and an
-//! event for every refresh (info), failure (warn) and change of phase (info). With feature `metrics`:
+//! event for every refresh (info), failure (warn), change of phase (info) and request to the workspace (debug:
+//! `request` is method and path, `status`, `took_ms`). With feature `metrics`:
 //!
 //! | Name | Kind | Unit | Labels |
 //! |---|---|---|---|
