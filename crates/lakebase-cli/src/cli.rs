@@ -3,13 +3,19 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "Examples:
+  lakebase query \"select 1\" --project shop     runs a statement in the project's main branch
+  lakebase doctor                              says what is wrong if that does not work
+  lakebase help query                          tells more about one command";
 
 /// Databricks Lakebase Postgres from the command line.
 ///
 /// What no flag says comes from the environment (LAKEBASE_ENDPOINT, LAKEBASE_PROJECT, LAKEBASE_PG_URL,
 /// DATABRICKS_HOST, PGDATABASE and so on) and from ~/.databrickscfg.
 #[derive(Debug, Parser)]
-#[command(name = "lakebase", version, propagate_version = true)]
+#[command(name = "lakebase", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -48,6 +54,12 @@ pub(crate) struct Global {
     /// Wants a read-only endpoint.
     #[arg(long, global = true)]
     pub(crate) read_only: bool,
+    /// Writes nothing to standard error but errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Tells on standard error what is asked and answered; no secret is in it.
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 }
 
 impl Cli {
@@ -55,18 +67,20 @@ impl Cli {
     pub(crate) fn unused_flag(&self) -> Option<&'static str> {
         let Global { profile, project, branch, endpoint, database, url, user, .. } = &self.global;
         match self.command {
-            Command::Demo(_) | Command::Emulator(_) => [
-                ("--profile", profile),
-                ("--project", project),
-                ("--branch", branch),
-                ("--endpoint", endpoint),
-                ("--database", database),
-                ("--url", url),
-                ("--user", user),
-            ]
-            .into_iter()
-            .find_map(|(flag, value)| value.is_some().then_some(flag))
-            .or(self.global.read_only.then_some("--read-only")),
+            Command::Demo(_) | Command::Emulator(_) | Command::Completions(_) | Command::Man(_) => {
+                [
+                    ("--profile", profile),
+                    ("--project", project),
+                    ("--branch", branch),
+                    ("--endpoint", endpoint),
+                    ("--database", database),
+                    ("--url", url),
+                    ("--user", user),
+                ]
+                .into_iter()
+                .find_map(|(flag, value)| value.is_some().then_some(flag))
+                .or(self.global.read_only.then_some("--read-only"))
+            }
             _ => None,
         }
     }
@@ -78,20 +92,43 @@ pub(crate) enum Command {
     /// Runs statements and prints their rows.
     Query(Query),
     /// Prints a living database token, which is the password for `psql` and the like.
+    #[command(after_help = "Examples:
+  lakebase token --project shop
+  lakebase token --json                        with its expiry, and where to log in as whom")]
     Token,
     /// Prints the connection URL.
     Url(Url),
     /// Lists the endpoints of the branch and marks the one that is connected to.
+    #[command(after_help = "Examples:
+  lakebase endpoints --project shop
+  lakebase endpoints --project shop --branch dev --json")]
     Endpoints,
     /// Goes the way of a login step by step and names what is wrong.
+    ///
+    /// Steps: the configuration with the origin of every value, the workspace, its clock, the identity, the
+    /// endpoint, a credential, the host's addresses, TCP, TLS, the login, the role, a query. Exit code 1 if
+    /// anything is wrong. With --json one object: ok, fault, settings, and steps with name, verdict (ok, failed
+    /// or skipped), seconds, detail, fault and advice.
+    #[command(after_help = "Examples:
+  lakebase doctor
+  lakebase doctor --json --endpoint projects/shop/branches/dev/endpoints/primary
+  lakebase doctor --verbose                    shows every request, too")]
     Doctor,
     /// Shows a pool under load through rotations, an outage, a wake-up and more; needs only a Postgres.
     Demo(Demo),
     /// Runs a workspace and its Postgres on loopback until standard input ends.
     Emulator(Emulator),
+    /// Prints what makes a shell complete this command's words.
+    Completions(Completions),
+    /// Prints the manual page.
+    #[command(hide = true)]
+    Man(Man),
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase url --project shop
+  lakebase url --with-token                    for a client that takes nothing but a URL; good for an hour")]
 pub(crate) struct Url {
     /// Puts the token, or the native password, into the URL.
     #[arg(long)]
@@ -101,6 +138,9 @@ pub(crate) struct Url {
 /// Starts the emulator and runs a pool under load through token rotations, an outage of the credential API,
 /// a suspended endpoint, a failing resolver and revoked tokens. Exit code 1 if any query failed.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase demo
+  lakebase demo --seconds 60 --json")]
 pub(crate) struct Demo {
     /// How long the load lasts, about.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=600))]
@@ -108,6 +148,10 @@ pub(crate) struct Demo {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase query \"select now()\" --project shop
+  lakebase query --json \"select * from orders; select count(*) from orders\"
+  lakebase query \"select 1\" --url postgresql://me@localhost/db")]
 pub(crate) struct Query {
     /// One statement, or several separated by semicolons.
     pub(crate) sql: String,
@@ -116,6 +160,9 @@ pub(crate) struct Query {
 /// Prints one line of JSON when it is ready: addresses, names and secrets. The secrets are random and worth
 /// nothing elsewhere. Ends with standard input, or on SIGINT or SIGTERM.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase emulator
+  lakebase emulator --acceleration 60 --suspend-after 300")]
 pub(crate) struct Emulator {
     /// Emulated seconds that pass in a real one.
     #[arg(long, value_name = "FACTOR")]
@@ -135,4 +182,70 @@ pub(crate) struct Emulator {
     /// Folder with `postgres` and `initdb`.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) postgres_bin: Option<PathBuf>,
+}
+
+/// Writes to standard output; the shell is to read it at start-up.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase completions bash > ~/.local/share/bash-completion/completions/lakebase
+  lakebase completions zsh > ~/.zfunc/_lakebase
+  lakebase completions fish > ~/.config/fish/completions/lakebase.fish")]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+/// Writes the page of `lakebase`, in roff, to standard output.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase man > lakebase.1
+  lakebase man --directory /usr/local/share/man/man1")]
+pub(crate) struct Man {
+    /// Writes the pages of all commands into this folder instead.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// The words of an example, by a shell's rules as far as examples need them; the remark after it is cut off.
+    fn words(example: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+        for character in example.split("   ").next().unwrap().chars() {
+            match character {
+                '"' => quoted = !quoted,
+                ' ' if !quoted => words.push(std::mem::take(&mut word)),
+                '>' if !quoted => return words,
+                other => word.push(other),
+            }
+        }
+        words.push(word);
+        words
+    }
+
+    #[test]
+    fn every_command_has_examples_and_they_are_right() {
+        Cli::command().debug_assert();
+        let mut all = Cli::command();
+        all.build();
+        let commands = all.get_subcommands().filter(|command| command.get_name() != "help");
+        for command in commands.chain([&all]) {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            // A line that goes on is one line.
+            let help = help.split("\\\n").map(str::trim_start).collect::<String>();
+            let mut count = 0;
+            for line in help.lines().filter(|line| line.starts_with("  lakebase ")) {
+                let parsed = Cli::try_parse_from(words(line.trim_start()));
+                let is_help = line.starts_with("  lakebase help");
+                assert!(is_help || parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                count += 1;
+            }
+            assert!(count > 0 && help.starts_with("Examples:"), "{name} has no examples: {help}");
+        }
+    }
 }

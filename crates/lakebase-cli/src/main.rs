@@ -2,7 +2,8 @@
 //!
 //! Invariants: results go to standard output and everything else to standard error; the exit code is 0 for
 //! success, 1 for failure and 2 for wrong usage; an error is one line with all its causes; a reader that
-//! goes away ends the command without a word.
+//! goes away ends the command without a word. Colours and lines that are drawn over go to terminals only, and
+//! colours never where `NO_COLOR` is set.
 
 mod cli;
 mod command;
@@ -11,7 +12,9 @@ mod demo;
 mod failure;
 mod output;
 mod process;
+mod progress;
 mod settings;
+mod verbose;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,12 @@ fn main() -> ExitCode {
         let problem =
             format!("{flag} has no meaning here: nothing outside this machine is connected to");
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
+    }
+    if cli.global.quiet {
+        output::keep_quiet();
+    }
+    if cli.global.verbose {
+        verbose::install();
     }
     match run(&cli) {
         Ok(code) => code,
@@ -55,6 +64,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Url(args) => command::url::run(global, args).await?,
         Command::Endpoints => command::endpoints::run(global).await?,
         Command::Doctor => return command::doctor::run(global).await,
+        Command::Completions(args) => command::completions::run(args)?,
+        Command::Man(args) => command::man::run(args)?,
         Command::Emulator(args) => command::emulator::run(args).await?,
         #[cfg(unix)]
         Command::Demo(args) => return demo::run(global, args).await,

@@ -1,6 +1,7 @@
 //! Standard output: tables for people, JSON for programs.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -25,9 +26,19 @@ impl Output {
     }
 }
 
+/// Set once, before anything is said.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Makes [`note`] say nothing, as `--quiet` wants it.
+pub(crate) fn keep_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// A remark beside the result. Without standard error nobody wants it.
 pub(crate) fn note(text: impl AsRef<str>) {
-    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+    if !QUIET.load(Ordering::Relaxed) {
+        let _ = writeln!(io::stderr(), "{}", text.as_ref());
+    }
 }
 
 /// One line of JSON.

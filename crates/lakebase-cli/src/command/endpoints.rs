@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::Global;
 use crate::output::{Output, Table, json, note};
+use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
 /// The form of `--json`, in an array.
@@ -29,7 +30,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
         "a server is configured, not a project; set --project or --endpoint to list a branch's endpoints",
     )?;
     let workspace = lakebase.workspace().context("no workspace is configured to be asked")?;
-    let endpoints = workspace.list_endpoints(&branch(target)).await?;
+    let endpoints =
+        progress::during(global, ASKING, workspace.list_endpoints(&branch(target))).await?;
     let chosen = match target {
         Target::Endpoint(name) => Some(name.clone()),
         Target::Branch(_) => match choose(target, config.access, &endpoints) {

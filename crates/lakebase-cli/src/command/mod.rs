@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
+pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod emulator;
 pub(crate) mod endpoints;
+pub(crate) mod man;
 mod place;
 pub(crate) mod query;
 pub(crate) mod token;

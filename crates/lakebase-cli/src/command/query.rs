@@ -15,11 +15,12 @@ use lakebase::sqlx::{
 
 use crate::cli::{Global, Query};
 use crate::output::{Object, Output, Table, json, note};
+use crate::progress;
 use crate::settings::lakebase;
 
 pub(crate) async fn run(global: &Global, arguments: &Query) -> anyhow::Result<()> {
     let lakebase = lakebase(global)?;
-    let mut connection = lakebase.connect().await?;
+    let mut connection = progress::logging_in(global, &lakebase, lakebase.connect()).await?;
     let mut printer = Printer::new(global.json);
     let mut results = connection.fetch_many(raw_sql(AssertSqlSafe(arguments.sql.as_str())));
     loop {

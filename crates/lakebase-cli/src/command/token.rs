@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::place::Place;
 use crate::cli::Global;
 use crate::output::{Output, json};
+use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
 /// The form of `--json`.
@@ -23,8 +24,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     let lakebase = lakebase(global)?;
     let mut output = Output::stdout();
     if global.json {
-        let (credential, place) =
-            futures::future::try_join(lakebase.credential(), Place::of(&lakebase)).await?;
+        let both = futures::future::try_join(lakebase.credential(), Place::of(&lakebase));
+        let (credential, place) = progress::during(global, ASKING, both).await?;
         output.line(json(&Token {
             token: credential.token.expose(),
             expires_at: credential.expires_at.to_string(),
@@ -34,7 +35,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
             database: &place.database,
         })?)?;
     } else {
-        output.line(lakebase.credential().await?.token.expose())?;
+        let credential = progress::during(global, ASKING, lakebase.credential()).await?;
+        output.line(credential.token.expose())?;
     }
     Ok(output.flush()?)
 }

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::place::Place;
 use crate::cli::{Global, Url};
 use crate::output::{Object, Output, json, note};
+use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
 /// What may stand in any part of a URL as it is.
@@ -20,7 +21,8 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
             false => Ok(None),
         }
     };
-    let (place, password) = futures::future::try_join(Place::of(&lakebase), password).await?;
+    let both = futures::future::try_join(Place::of(&lakebase), password);
+    let (place, password) = progress::during(global, ASKING, both).await?;
     let mode = lakebase.connector().config().tls.mode.as_str();
     let url = url(&place, password.as_ref(), mode);
     if password.is_some() {

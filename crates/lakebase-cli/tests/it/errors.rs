@@ -22,7 +22,9 @@ fn wrong_usage_is_two_and_help_is_zero() {
         assert!(run.stderr.contains("--help"), "{arguments:?}: {run:?}");
     }
     let run = Run::of(bare().arg("--help"));
-    for command in ["query", "token", "url", "endpoints", "doctor", "demo", "emulator"] {
+    for command in
+        ["query", "token", "url", "endpoints", "doctor", "demo", "emulator", "completions"]
+    {
         assert!(run.stdout.contains(&format!("\n  {command} ")), "{command}: {run:?}");
     }
     assert!(!run.stdout.contains('\u{1b}'), "colours only on a terminal: {run:?}");

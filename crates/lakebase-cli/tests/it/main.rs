@@ -8,4 +8,6 @@ mod demo;
 mod doctor;
 mod emulator;
 mod errors;
+mod generated;
 mod support;
+mod terminal;

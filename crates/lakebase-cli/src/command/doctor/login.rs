@@ -9,7 +9,8 @@ use lakebase::{Error, ErrorKind, Lakebase};
 use super::fault::Fault;
 use super::network::certificate_fault;
 use super::report::{Examined, Finding, Report};
-use crate::failure;
+use crate::cli::Global;
+use crate::{failure, progress};
 
 /// Who logged in where, and what may be done there.
 const WHO: &str = "select current_user::text as role, current_database()::text as database, \
@@ -17,8 +18,13 @@ const WHO: &str = "select current_user::text as role, current_database()::text a
      current_setting('transaction_read_only') = 'on' as read_only, \
      has_database_privilege(current_database(), 'CREATE') as may_create";
 
-pub(super) async fn examine(report: &mut Report, lakebase: &Lakebase) -> io::Result<()> {
-    let Some(mut connection) = report.step("login", login(lakebase)).await? else {
+pub(super) async fn examine(
+    report: &mut Report<'_>,
+    global: &Global,
+    lakebase: &Lakebase,
+) -> io::Result<()> {
+    let login = progress::logging_in(global, lakebase, login(lakebase));
+    let Some(mut connection) = report.step_with_progress("login", login).await? else {
         for name in ["role", "query"] {
             report.skip(name, "nobody is logged in")?;
         }

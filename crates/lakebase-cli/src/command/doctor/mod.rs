@@ -19,7 +19,7 @@ use crate::cli::Global;
 
 /// Examines what the flags and the environment describe. Exit code 1 if anything is wrong.
 pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
-    let mut report = Report::new(Arc::new(SystemClock), global.json);
+    let mut report = Report::new(global, Arc::new(SystemClock));
     let mut settings = Vec::new();
     let configuration = async {
         let examined;
@@ -44,7 +44,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     match obstacle {
         Some(why) => report.skip_rest(why)?,
         None if !found.can_log_in => report.skip_rest("there is nothing to log in with")?,
-        None => login::examine(&mut report, &lakebase).await?,
+        None => login::examine(&mut report, global, &lakebase).await?,
     }
     report.finish()
 }

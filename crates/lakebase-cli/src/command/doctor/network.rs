@@ -29,7 +29,7 @@ type Obstacle = Option<&'static str>;
 
 /// Goes the way to `host`.
 pub(super) async fn examine(
-    report: &mut Report,
+    report: &mut Report<'_>,
     lakebase: &Lakebase,
     host: &str,
 ) -> io::Result<Obstacle> {
@@ -62,7 +62,7 @@ pub(super) async fn examine(
 
 /// The same for a server with a Unix socket.
 pub(super) async fn examine_socket(
-    report: &mut Report,
+    report: &mut Report<'_>,
     config: &ConnectorConfig,
 ) -> io::Result<Obstacle> {
     report.skip("host", "a Unix socket needs none")?;

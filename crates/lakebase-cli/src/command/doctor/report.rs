@@ -10,8 +10,9 @@ use lakebase::core::Clock;
 use serde::Serialize;
 
 use super::fault::Fault;
+use crate::cli::Global;
 use crate::output::{Output, json, printable};
-use crate::process;
+use crate::{process, progress};
 
 /// What is examined, in this order.
 pub(super) const STEPS: [&str; 12] = [
@@ -85,23 +86,23 @@ struct Document<'a> {
 }
 
 /// Collects the steps.
-pub(super) struct Report {
+pub(super) struct Report<'a> {
+    global: &'a Global,
     clock: Arc<dyn Clock>,
     output: Output,
-    json: bool,
     colour: bool,
     settings: Vec<ShownSetting>,
     steps: Vec<Step>,
 }
 
-impl Report {
-    pub(super) fn new(clock: Arc<dyn Clock>, json: bool) -> Self {
+impl<'a> Report<'a> {
+    pub(super) fn new(global: &'a Global, clock: Arc<dyn Clock>) -> Self {
         let stdout = io::stdout();
         let colour = stdout.is_terminal() && process::may_colour(&stdout);
         Self {
+            global,
             clock,
             output: Output::stdout(),
-            json,
             colour,
             settings: Vec::new(),
             steps: Vec::new(),
@@ -110,7 +111,7 @@ impl Report {
 
     /// Shows the settings, below the step that read them.
     pub(super) fn settings(&mut self, settings: Vec<ShownSetting>) -> io::Result<()> {
-        if !self.json {
+        if !self.global.json {
             let width = settings.iter().map(|setting| setting.name.len()).max();
             for setting in &settings {
                 self.output.line(setting_line(setting, width.unwrap_or_default()))?;
@@ -120,8 +121,18 @@ impl Report {
         Ok(())
     }
 
-    /// Runs the step `name`; its value if all is well.
+    /// Runs the step `name`, and mentions it if that takes long; its value if all is well.
     pub(super) async fn step<T>(
+        &mut self,
+        name: &'static str,
+        work: impl Future<Output = Examined<T>>,
+    ) -> io::Result<Option<T>> {
+        let work = progress::during(self.global, name, work);
+        self.step_with_progress(name, work).await
+    }
+
+    /// The same for `work` that says by itself what it waits for.
+    pub(super) async fn step_with_progress<T>(
         &mut self,
         name: &'static str,
         work: impl Future<Output = Examined<T>>,
@@ -168,7 +179,7 @@ impl Report {
     }
 
     fn add(&mut self, step: Step) -> io::Result<()> {
-        if !self.json {
+        if !self.global.json {
             self.output.line(line(&step, self.colour))?;
             if let Some(advice) = step.advice {
                 self.output.line(format!("{INDENT}→ {advice}"))?;
@@ -190,7 +201,7 @@ impl Report {
     /// Prints what is left to print, and says how the process shall end.
     pub(super) fn finish(mut self) -> anyhow::Result<ExitCode> {
         let fault = self.fault();
-        if self.json {
+        if self.global.json {
             let document = Document {
                 ok: fault.is_none(),
                 fault,
@@ -245,8 +256,22 @@ mod tests {
 
     use super::*;
 
-    async fn report(outcomes: &[(&'static str, Option<Fault>)]) -> Report {
-        let mut report = Report::new(Arc::new(SystemClock), true);
+    const JSON: Global = Global {
+        profile: None,
+        project: None,
+        branch: None,
+        endpoint: None,
+        database: None,
+        url: None,
+        user: None,
+        json: true,
+        read_only: false,
+        quiet: true,
+        verbose: false,
+    };
+
+    async fn report(outcomes: &[(&'static str, Option<Fault>)]) -> Report<'static> {
+        let mut report = Report::new(&JSON, Arc::new(SystemClock));
         for (name, fault) in outcomes {
             let outcome = match fault {
                 None => Ok(((), "fine".to_owned())),

@@ -27,7 +27,10 @@ pub(super) struct Found {
     pub(super) can_log_in: bool,
 }
 
-pub(super) async fn examine(report: &mut Report, lakebase: &Lakebase) -> std::io::Result<Found> {
+pub(super) async fn examine(
+    report: &mut Report<'_>,
+    lakebase: &Lakebase,
+) -> std::io::Result<Found> {
     let connector = lakebase.connector();
     let with_token = matches!(connector.config().auth, Auth::Credential { .. });
     let Some(workspace) = lakebase.workspace() else {

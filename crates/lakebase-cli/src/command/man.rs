@@ -1,0 +1,22 @@
+//! `lakebase man`: manual pages from the same description as the help.
+
+use anyhow::Context as _;
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Man};
+use crate::output::Output;
+
+pub(crate) fn run(arguments: &Man) -> anyhow::Result<()> {
+    let mut command = Cli::command();
+    // Resolves what subcommands inherit.
+    command.build();
+    if let Some(folder) = &arguments.directory {
+        return clap_mangen::generate_to(command, folder)
+            .with_context(|| format!("cannot write manual pages to {}", folder.display()));
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    let mut output = Output::stdout();
+    output.text(String::from_utf8(page)?)?;
+    Ok(output.flush()?)
+}
