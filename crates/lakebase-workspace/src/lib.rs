@@ -24,6 +24,8 @@
 //! }
 //! ```
 //!
+//! With the feature `tracing` every request is an event of level debug: method, path, status, time.
+//!
 //! Invariants: a secret is sent to no host but the configured one; redirects are not followed; no error
 //! quotes a reply's body, only its error code and message, cut and with anything like a token replaced.
 
