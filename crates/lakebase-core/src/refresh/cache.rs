@@ -68,10 +68,9 @@ impl<T: Expires> Cache<T> {
         let now = self.inner.now();
         let entry = self.inner.board.slot.load();
         if let Some(entry) = &*entry {
-            let fresh = now.since(entry.started) < entry.fresh_for;
             if demand.force {
                 self.invalidate(entry.generation);
-            } else if fresh && entry.left(now) >= demand.at_least {
+            } else if entry.is_fresh(now) && entry.left(now) >= demand.at_least {
                 return Ok(Held(Arc::clone(entry)));
             }
         }
@@ -92,6 +91,16 @@ impl<T: Expires> Cache<T> {
     /// time two fresh ones were refused as well, so the value is not the reason.
     pub fn invalidate(&self, generation: Generation) {
         self.inner.invalidate(generation);
+    }
+
+    /// Reports that the value of `generation` may be outdated: if it is still the current one, callers wait for
+    /// the next one to be fetched, and get the old one if that fails, for as long as it lives.
+    ///
+    /// For values that are facts and not secrets, where an old one beats none while the origin is down: what
+    /// RFC 5861 calls stale-if-error. Rationed together with [`invalidate`](Self::invalidate): twice in a row, then
+    /// once per 30 s; until then nothing happens.
+    pub fn revalidate(&self, generation: Generation) {
+        self.inner.revalidate(generation);
     }
 
     /// How it is doing.

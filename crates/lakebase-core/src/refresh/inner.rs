@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -123,6 +123,17 @@ impl<T: Expires> Inner<T> {
             if dropped.is_some() {
                 self.board.bell.ring();
             }
+        }
+    }
+
+    /// Marks the value of `generation` as stale if it is current and the machine agrees.
+    pub(super) fn revalidate(&self, generation: Generation) {
+        let mut state = lock(&self.state);
+        state.machine.handle(self.now(), Event::Stale { generation });
+        if state.machine.is_stale()
+            && let Some(entry) = &*self.board.slot.load()
+        {
+            entry.stale.store(true, Ordering::Relaxed);
         }
     }
 
@@ -258,7 +269,9 @@ impl<T: Expires> Inner<T> {
                 if let Some((generation, fresh_for, lifetime)) = state.machine.spans()
                     && before != Some(generation)
                 {
-                    let entry = Arc::new(Entry { value, generation, started, fresh_for, lifetime });
+                    let stale = AtomicBool::new(false);
+                    let entry =
+                        Arc::new(Entry { value, generation, started, fresh_for, lifetime, stale });
                     replaced = self.board.slot.swap(Some(Arc::clone(&entry)));
                     state.trouble = None;
                     news = Some(lifetime);

@@ -34,6 +34,11 @@ pub enum Event {
         /// Ignored unless it is the current one.
         generation: Generation,
     },
+    /// The value of `generation` may be outdated, but is better than none.
+    Stale {
+        /// Ignored unless it is the current one.
+        generation: Generation,
+    },
     /// A flight brought a value.
     Fetched {
         /// Which flight.
@@ -86,7 +91,8 @@ pub enum Phase {
     Fresh,
     /// Handed out, while the next one is fetched in the background.
     Window,
-    /// Callers wait for the fetch that is under way, and get the old one if it fails.
+    /// Near its end, or [stale](Event::Stale): callers wait for the fetch that is under way, and get the old one
+    /// if it fails.
     Edge,
     /// Never handed out again.
     Dead,
@@ -97,6 +103,7 @@ struct Life {
     generation: Generation,
     started: Moment,
     lifetime: Duration,
+    stale: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,15 +169,22 @@ impl Machine {
                     self.force = true;
                 }
             }
+            Event::Stale { generation } => {
+                let current = self.generation() == Some(generation) && !self.is_stale();
+                if current && self.permits.take(now, self.policy.forced) {
+                    self.life = self.life.map(|life| Life { stale: true, ..life });
+                }
+            }
             Event::Fetched { flight, started, lifetime, same } => {
                 let lifetime = lifetime.min(Policy::LONGEST_LIFE);
                 let in_time = self.land(flight);
                 let left = lifetime.saturating_sub(now.since(started));
-                let gain = left > self.left(now).unwrap_or_default() && !same;
+                let held = self.left(now).filter(|_| !self.is_stale());
+                let gain = left > held.unwrap_or_default() && !same;
                 if gain {
                     self.last_generation += 1;
                     let generation = Generation(self.last_generation);
-                    self.life = Some(Life { generation, started, lifetime });
+                    self.life = Some(Life { generation, started, lifetime, stale: false });
                     self.spacing.reset();
                     self.losses = 0;
                     self.force = false;
@@ -219,7 +233,7 @@ impl Machine {
     fn due_in(&self, now: Moment) -> Duration {
         let living = self.left(now).is_some();
         let rest = match self.life {
-            Some(life) if !self.wanted_longer => {
+            Some(life) if !self.wanted_longer && !life.stale => {
                 self.fresh_for(life.lifetime).saturating_sub(now.since(life.started))
             }
             _ => Duration::ZERO,
@@ -256,6 +270,12 @@ impl Machine {
         self.life.map(|life| life.generation)
     }
 
+    /// Whether the current value was reported to be [stale](Event::Stale).
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.life.is_some_and(|life| life.stale)
+    }
+
     /// The flight that is under way.
     #[must_use]
     pub fn flight(&self) -> Option<FlightId> {
@@ -277,7 +297,9 @@ impl Machine {
         let age = now.since(life.started);
         if age >= life.lifetime {
             Phase::Dead
-        } else if age >= life.lifetime.saturating_sub(self.policy.guard_of(life.lifetime)) {
+        } else if life.stale
+            || age >= life.lifetime.saturating_sub(self.policy.guard_of(life.lifetime))
+        {
             Phase::Edge
         } else if age >= self.fresh_for(life.lifetime) {
             Phase::Window

@@ -22,6 +22,7 @@ enum Step {
     Fail { permanent: bool, retry_after: Option<u64>, older: bool },
     Lose,
     Refuse { older: bool },
+    Doubt { older: bool },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -36,6 +37,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(permanent, retry_after, older)| Step::Fail { permanent, retry_after, older }),
         1 => Just(Step::Lose),
         2 => prop::bool::weighted(0.3).prop_map(|older| Step::Refuse { older }),
+        2 => prop::bool::weighted(0.3).prop_map(|older| Step::Doubt { older }),
     ];
     prop::collection::vec(step, 1..40)
 }
@@ -54,6 +56,7 @@ struct Model {
     quiet: Option<(Moment, Duration, Duration, Duration)>,
     longer: bool,
     force: bool,
+    stale: bool,
     /// All time that went by on either clock, so that no step back makes it less.
     elapsed: Duration,
     forced: Vec<(Duration, Moment)>,
@@ -76,6 +79,21 @@ impl Model {
         let (calm, urgent) = if permanent { (5000, 5000) } else { (1, 250) };
         let least = |millis| floor.max(Duration::from_millis(millis));
         self.quiet = Some((now, least(calm), least(urgent), secs(60).max(floor)));
+    }
+}
+
+impl Model {
+    /// A value was given up before its time.
+    fn permit(&mut self, now: Moment) -> Result<(), TestCaseError> {
+        let recent = self.forced.iter().filter(|it| self.elapsed - it.0 < secs(30));
+        prop_assert!(recent.count() < 2, "forced more than twice in 30 s");
+        self.forced.push((self.elapsed, now));
+        Ok(())
+    }
+
+    /// Whether that may have been refused, because one was given up not long ago.
+    fn was_permitted(&self, now: Moment) -> bool {
+        self.forced.iter().any(|it| Self::age(now, it.1) < secs(60))
     }
 }
 
@@ -118,11 +136,12 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                     Event::Fetched { flight: id, started: now, lifetime: secs(life), same },
                 );
                 let life = secs(life).min(secs(86_400));
-                if !same && life > model.left(now) {
+                let beaten = if model.stale { Duration::ZERO } else { model.left(now) };
+                if !same && life > beaten {
                     let generation = machine.generation().expect("a better value is taken");
                     prop_assert!(before.is_none_or(|before| generation > before));
                     model.held = Some((generation, now, life));
-                    model.force = false;
+                    (model.force, model.stale) = (false, false);
                     (model.failures, model.losses, model.quiet) = (0, 0, None);
                 } else {
                     prop_assert_eq!(machine.generation(), before, "a worse value is not taken");
@@ -162,15 +181,23 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                     if machine.generation().is_none() {
                         prop_assert!(!older, "news about an older value changes nothing");
                         model.held = None;
-                        let recent =
-                            model.forced.iter().filter(|it| model.elapsed - it.0 < secs(30));
-                        prop_assert!(recent.count() < 2, "forced more than twice in 30 s");
-                        model.forced.push((model.elapsed, now));
-                        model.force = true;
+                        model.permit(now)?;
+                        (model.force, model.stale) = (true, false);
                     } else if !older {
-                        let recent =
-                            model.forced.iter().filter(|it| Model::age(now, it.1) < secs(60));
-                        prop_assert!(recent.count() > 0, "the first refusal always counts");
+                        prop_assert!(model.was_permitted(now), "the first refusal always counts");
+                    }
+                }
+            }
+            Step::Doubt { older } => {
+                if let Some((generation, ..)) = model.held {
+                    let named = Generation(generation.0 - u64::from(older));
+                    machine.handle(now, Event::Stale { generation: named });
+                    if machine.is_stale() && !model.stale {
+                        prop_assert!(!older, "news about an older value changes nothing");
+                        model.permit(now)?;
+                        model.stale = true;
+                    } else if !older && !model.stale {
+                        prop_assert!(model.was_permitted(now), "the first doubt always counts");
                     }
                 }
             }
@@ -178,6 +205,9 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
         model.elapsed += Model::age(now, before_step);
         let left = model.left(now);
         prop_assert_eq!(machine.left(now).unwrap_or_default(), left);
+        prop_assert_eq!(machine.is_stale(), model.stale);
+        let calm = matches!(machine.phase(now), Phase::Fresh | Phase::Window);
+        prop_assert!(!(model.stale && calm), "a stale value is waited for");
         let fresh_until = |(_, _, life): (Generation, Moment, Duration)| {
             let lead = (life / 6).max(secs(60).min(life / 2)).min(secs(1200));
             (life - lead - life / 24, life - lead)
@@ -191,7 +221,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                 prop_assert_eq!(force, model.force, "forced until something better came");
                 if let (Some(held), Some(age)) = (model.held, age) {
                     prop_assert!(
-                        model.longer || age >= fresh_until(held).0,
+                        model.longer || model.stale || age >= fresh_until(held).0,
                         "a fresh value is left alone"
                     );
                 }
@@ -211,7 +241,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                         model.held.zip(age).is_some_and(|(held, age)| age < fresh_until(held).1);
                     let quiet =
                         model.quiet.is_some_and(|(then, .., most)| Model::age(now, then) < most);
-                    prop_assert!(fresh || quiet, "there is no reason to wait");
+                    prop_assert!((fresh && !model.stale) || quiet, "there is no reason to wait");
                     let urgent =
                         wanted && left.is_zero() && model.quiet.is_some_and(|it| it.3 <= secs(60));
                     let refused = model.quiet.is_some_and(|it| it.2 >= secs(5));

@@ -24,8 +24,8 @@ fn machine() -> Machine {
 /// Plays `second:step` pairs on one machine and compares the seconds at which a flight started.
 ///
 /// Steps: `tick` (nobody asks), `want`, `want+` (with 30 s to live), `ok=LIFE`, `same`, `err`, `no`,
-/// `later=SECONDS`, `lost`, `refuse` (the current value), `stale` (an older flight brings a value),
-/// `late` (an older flight fails).
+/// `later=SECONDS`, `lost`, `refuse` (the current value), `doubt` (the current value is stale),
+/// `stale` (an older flight brings a value), `late` (an older flight fails).
 #[track_caller]
 fn check(script: &str, expected: &str) {
     let mut machine = machine();
@@ -50,6 +50,7 @@ fn check(script: &str, expected: &str) {
                 Some(Event::Failed { flight: current, permanent, retry_after })
             }
             "lost" => Some(Event::Lost { flight: current }),
+            "doubt" => machine.generation().map(|generation| Event::Stale { generation }),
             "refuse" => machine.generation().map(|generation| Event::Refused { generation }),
             "stale" => Some(fetched(older, secs(number), false)),
             "late" => Some(Event::Failed { flight: older, permanent: true, retry_after: None }),
@@ -162,6 +163,30 @@ fn a_refused_value_is_fetched_again_at_once_but_only_twice_in_a_row() {
 }
 
 #[test]
+fn a_stale_value_is_fetched_again_until_there_is_a_newer_one() {
+    // Calm pauses after failures, since it is better than none; afterwards all is as ever.
+    check(
+        "0:want 0:ok=3600 1:doubt 1:err 1:want 2:want 2:ok=3600 3:want 3001:want 3002:want",
+        "0 1 2 3002",
+    );
+    // A value with no more life than the stale one is taken, too.
+    check("0:want 0:ok=3600 1:doubt 1:ok=3599 2000:want 3000:want 3001:want", "0 1 3001");
+}
+
+#[test]
+fn values_are_stale_only_twice_in_a_row() {
+    check(
+        "0:want 0:ok=3600 1:doubt 1:ok=3600 2:doubt 2:ok=3600 3:doubt 30:doubt 31:doubt",
+        "0 1 2 31",
+    );
+    // Both rations are the same one, and saying it again takes nothing from it.
+    check(
+        "0:want 0:ok=3600 1:doubt 1:doubt 1:ok=3600 2:refuse 2:ok=3600 3:doubt 3:refuse",
+        "0 1 2",
+    );
+}
+
+#[test]
 fn a_demand_for_more_life_fetches_early() {
     check("0:want 0:ok=3600 10:want+ 3571:want", "0 3571");
     check("0:want 0:ok=40 5:want 11:want+", "0 11");
@@ -232,4 +257,10 @@ fn phases_have_the_documented_bounds() {
     }
     assert_eq!(machine.left(at(3599)), Some(secs(1)));
     assert_eq!(machine.left(at(3600)), None);
+    let generation = machine.generation().expect("it is dead, but there");
+    machine.handle(at(3), Event::Stale { generation });
+    for (second, phase) in [(3, Phase::Edge), (3599, Phase::Edge), (3600, Phase::Dead)] {
+        assert_eq!(phase_at(&machine, second), phase, "stale, second {second}");
+    }
+    assert_eq!(machine.left(at(3)), Some(secs(3597)), "it lives as long as before");
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -90,9 +91,16 @@ pub(super) struct Entry<T> {
     pub(super) fresh_for: Duration,
     /// How long after `started` it is dead.
     pub(super) lifetime: Duration,
+    /// Whether it was reported to be outdated, so that it is not handed out without further thought.
+    pub(super) stale: AtomicBool,
 }
 
 impl<T> Entry<T> {
+    /// Whether it is handed out at `now` without further thought.
+    pub(super) fn is_fresh(&self, now: Moment) -> bool {
+        now.since(self.started) < self.fresh_for && !self.stale.load(Ordering::Relaxed)
+    }
+
     /// The life left at `now`; zero means dead.
     pub(super) fn left(&self, now: Moment) -> Duration {
         self.lifetime.saturating_sub(now.since(self.started))
