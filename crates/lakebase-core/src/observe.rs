@@ -159,7 +159,7 @@ fn class_name(class: ConnectFailure) -> &'static str {
         ConnectFailure::AuthRejected => "auth_rejected",
         ConnectFailure::Waking => "waking",
         ConnectFailure::Transient => "transient",
-        ConnectFailure::Permanent(_) => "permanent",
+        ConnectFailure::UnknownEndpoint | ConnectFailure::Permanent(_) => "permanent",
     }
 }
 

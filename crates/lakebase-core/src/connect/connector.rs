@@ -302,21 +302,28 @@ impl Connector {
             return Ok("localhost".into());
         };
         let endpoint = cache.get().await?;
-        let host = match config.pooled {
-            true => endpoint.0.pooled_host(config.access),
-            false => endpoint.0.host(config.access),
-        };
         // Disabled, or not there yet: that may change, so it is asked for again next time.
-        host.inspect_err(|_| cache.invalidate(endpoint.generation()))
+        self.host_of(&endpoint.0).inspect_err(|_| cache.revalidate(endpoint.generation()))
     }
 
-    /// Forgets where the server is: it cannot be reached there.
-    fn forget_place(&self) {
-        self.0.hosts.forget();
-        if let Some(cache) = &self.0.endpoint
-            && let Some(held) = cache.peek()
-        {
-            cache.invalidate(held.generation());
+    fn host_of(&self, endpoint: &Endpoint) -> Result<Arc<str>> {
+        let config = &self.0.config;
+        match config.pooled {
+            true => endpoint.pooled_host(config.access),
+            false => endpoint.host(config.access),
+        }
+    }
+
+    /// Has the place of a failed login looked up again before the next one. What is known stays known for as
+    /// long as nobody can be asked.
+    fn doubt_place(&self, login: Option<&Login>) {
+        self.0.hosts.doubt();
+        let Some(cache) = &self.0.endpoint else { return };
+        let Some(held) = cache.peek() else { return };
+        let host = self.host_of(&held.0).ok();
+        // A login that took long may have gone to a place that is already replaced.
+        if login.is_none_or(|login| Some(&login.params.host) == host.as_ref()) {
+            cache.revalidate(held.generation());
         }
     }
 
@@ -412,7 +419,9 @@ impl Connector {
             }
             match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
                 Next::GiveUp => {
-                    self.forget_place();
+                    if failure.doubts_place() {
+                        self.doubt_place(failure.login.as_ref());
+                    }
                     let place = self.place(failure.login.as_ref());
                     let error =
                         failure.into_error(&place, class, attempts.failed_attempts(), budget);
@@ -427,7 +436,9 @@ impl Connector {
                 }
                 Next::Retry { after } => {
                     observe::login_retried(class, after);
-                    self.0.hosts.forget();
+                    if failure.doubts_place() {
+                        self.0.hosts.doubt();
+                    }
                     self.0.runtime.timer.sleep(after).await;
                 }
             }

@@ -15,6 +15,8 @@ pub enum ConnectFailure {
     Waking,
     /// The network or the server failed in a way that usually passes.
     Transient,
+    /// The server knows no endpoint of the name that it was asked for: it was deleted, or has another host now.
+    UnknownEndpoint,
     /// The same login fails every time, for a reason of this kind.
     Permanent(ErrorKind),
 }

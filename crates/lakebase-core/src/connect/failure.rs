@@ -42,6 +42,24 @@ impl Failure {
         }
     }
 
+    /// Whether the host or its addresses may be wrong: nobody answers there, or somebody else, or the endpoint
+    /// is unknown or disabled.
+    ///
+    /// A refused login, a missing database, a full pool, a compute that wakes or a workspace that is down
+    /// say nothing about that.
+    pub(super) fn doubts_place(&self) -> bool {
+        use ConnectFailure::{Permanent, Transient, UnknownEndpoint};
+        match &self.cause {
+            Cause::Preparation(error) => error.kind() == ErrorKind::NotFound,
+            Cause::Driver(Transient | UnknownEndpoint, _) => true,
+            Cause::Driver(Permanent(kind), _) => {
+                matches!(kind, ErrorKind::Disabled | ErrorKind::Tls)
+            }
+            Cause::Driver(..) => false,
+            Cause::Silence(_) => self.login.is_some(),
+        }
+    }
+
     fn generation(&self) -> Option<Generation> {
         self.login.as_ref().and_then(|login| login.generation)
     }
@@ -68,6 +86,10 @@ impl Failure {
             }
             (ConnectFailure::Permanent(kind), _) => {
                 (kind, format!("cannot log in to {place}{}", advice(kind)))
+            }
+            (ConnectFailure::UnknownEndpoint, _) => {
+                let advice = "likely causes: it was deleted, or re-created with another host";
+                (ErrorKind::NotFound, format!("there is no endpoint at {place}; {advice}"))
             }
             (ConnectFailure::AuthRejected, _) => {
                 let kind = ErrorKind::LoginRefused;

@@ -8,6 +8,8 @@ use crate::{Error, Result, Runtime};
 
 /// How long an answer is used again; also a cap on what DNS says.
 const KEEP: Duration = Duration::from_secs(60);
+/// How long an answer is used while DNS is down. RFC 8767 recommends one to three days.
+const KEEP_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The last answer for the one host that a connector talks to.
 #[derive(Debug, Default)]
@@ -20,11 +22,15 @@ struct Answer {
     host: Arc<str>,
     at: Duration,
     addresses: Vec<IpAddr>,
+    /// Whether connecting did not work.
+    stale: bool,
 }
 
 impl Hosts {
     /// Where to connect to for `host`; empty means that the driver may look it up itself, because it is
     /// an address or the system's resolver knows it.
+    ///
+    /// If nobody can be asked, the last addresses that a direct query brought are better than none.
     pub(super) async fn addresses(
         &self,
         runtime: &Runtime,
@@ -34,22 +40,33 @@ impl Hosts {
             return Ok(Vec::new());
         }
         let now = runtime.clock.monotonic();
-        let known = self.lock().clone();
-        if let Some(answer) = known
-            && answer.host == *host
-            && now.saturating_sub(answer.at) < KEEP
+        let age = |answer: &Answer| now.saturating_sub(answer.at);
+        let known = self.lock().clone().filter(|answer| answer.host == *host);
+        if let Some(answer) = &known
+            && !answer.stale
+            && age(answer) < KEEP
         {
-            return Ok(answer.addresses);
+            return Ok(answer.addresses.clone());
         }
-        let addresses = look_up(runtime, host).await?;
-        *self.lock() =
-            Some(Answer { host: Arc::clone(host), at: now, addresses: addresses.clone() });
-        Ok(addresses)
+        match look_up(runtime, host).await {
+            Ok(addresses) => {
+                let (host, stale) = (Arc::clone(host), false);
+                *self.lock() = Some(Answer { host, at: now, addresses: addresses.clone(), stale });
+                Ok(addresses)
+            }
+            Err(error) => known
+                .filter(|answer| error.is_transient() && age(answer) < KEEP_STALE)
+                .map(|answer| answer.addresses)
+                .filter(|addresses| !addresses.is_empty())
+                .ok_or(error),
+        }
     }
 
     /// Looks the host up again next time: connecting did not work.
-    pub(super) fn forget(&self) {
-        *self.lock() = None;
+    pub(super) fn doubt(&self) {
+        if let Some(answer) = &mut *self.lock() {
+            answer.stale = true;
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Answer>> {

@@ -96,7 +96,7 @@ impl Attempts {
     ) -> Next {
         self.failed = self.failed.saturating_add(1);
         match failure {
-            ConnectFailure::Permanent(_) => Next::GiveUp,
+            ConnectFailure::UnknownEndpoint | ConnectFailure::Permanent(_) => Next::GiveUp,
             ConnectFailure::AuthRejected if self.reminted || self.remaining(now).is_zero() => {
                 Next::GiveUp
             }

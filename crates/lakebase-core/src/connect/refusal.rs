@@ -13,7 +13,7 @@ const MESSAGES: &[(&str, ConnectFailure)] = &[
     ("failed to decode token", ConnectFailure::AuthRejected),
     ("endpoint is temporarily unavailable", ConnectFailure::Waking),
     ("endpoint is disabled", ConnectFailure::Permanent(ErrorKind::Disabled)),
-    ("endpoint cannot be found", ConnectFailure::Permanent(ErrorKind::NotFound)),
+    ("endpoint cannot be found", ConnectFailure::UnknownEndpoint),
     ("endpoint id is not specified", ConnectFailure::Permanent(ErrorKind::Config)),
     ("inconsistent project name", ConnectFailure::Permanent(ErrorKind::Config)),
     ("connection is insecure", ConnectFailure::Permanent(ErrorKind::Tls)),
@@ -62,7 +62,7 @@ fn from_message(message: &str) -> Option<ConnectFailure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ConnectFailure::{AuthRejected, Permanent, Transient, Waking};
+    use ConnectFailure::{AuthRejected, Permanent, Transient, UnknownEndpoint, Waking};
 
     #[test]
     fn code_first_message_second() {
@@ -93,6 +93,7 @@ mod tests {
                 "Control plane request failed: endpoint is disabled",
                 Permanent(ErrorKind::Disabled),
             ),
+            ("XX000", "Control plane request failed: endpoint cannot be found", UnknownEndpoint),
             ("XX000", "Control plane request failed", Transient),
             (
                 "XX000",

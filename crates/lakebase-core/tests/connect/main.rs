@@ -2,6 +2,8 @@
 //! the caller is told.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod place;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,6 +85,7 @@ enum Server {
     Wakes,
     Resets,
     Fails(ErrorKind),
+    Misdirected,
     Hangs,
 }
 
@@ -129,6 +132,7 @@ impl ConnectionFactory for Driver {
             Server::Wakes => Error::new(ErrorKind::Throttled, "the database system is starting up"),
             Server::Resets => Error::new(ErrorKind::Unavailable, "connection reset by peer"),
             Server::Fails(kind) => Error::new(kind, "no such thing"),
+            Server::Misdirected => Error::new(ErrorKind::InvalidRequest, "no such endpoint"),
             Server::Hangs => {
                 self.time.sleep(seconds(3600)).await;
                 Error::new(ErrorKind::Unavailable, "connection timed out")
@@ -141,6 +145,7 @@ impl ConnectionFactory for Driver {
             ErrorKind::LoginRefused => ConnectFailure::AuthRejected,
             ErrorKind::Throttled => ConnectFailure::Waking,
             ErrorKind::Unavailable => ConnectFailure::Transient,
+            ErrorKind::InvalidRequest => ConnectFailure::UnknownEndpoint,
             kind => ConnectFailure::Permanent(kind),
         }
     }
