@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{ConnectFailure, Jitter};
 
+/// The first wait is drawn from at least this, so that no policy makes a busy loop.
+const LEAST_BACKOFF: Duration = Duration::from_millis(1);
+
 /// How long and how often a login is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectPolicy {
@@ -11,7 +14,8 @@ pub struct ConnectPolicy {
     pub budget: Duration,
     /// One login at the driver. Waking a compute that holds the handshake takes part of it. Default: 15 s.
     pub attempt_timeout: Duration,
-    /// The first wait between attempts is at most this long; the bound doubles. Default: 200 ms.
+    /// The first wait between attempts is at most this long; the bound doubles. Default: 200 ms; less than 1 ms
+    /// counts as that.
     pub min_backoff: Duration,
     /// No wait is longer, unless the service asks for it. Default: 5 s.
     pub max_backoff: Duration,
@@ -44,11 +48,14 @@ pub enum Next {
 
 /// The attempts of one `connect`: counts them and says what comes after each.
 ///
-/// `now` is monotonic time, always from the same clock.
+/// `now` is monotonic time, always from the same clock. Waits count against the budget even if that clock
+/// does not show them, so the attempts end also if it stands still.
 #[derive(Debug)]
 pub struct Attempts {
     policy: ConnectPolicy,
     deadline: Duration,
+    /// What is left of the budget after all waits so far.
+    patience: Duration,
     failed: u32,
     reminted: bool,
     jitter: Jitter,
@@ -67,6 +74,7 @@ impl Attempts {
         Self {
             policy,
             deadline: now.saturating_add(policy.budget),
+            patience: policy.budget,
             failed: 0,
             reminted: false,
             jitter,
@@ -76,7 +84,7 @@ impl Attempts {
     /// What is left of the budget.
     #[must_use]
     pub fn remaining(&self, now: Duration) -> Duration {
-        self.deadline.saturating_sub(now)
+        self.deadline.saturating_sub(now).min(self.patience)
     }
 
     /// How many attempts have failed.
@@ -106,7 +114,11 @@ impl Attempts {
             }
             ConnectFailure::Waking | ConnectFailure::Transient => {
                 let after = self.backoff().max(retry_after.unwrap_or_default());
-                if after < self.remaining(now) { Next::Retry { after } } else { Next::GiveUp }
+                if after >= self.remaining(now) {
+                    return Next::GiveUp;
+                }
+                self.patience -= after;
+                Next::Retry { after }
             }
         }
     }
@@ -115,7 +127,8 @@ impl Attempts {
     fn backoff(&mut self) -> Duration {
         let ConnectPolicy { min_backoff, max_backoff, .. } = self.policy;
         let doublings = (self.failed - 1).min(16);
-        let bound = min_backoff.saturating_mul(1 << doublings).min(max_backoff);
+        let bound = min_backoff.max(LEAST_BACKOFF).saturating_mul(1 << doublings);
+        let bound = bound.min(max_backoff.max(LEAST_BACKOFF));
         bound.mul_f64(self.jitter.fraction())
     }
 }
@@ -158,6 +171,34 @@ mod tests {
     }
 
     proptest! {
+        /// Without any time passing, whatever the policy, the waits add up to the budget in the end.
+        #[test]
+        fn a_clock_that_stands_still_does_not_make_it_endless(
+            seed: u64, budget_ms in 0u64..10_000, min_ms in 0u64..300, max_ms in 0u64..5_000,
+        ) {
+            let millis = Duration::from_millis;
+            let policy = ConnectPolicy {
+                budget: millis(budget_ms),
+                min_backoff: millis(min_ms),
+                max_backoff: millis(max_ms),
+                ..ConnectPolicy::default()
+            };
+            let mut attempts = Attempts::with_jitter(policy, at(9), Jitter::seeded(seed));
+            let mut waited = Duration::ZERO;
+            // Waits are half their bound on average, and the least bound is a millisecond.
+            for _ in 0..(100 + 20 * budget_ms) {
+                match attempts.failed(at(9), Transient, None) {
+                    Next::Retry { after } => waited += after,
+                    next => {
+                        prop_assert_eq!(next, Next::GiveUp);
+                        prop_assert!(waited <= policy.budget);
+                        return Ok(());
+                    }
+                }
+            }
+            prop_assert!(false, "{} attempts, {waited:?}", attempts.failed_attempts());
+        }
+
         #[test]
         fn waits_are_bounded_and_the_budget_holds(seed: u64, login_ms in 0u64..3_000) {
             let policy = ConnectPolicy::default();

@@ -244,6 +244,34 @@ fn failures_that_pass_end_with_the_budget_and_tell_the_last_cause() {
     assert!(error.report().ends_with(": connection reset by peer"), "{}", error.report());
 }
 
+/// A clock that always shows the same moment.
+#[derive(Debug)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn monotonic(&self) -> Duration {
+        seconds(7)
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_unix_millis(1_769_817_600_000)
+    }
+}
+
+#[test]
+fn a_clock_that_stands_still_does_not_make_a_login_endless() {
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let runtime =
+        Runtime { clock: Arc::new(Stopped), ..fake_runtime(&time, Some(Arc::new(spawn.clone()))) };
+    let connector = Connector::new(config(), sources(&time), &runtime).unwrap();
+    let (driver, passwords) = driver(&time, &[Server::Resets; 1_000]);
+    let error = spawn.run(async { connector.connect(&*driver).await }).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let attempts = passwords.lock().unwrap().len();
+    assert!((12..300).contains(&attempts), "{attempts} attempts");
+}
+
 #[test]
 fn a_native_password_is_never_retried_when_refused() {
     let native = ConnectorConfig {
