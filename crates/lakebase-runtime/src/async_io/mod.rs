@@ -16,6 +16,7 @@ use lakebase_core::{BoxFuture, HostResolver, HttpClient, Result, Runtime, Spawn,
 use self::net::AsyncIoNet;
 use crate::dns::DirectResolver;
 use crate::http::HyperClient;
+use crate::net::Net as _;
 use crate::process::ThreadProcess;
 use crate::relay::SocketRelay;
 use crate::{Options, SystemClock, hosts};
@@ -41,10 +42,10 @@ fn assemble(options: &Options, spawn: SpawnFn, http: Arc<dyn HttpClient>) -> Run
     let net = AsyncIoNet { spawn };
     Runtime {
         clock: clock.clone(),
-        timer: Arc::new(AsyncIoRuntime),
+        timer: Arc::new(net),
         spawn: Some(Arc::new(net)),
         http,
-        hosts: Arc::new(AsyncIoRuntime),
+        hosts: Arc::new(net),
         fallback_hosts: Some(Arc::new(DirectResolver::new(net, clock, options))),
         process: Arc::new(ThreadProcess),
         relay: Arc::new(SocketRelay::new(net, options)),
@@ -54,10 +55,7 @@ fn assemble(options: &Options, spawn: SpawnFn, http: Arc<dyn HttpClient>) -> Run
 /// How a runtime starts a detached task.
 pub(crate) type SpawnFn = fn(BoxFuture<'static, ()>);
 
-#[derive(Clone, Copy, Debug)]
-struct AsyncIoRuntime;
-
-impl Timer for AsyncIoRuntime {
+impl Timer for AsyncIoNet {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             IoTimer::after(duration).await;
@@ -72,8 +70,8 @@ impl Spawn for AsyncIoNet {
 }
 
 #[async_trait]
-impl HostResolver for AsyncIoRuntime {
+impl HostResolver for AsyncIoNet {
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        hosts::resolve(host, |host| async_net::resolve((host, 0))).await
+        hosts::resolve(host, |host| self.look_up(host)).await
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use async_net::{TcpStream, UdpSocket};
 use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_rustls::TlsConnector;
-use lakebase_core::{BoxFuture, Result, Timer as _};
+use lakebase_core::{BoxFuture, Result, Timer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use smol_hyper::rt::FuturesIo;
 
-use super::{AsyncIoRuntime, SpawnFn};
+use super::SpawnFn;
 use crate::net::{HttpStream, Net, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
@@ -106,7 +106,7 @@ impl Net for AsyncIoNet {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        AsyncIoRuntime.sleep(duration)
+        Timer::sleep(self, duration)
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
