@@ -19,6 +19,9 @@ pub struct ConnectPolicy {
     pub min_backoff: Duration,
     /// No wait is longer, unless the service asks for it. Default: 5 s.
     pub max_backoff: Duration,
+    /// The same while the compute says that it wakes, which takes seconds: who comes next should not be late by as long again.
+    /// Default: 1 s.
+    pub waking_backoff: Duration,
 }
 
 impl Default for ConnectPolicy {
@@ -28,6 +31,7 @@ impl Default for ConnectPolicy {
             attempt_timeout: Duration::from_secs(15),
             min_backoff: Duration::from_millis(200),
             max_backoff: Duration::from_secs(5),
+            waking_backoff: Duration::from_secs(1),
         }
     }
 }
@@ -113,7 +117,7 @@ impl Attempts {
                 Next::Remint
             }
             ConnectFailure::Waking | ConnectFailure::Transient => {
-                let after = self.backoff().max(retry_after.unwrap_or_default());
+                let after = self.backoff(failure).max(retry_after.unwrap_or_default());
                 if after >= self.remaining(now) {
                     return Next::GiveUp;
                 }
@@ -124,11 +128,15 @@ impl Attempts {
     }
 
     /// Full jitter: anything up to a bound that doubles with each failure.
-    fn backoff(&mut self) -> Duration {
-        let ConnectPolicy { min_backoff, max_backoff, .. } = self.policy;
+    fn backoff(&mut self, failure: ConnectFailure) -> Duration {
+        let ConnectPolicy { min_backoff, max_backoff, waking_backoff, .. } = self.policy;
+        let most = match failure {
+            ConnectFailure::Waking => waking_backoff.min(max_backoff),
+            _ => max_backoff,
+        };
         let doublings = (self.failed - 1).min(16);
         let bound = min_backoff.max(LEAST_BACKOFF).saturating_mul(1 << doublings);
-        let bound = bound.min(max_backoff.max(LEAST_BACKOFF));
+        let bound = bound.min(most.max(LEAST_BACKOFF));
         bound.mul_f64(self.jitter.fraction())
     }
 }
@@ -168,6 +176,26 @@ mod tests {
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
         assert_eq!(attempts.failed(at(0), Transient, Some(at(20))), Next::Retry { after: at(20) });
         assert_eq!(attempts.failed(at(45), Transient, Some(at(15))), Next::GiveUp);
+    }
+
+    #[test]
+    fn a_waking_compute_is_asked_every_second() {
+        let policy = ConnectPolicy { budget: at(600), ..ConnectPolicy::default() };
+        let mut longest = [Duration::ZERO; 2];
+        for seed in 0..50 {
+            for (longest, failure) in longest.iter_mut().zip([Waking, Transient]) {
+                let mut attempts = Attempts::with_jitter(policy, at(0), Jitter::seeded(seed));
+                for _ in 0..20 {
+                    let Next::Retry { after } = attempts.failed(at(0), failure, None) else {
+                        panic!("the budget is far from spent");
+                    };
+                    *longest = after.max(*longest);
+                }
+            }
+        }
+        let [waking, transient] = longest;
+        assert!(waking <= policy.waking_backoff && waking > policy.waking_backoff / 2);
+        assert!(transient <= policy.max_backoff && transient > policy.max_backoff / 2);
     }
 
     proptest! {
