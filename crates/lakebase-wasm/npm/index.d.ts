@@ -104,7 +104,12 @@ export class LakebaseCredentials {
   credential(call?: CallOptions): Promise<Credential>;
   /** The same as `postgresql://user:token@host:5432/database?sslmode=verify-full`. */
   connectionString(call?: CallOptions): Promise<string>;
-  /** Drops `token` if it is the current one: for a token that Postgres refused. */
+  /**
+   * A living OAuth token of the workspace: what the Data API wants as `Authorization: Bearer`, and the
+   * workspace's other APIs. Shared and refreshed as credentials are; a `token` or `tokenProvider` of the options is passed on as it is.
+   */
+  workspaceToken(call?: CallOptions): Promise<string>;
+  /** Drops `token` if it is the current one: for a token that Postgres or the Data API refused. */
   invalidate(token: string): void;
   /** Frees its memory; not to be used afterwards. */
   free(): void;

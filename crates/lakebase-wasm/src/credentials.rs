@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use lakebase_core::{
 use crate::settings::millis;
 use crate::slot::{Slot, Step};
 use crate::wire::percent_encode;
-use crate::workspace::RETRY_PAUSE;
+use crate::workspace::{Bearer, RETRY_PAUSE};
 use crate::{Effects, Identity, Settings, Workspace};
 
 /// How often a caller looks whether another one's fetch is done.
@@ -78,7 +79,7 @@ struct Facts {
     at: Moment,
 }
 
-/// How one call of [`Credentials::get_with`] waits.
+/// How one call waits.
 #[derive(Default)]
 pub struct Patience<'a> {
     /// Looked at while waiting: an error ends the wait, and nothing else.
@@ -111,7 +112,8 @@ pub struct Credentials(Rc<Inner>);
 
 struct Inner {
     workspace: Workspace,
-    slot: RefCell<Slot<Login>>,
+    login: RefCell<Slot<Login>>,
+    bearer: RefCell<Slot<Bearer>>,
     facts: RefCell<Option<Facts>>,
 }
 
@@ -133,8 +135,9 @@ impl Credentials {
         // No randomness and no clock here. Instances that start together refresh together up to the
         // service's own spread; the seed only has to differ between clients.
         let seed = seed(&workspace.settings);
-        let slot = RefCell::new(Slot::new(seed, lease));
-        Ok(Self(Rc::new(Inner { workspace, slot, facts: RefCell::new(None) })))
+        let (login, bearer) = (Slot::new(seed, lease), Slot::new(!seed, lease));
+        let (login, bearer) = (RefCell::new(login), RefCell::new(bearer));
+        Ok(Self(Rc::new(Inner { workspace, login, bearer, facts: RefCell::new(None) })))
     }
 
     /// A login with a living token.
@@ -153,6 +156,34 @@ impl Credentials {
     ///
     /// As [`get`](Self::get), and what [`Patience::ended`] says.
     pub async fn get_with(&self, patience: Patience<'_>) -> Result<Login> {
+        self.share(&patience).await
+    }
+
+    /// A living OAuth token of the workspace, for its other APIs and for the Data API. Shared and refreshed like logins, but a given token or
+    /// provider is passed on as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of asking for the token, and what [`Patience::ended`] says.
+    pub async fn workspace_token(&self, patience: Patience<'_>) -> Result<Secret> {
+        match &self.0.workspace.settings.identity {
+            Identity::ServicePrincipal { .. } => Ok(self.share::<Bearer>(&patience).await?.token),
+            Identity::Token(_) | Identity::Provider(_) => {
+                let mut work = std::pin::pin!(self.0.workspace.in_time(self.0.workspace.bearer()));
+                loop {
+                    if let Some(error) = patience.ended.and_then(|ended| ended()) {
+                        return Err(error);
+                    }
+                    let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
+                    if let Either::Left((result, _)) = select(work.as_mut(), look).await {
+                        return result;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn share<T: Shared>(&self, patience: &Patience<'_>) -> Result<T> {
         let inner = &self.0;
         let lease = inner.workspace.settings.lease();
         let begun = inner.workspace.now();
@@ -161,17 +192,17 @@ impl Credentials {
             if let Some(error) = ended() {
                 return Err(error);
             }
-            let step = inner.slot.borrow_mut().step(inner.workspace.now());
+            let step = T::slot(inner).borrow_mut().step(inner.workspace.now());
             match step {
-                Step::Take(login) => return Ok(login),
+                Step::Take(value) => return Ok(value),
                 Step::Fail(error) => return Err(error),
                 Step::Lead { flight, force, retry, living } => {
-                    let work = Rc::clone(inner).fly(flight, force, retry);
-                    if let (Some(login), Some(background)) = (living, patience.background) {
-                        background(Box::pin(work));
-                        return Ok(login);
+                    let work = Box::pin(Rc::clone(inner).fly::<T>(flight, force, retry));
+                    if let (Some(value), Some(background)) = (living, patience.background) {
+                        background(work);
+                        return Ok(value);
                     }
-                    self.lead(work, &patience).await;
+                    self.lead(work, patience).await;
                 }
                 Step::Wait if inner.workspace.now().since(begun) > lease * 2 => {
                     let text = format!("no credential arrived within {} ms", millis(lease * 2));
@@ -183,9 +214,8 @@ impl Credentials {
     }
 
     /// Carries `work` out while this caller is willing to wait.
-    async fn lead(&self, work: impl Future<Output = ()> + 'static, patience: &Patience<'_>) {
+    async fn lead(&self, mut work: LocalBoxFuture<'static, ()>, patience: &Patience<'_>) {
         let Some(ended) = patience.ended else { return work.await };
-        let mut work: LocalBoxFuture<'static, ()> = Box::pin(work);
         loop {
             let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
             match select(work, look).await {
@@ -201,33 +231,82 @@ impl Credentials {
         }
     }
 
-    /// Drops `token` if it is the current one, so that the next call mints another. For tokens that Postgres
+    /// Drops `token` if it is the current one, so that the next call asks for another. For tokens that Postgres or the Data API
     /// refused; not more often than two times in a row and then once in 30 s.
     pub fn invalidate(&self, token: &str) {
         let refused = Secret::new(token);
         let now = self.0.workspace.now();
-        self.0.slot.borrow_mut().refuse(now, |login| login.token().same_as(&refused));
+        self.0.login.borrow_mut().refuse(now, |login| login.token().same_as(&refused));
+        let mut bearer = self.0.bearer.borrow_mut();
+        bearer.refuse(now, |bearer| bearer.token.same_as(&refused));
+    }
+}
+
+/// What callers share, each kind in a slot of its own.
+trait Shared: Clone + 'static {
+    fn slot(inner: &Inner) -> &RefCell<Slot<Self>>;
+    fn attempt(inner: &Inner, force: bool) -> LocalBoxFuture<'_, Result<Self>>;
+    /// The life it has at `started`.
+    fn lifetime(&self, started: Moment) -> Duration;
+    fn same(&self, other: &Self) -> bool;
+}
+
+impl Shared for Login {
+    fn slot(inner: &Inner) -> &RefCell<Slot<Self>> {
+        &inner.login
+    }
+
+    fn attempt(inner: &Inner, force: bool) -> LocalBoxFuture<'_, Result<Self>> {
+        Box::pin(inner.attempt(force))
+    }
+
+    fn lifetime(&self, started: Moment) -> Duration {
+        self.credential.lifetime(started.wall)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.credential.same_as(&other.credential)
+    }
+}
+
+impl Shared for Bearer {
+    fn slot(inner: &Inner) -> &RefCell<Slot<Self>> {
+        &inner.bearer
+    }
+
+    fn attempt(inner: &Inner, force: bool) -> LocalBoxFuture<'_, Result<Self>> {
+        if force {
+            inner.workspace.forget(None);
+        }
+        Box::pin(inner.workspace.young_bearer())
+    }
+
+    fn lifetime(&self, started: Moment) -> Duration {
+        self.left(started)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.token.same_as(&other.token)
     }
 }
 
 impl Inner {
     /// One flight: up to two attempts, whose outcome goes to the slot.
-    async fn fly(self: Rc<Self>, flight: FlightId, force: bool, retry: bool) {
-        let unreported = Unreported { inner: &self, flight };
+    async fn fly<T: Shared>(self: Rc<Self>, flight: FlightId, force: bool, retry: bool) {
+        let unreported = Unreported::<T> { inner: &self, flight, kind: PhantomData };
         let mut started = self.workspace.now();
-        let mut result = self.workspace.in_time(Box::pin(self.attempt(force))).await;
+        let mut result = self.workspace.in_time(T::attempt(&self, force)).await;
         if retry && result.as_ref().is_err_and(never_arrived) {
             self.workspace.effects.timer.sleep(RETRY_PAUSE).await;
             started = self.workspace.now();
-            result = self.workspace.in_time(Box::pin(self.attempt(force))).await;
+            result = self.workspace.in_time(T::attempt(&self, force)).await;
         }
         let now = self.workspace.now();
-        let result = result.map(|login| {
-            let lifetime = login.credential.lifetime(started.wall);
-            (login, lifetime)
+        let result = result.map(|value| {
+            let lifetime = value.lifetime(started);
+            (value, lifetime)
         });
-        let same = |old: &Login, new: &Login| old.credential.same_as(&new.credential);
-        self.slot.borrow_mut().land(now, flight, started, result, same);
+        T::slot(&self).borrow_mut().land(now, flight, started, result, T::same);
         drop(unreported);
     }
 
@@ -274,14 +353,15 @@ impl Inner {
 
 /// Tells the slot about a flight that was dropped, so that another can start at once. After a report it
 /// changes nothing.
-struct Unreported<'a> {
+struct Unreported<'a, T: Shared> {
     inner: &'a Inner,
     flight: FlightId,
+    kind: PhantomData<T>,
 }
 
-impl Drop for Unreported<'_> {
+impl<T: Shared> Drop for Unreported<'_, T> {
     fn drop(&mut self) {
-        self.inner.slot.borrow_mut().lose(self.inner.workspace.now(), self.flight);
+        T::slot(self.inner).borrow_mut().lose(self.inner.workspace.now(), self.flight);
     }
 }
 

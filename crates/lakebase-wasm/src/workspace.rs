@@ -41,10 +41,22 @@ pub struct Effects {
 
 /// A workspace token, when it was asked for, and how long it lives from then.
 #[derive(Clone, Debug)]
-struct Bearer {
-    token: Secret,
+pub(crate) struct Bearer {
+    pub(crate) token: Secret,
     started: Moment,
     lifetime: Duration,
+}
+
+impl Bearer {
+    /// The life that is left at `now`.
+    pub(crate) fn left(&self, now: Moment) -> Duration {
+        self.lifetime.saturating_sub(now.since(self.started))
+    }
+
+    /// Whether more than half of its life is left at `now`.
+    fn is_young(&self, now: Moment) -> bool {
+        self.left(now) * 2 > self.lifetime
+    }
 }
 
 /// Whether it is running, its name, and its host if it has one.
@@ -218,20 +230,38 @@ impl Workspace {
     /// A workspace token that outlives what it is needed for.
     pub(crate) fn bearer(&self) -> BoxFuture<'_, Result<Secret>> {
         Box::pin(async move {
-            let (client_id, client_secret) = match &self.settings.identity {
+            let now = self.now();
+            match &self.settings.identity {
                 Identity::Token(token) => return Ok(token.clone()),
                 Identity::Provider(provider) => return provider.token().await,
-                Identity::ServicePrincipal { client_id, client_secret } => {
-                    (client_id, client_secret)
-                }
+                Identity::ServicePrincipal { .. } => {}
+            }
+            let held = self.lock().clone().filter(|held| held.left(now) > SPARE_LIFE);
+            match held {
+                Some(held) => Ok(held.token),
+                None => Ok(self.fetch_bearer().await?.token),
+            }
+        })
+    }
+
+    /// A workspace token that is young: the one at hand, or a new one.
+    pub(crate) async fn young_bearer(&self) -> Result<Bearer> {
+        let now = self.now();
+        let held = self.lock().clone().filter(|held| held.is_young(now));
+        match held {
+            Some(held) => Ok(held),
+            None => self.fetch_bearer().await,
+        }
+    }
+
+    /// Asks for a workspace token in the name of the service principal.
+    fn fetch_bearer(&self) -> BoxFuture<'_, Result<Bearer>> {
+        Box::pin(async move {
+            let Identity::ServicePrincipal { client_id, client_secret } = &self.settings.identity
+            else {
+                return Err(protocol(self.host(), "was given no client to name"));
             };
             let started = self.now();
-            let held = self.lock().clone();
-            if let Some(held) = held
-                && held.lifetime.saturating_sub(started.since(held.started)) > SPARE_LIFE
-            {
-                return Ok(held.token);
-            }
             let authorization = basic(client_id, client_secret);
             let reply = self.effects.http.fetch(Request {
                 method: "POST",
@@ -254,8 +284,9 @@ impl Workspace {
             let seconds =
                 seconds.ok_or_else(|| protocol(self.host(), "answered without `expires_in`"))?;
             let lifetime = Duration::from_secs(seconds.min(24 * 3600));
-            *self.lock() = Some(Bearer { token: token.clone(), started, lifetime });
-            Ok(token)
+            let bearer = Bearer { token, started, lifetime };
+            *self.lock() = Some(bearer.clone());
+            Ok(bearer)
         })
     }
 

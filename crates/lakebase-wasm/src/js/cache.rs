@@ -59,7 +59,32 @@ impl LakebaseCredentials {
         }
     }
 
+    /// A living OAuth token of the workspace.
+    #[wasm_bindgen(js_name = workspaceToken)]
+    pub fn workspace_token(&self, call: &JsValue) -> Promise {
+        self.wait(call, |credentials, patience| {
+            Box::pin(async move {
+                let token = credentials.workspace_token(patience).await?;
+                Ok(token.expose().into())
+            })
+        })
+    }
+
     fn login(&self, call: &JsValue, show: fn(&Login) -> JsValue) -> Promise {
+        self.wait(call, move |credentials, patience| {
+            Box::pin(async move { credentials.get_with(patience).await.map(|login| show(&login)) })
+        })
+    }
+
+    /// Waits for `work` as the call says.
+    fn wait<W>(&self, call: &JsValue, work: W) -> Promise
+    where
+        W: for<'a> FnOnce(
+                &'a Credentials,
+                Patience<'a>,
+            ) -> LocalBoxFuture<'a, Result<JsValue, Error>>
+            + 'static,
+    {
         let credentials = self.credentials.clone();
         let call = Call::read(call);
         promise(async move {
@@ -78,7 +103,7 @@ impl LakebaseCredentials {
                 ended: call.signal.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
                 background: call.wait_until.is_some().then_some(&background),
             };
-            credentials.get_with(patience).await.map(|login| show(&login))
+            work(&credentials, patience).await
         })
     }
 }

@@ -92,6 +92,33 @@ test("concurrent callers cause one mint and share its outcome", async () => {
   await workspace.close();
 });
 
+test("workspace tokens are shared, too, and renewed when they are refused", async () => {
+  const workspace = await issuer();
+  const credentials = new LakebaseCredentials(workspace.options);
+  const tokens = await Promise.all(Array.from({ length: 40 }, () => credentials.workspaceToken()));
+  assert.deepEqual(new Set(tokens), new Set(["ws-1"]));
+  await credentials.credential();
+  assert.deepEqual(workspace.seen, { oauth: 1, mints: 1, wrong: [] });
+  credentials.invalidate("ws-0");
+  assert.equal(await credentials.workspaceToken(), "ws-1");
+  credentials.invalidate("ws-1");
+  assert.equal(await credentials.workspaceToken({}), "ws-2");
+  await assert.rejects(credentials.workspaceToken(1), { kind: "config" });
+  await assert.rejects(credentials.workspaceToken({ signal: AbortSignal.abort() }), { kind: "timed_out" });
+
+  const { host, endpoint } = workspace.options;
+  const given = { host, endpoint, pgHost: "pg.example", user: "ada" };
+  assert.equal(await new LakebaseCredentials({ ...given, token: "mine" }).workspaceToken(), "mine");
+  const asked = new LakebaseCredentials({ ...given, tokenProvider: async () => "theirs" });
+  assert.equal(await asked.workspaceToken(), "theirs");
+  const silent = new LakebaseCredentials({ ...given, timeout: 100, tokenProvider: () => new Promise(() => {}) });
+  await assert.rejects(silent.workspaceToken(), { kind: "timed_out" });
+  const refused = new LakebaseCredentials({ ...workspace.options, clientSecret: "wrong" });
+  for (let i = 0; i < 3; i += 1) await assert.rejects(refused.workspaceToken(), { kind: "unauthenticated", status: 401 });
+  assert.equal(workspace.seen.oauth, 3, "one request for three refusals");
+  await workspace.close();
+});
+
 test("a failure is shared, cools down, and passes", async () => {
   const workspace = await issuer({ mint: (n) => (n === 1 ? { status: 503 } : undefined) });
   const credentials = new LakebaseCredentials(workspace.options);
