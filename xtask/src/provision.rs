@@ -17,7 +17,12 @@ use crate::system::{Doing, Failure, target_dir};
 /// Python packages, pinned.
 const PYTHON: &[&str] = &["databricks-sdk==0.156.0", "psycopg[binary]==3.3.9"];
 /// npm packages, pinned.
-const NODE: &[&str] = &["@databricks/lakebase@0.6.0"];
+const NODE: &[&str] = &[
+    "@databricks/lakebase@0.6.0",
+    "@databricks/sdk-experimental@0.17.0",
+    "esbuild@0.28.2",
+    "pg@8.18.0",
+];
 /// JavaScript runtimes, pinned; this workerd is the newest that npm has for every platform.
 const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
 const WASM: &str = "wasm32-unknown-unknown";

@@ -3,11 +3,12 @@
 //! Done by the program `xtask-wasm`, so that this one builds quickly.
 
 use crate::Outcome;
+use crate::process::shown;
 use crate::provision::{self, Tool};
 use crate::system::{Doing, Failure, cargo, target_dir};
 
 /// Suites that need the other runtimes.
-const ELSEWHERE: &[&str] = &["workerd", "deno", "bun"];
+const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples"];
 
 /// Builds the package, or tests it.
 pub(crate) fn command(args: &[&str]) -> Outcome {
@@ -23,6 +24,13 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     let mut command = cargo();
     if what.contains(&"chromium") {
         command.envs(provision::provide(Tool::Chromium)?);
+    }
+    if what.contains(&"examples") {
+        command.envs(provision::provide(Tool::Postgres)?);
+        command.env("LAKEBASE_WASM_CLIENTS", provision::node()?);
+        shown(cargo().args(["build", "--quiet", "--package", "lakebase-emulator", "--bins"]))?;
+        let name = format!("debug/lakebase-emulator{}", std::env::consts::EXE_SUFFIX);
+        command.env("LAKEBASE_EMULATOR_PROGRAM", target_dir().join(name));
     }
     command.args(["run", "--quiet", "--package", "xtask-wasm", "--"]);
     command.arg("--target-dir").arg(target_dir()).arg("--tools").arg(provision::edge_folder());

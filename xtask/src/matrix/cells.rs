@@ -300,6 +300,12 @@ pub(crate) const CELLS: &[Cell] = &[
         &[own("wasm --test chromium")],
     ),
     cell(
+        "wasm-examples",
+        "the examples for a worker, Node and Deno against the emulator",
+        &[Need::Wasm, Need::Edge, Need::Node, Need::Postgres],
+        &[own("wasm --test examples")],
+    ),
+    cell(
         "fuzz-replay",
         "the fuzz targets' seeds, on stable",
         &[],

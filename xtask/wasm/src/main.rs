@@ -15,7 +15,7 @@ const HELP: &str = "\
 xtask-wasm --target-dir DIR --tools DIR [build | test SUITE...]
 
   build    the package, its size table and what `npm publish` would upload
-  test     builds, then runs test suites: package node workerd deno bun chromium
+  test     builds, then runs test suites: package node workerd deno bun chromium examples
 ";
 
 /// What went wrong, for people.

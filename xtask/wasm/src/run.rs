@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::{Places, Result, package};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
-const SUITES: [&str; 6] = ["package", "node", "workerd", "deno", "bun", "chromium"];
+const SUITES: [&str; 7] = ["package", "node", "workerd", "deno", "bun", "chromium", "examples"];
 
 /// Runs each suite; false if a test failed. Ends with node's own summary of each.
 pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
