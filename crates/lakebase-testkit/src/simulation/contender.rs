@@ -75,6 +75,11 @@ impl Contender {
         self.disturbed
     }
 
+    /// Whether the token lives by true time.
+    pub(super) fn token_lives(&self, instance: &Instance) -> bool {
+        self.expiry.is_some_and(|expiry| instance.real < expiry)
+    }
+
     /// Takes note of a disturbance. The background task notices it in its next slice; a plain loop does not.
     pub(super) fn disturbed(&mut self, instance: &Instance) {
         self.disturbed = true;
@@ -130,8 +135,8 @@ impl Contender {
         }
         let login = match self.expiry {
             None => Login::NoToken,
-            Some(expiry) if instance.real >= expiry => Login::DeadToken,
-            Some(_) => Login::Accepted,
+            Some(_) if self.token_lives(instance) => Login::Accepted,
+            Some(_) => Login::DeadToken,
         };
         (login, calls)
     }

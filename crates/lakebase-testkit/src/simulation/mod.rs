@@ -46,6 +46,11 @@ pub struct Column {
     /// Logins refused while or after an outage that met an instance whose clock had just been set forward,
     /// or that had just started or woken up.
     pub refused_after_disturbances: u64,
+    /// Those among them in outages shorter than nine minutes.
+    pub refused_after_disturbances_by_short_outages: u64,
+    /// Those among them while the token lived by true time: a clock that was set forward made it look dead, as it does
+    /// after a suspend.
+    pub refused_after_disturbances_with_living_tokens: u64,
     /// Logins refused although the service was well for the last hour.
     pub refused_without_outage: u64,
     /// Logins with a token that was dead, among all those that were refused.
@@ -154,9 +159,15 @@ fn refuse(
     login: Login,
 ) {
     column.dead_tokens += u64::from(login == Login::DeadToken);
-    let count = match service.cause(instance.real) {
+    let cause = service.cause(instance.real);
+    let count = match cause {
         Cause::None => &mut column.refused_without_outage,
-        _ if contender.is_disturbed() => &mut column.refused_after_disturbances,
+        _ if contender.is_disturbed() => {
+            let (short, living) = (cause == Cause::ShortOutage, contender.token_lives(instance));
+            column.refused_after_disturbances_by_short_outages += u64::from(short);
+            column.refused_after_disturbances_with_living_tokens += u64::from(living);
+            &mut column.refused_after_disturbances
+        }
         Cause::ShortOutage => &mut column.refused_by_short_outages,
         Cause::LongOutage => &mut column.refused_by_long_outages,
     };
@@ -175,13 +186,17 @@ impl fmt::Display for Report {
         let Settings { instances, days, .. } = self.settings;
         let (outages, short) = self.outages;
         writeln!(f, "{instances} instances, {days} days, {outages} outages, {short} below 9 min")?;
-        let rows: [Row; 9] = [
+        let rows: [Row; 11] = [
             ("logins", |it| it.logins),
             ("refused", Column::refused),
             ("  by outages below 9 min", |it| it.refused_by_short_outages),
             ("  by longer outages", |it| it.refused_by_long_outages),
             ("  in outages after a start, wake-up or clock step", |it| {
                 it.refused_after_disturbances
+            }),
+            ("    of these, below 9 min", |it| it.refused_after_disturbances_by_short_outages),
+            ("    of these, with a token that lived", |it| {
+                it.refused_after_disturbances_with_living_tokens
             }),
             ("  while the service was well", |it| it.refused_without_outage),
             ("dead tokens presented", |it| it.dead_tokens),

@@ -75,6 +75,10 @@ fn column(strategy: Strategy, column: &Column) -> Value {
         "refused_by_short_outages": column.refused_by_short_outages,
         "refused_by_long_outages": column.refused_by_long_outages,
         "refused_after_disturbances": column.refused_after_disturbances,
+        "refused_after_disturbances_by_short_outages":
+            column.refused_after_disturbances_by_short_outages,
+        "refused_after_disturbances_with_living_tokens":
+            column.refused_after_disturbances_with_living_tokens,
         "refused_without_outage": column.refused_without_outage,
         "dead_tokens": column.dead_tokens,
         "mints": column.mints,
