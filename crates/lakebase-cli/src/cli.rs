@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Token,
     /// Prints the connection URL.
     Url(Url),
+    /// Listens locally and logs every Postgres client in, with fresh tokens.
+    Proxy(Proxy),
     /// Lists the endpoints of the branch and marks the one that is connected to.
     #[command(after_help = "Examples:
   lakebase endpoints --project shop
@@ -204,6 +206,61 @@ pub(crate) struct Man {
     /// Writes the pages of all commands into this folder instead.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) directory: Option<PathBuf>,
+}
+
+/// Clients connect to a local address without a password; the proxy logs them in over verified TLS, with a token
+/// that is always fresh, and waits for a suspended compute to wake. TARGET is projects/…/branches/… or
+/// projects/…/branches/…/endpoints/…, by default what the other flags and the environment say.
+///
+/// The client's user name does not matter. Other users of this machine can reach TCP addresses: use
+/// --unix-socket or --password-file where there are any. SIGTERM and SIGINT let sessions end; a second one
+/// ends them.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase proxy                                     then: psql -h 127.0.0.1 -p 6432
+  lakebase proxy --unix-socket ~/.lakebase           then: psql -h ~/.lakebase
+  lakebase proxy --listen 127.0.0.1:6432=projects/shop/branches/production \\
+                 --listen 127.0.0.1:6433=projects/shop/branches/staging
+  lakebase proxy --route user:staging=projects/shop/branches/staging
+                                                     then: psql -h 127.0.0.1 -p 6432 -U staging")]
+pub(crate) struct Proxy {
+    /// Address and port to listen on, or a port of 127.0.0.1; may be given several times
+    /// [default: 127.0.0.1:6432 if there is no other listener].
+    #[arg(long, value_name = "ADDRESS[=TARGET]")]
+    pub(crate) listen: Vec<String>,
+    /// The same for a read-only endpoint; sessions there cannot write.
+    #[arg(long, value_name = "ADDRESS[=TARGET]")]
+    pub(crate) listen_read_only: Vec<String>,
+    /// Folder for a Unix socket that nobody else can reach (port 5432); made if it is missing.
+    #[arg(long, value_name = "FOLDER[=TARGET]")]
+    pub(crate) unix_socket: Vec<String>,
+    /// Sends clients that ask for this database, or name this user, to another target; for all listeners.
+    #[arg(long, value_name = "[database:|user:]NAME=TARGET")]
+    pub(crate) route: Vec<String>,
+    /// Most sessions at once.
+    #[arg(long, value_name = "SESSIONS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_connections: u32,
+    /// Seconds that a client has to say what it wants.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) startup_timeout: u64,
+    /// Seconds that sessions may go on after SIGTERM.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86400))]
+    pub(crate) drain_timeout: u64,
+    /// Allows addresses that other machines can reach; needs --password-file or --client-ca.
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+    /// File with a password that clients must know.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// File with the certificate chain (PEM) to show to clients that want TLS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// File with the key (PEM) of that certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// File with authorities (PEM); clients must use TLS and show a certificate of one of them.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 #[cfg(test)]

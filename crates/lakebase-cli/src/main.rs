@@ -43,10 +43,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the command on two threads: one for the work, one for whatever blocks it.
+/// Runs the command on two threads: one for the work, one for whatever blocks it. A proxy gets one per core.
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = if matches!(cli.command, Command::Proxy(_)) { cores.max(2) } else { 2 };
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
@@ -62,6 +64,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Query(args) => command::query::run(global, args).await?,
         Command::Token => command::token::run(global).await?,
         Command::Url(args) => command::url::run(global, args).await?,
+        Command::Proxy(args) => return command::proxy::run(global, args).await,
         Command::Endpoints => command::endpoints::run(global).await?,
         Command::Doctor => return command::doctor::run(global).await,
         Command::Completions(args) => command::completions::run(args)?,

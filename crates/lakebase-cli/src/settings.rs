@@ -1,6 +1,6 @@
 //! From flags to a [`Lakebase`].
 
-use lakebase::core::{Setting, SettingOrigin};
+use lakebase::core::{Setting, SettingOrigin, Target};
 use lakebase::workspace::WorkspaceConfig;
 use lakebase::{Access, Builder, Lakebase, Result};
 
@@ -9,6 +9,29 @@ use crate::cli::Global;
 /// The database that the flags, the environment and the profile describe; errors name the flag.
 pub(crate) fn lakebase(global: &Global) -> Result<Lakebase> {
     builder(global)?.build()
+}
+
+/// The same for `target`, which the flag `name` said, instead of what the flags and the environment say.
+pub(crate) fn lakebase_at(global: &Global, name: &str, target: &Target) -> Result<Lakebase> {
+    let elsewhere = Global {
+        profile: global.profile.clone(),
+        database: global.database.clone(),
+        user: global.user.clone(),
+        read_only: global.read_only,
+        ..Global::default()
+    };
+    let setting =
+        |value: &str| Setting::new(value.to_owned(), SettingOrigin::Explicit(name.into()));
+    let builder = builder(&elsewhere)?;
+    match target {
+        Target::Endpoint(endpoint) => {
+            builder.setting("endpoint", setting(&endpoint.to_string()))?
+        }
+        Target::Branch(branch) => builder
+            .setting("project", setting(branch.project()))?
+            .setting("branch", setting(branch.branch()))?,
+    }
+    .build()
 }
 
 /// What the flags say, and the environment that says the rest.

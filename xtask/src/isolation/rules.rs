@@ -160,6 +160,19 @@ pub(super) const ABSENT: &[AbsentRule] = &[
         names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY],
         present: &["async-io", "sqlx"],
     },
+    AbsentRule {
+        of: Selection::new("lakebase-proxy", ""),
+        what: "other runtime, driver or HTTP crate",
+        names: &[
+            ASYNC_STD,
+            SMOL,
+            ASYNC_IO,
+            SURF,
+            HEAVY,
+            &["reqwest", "hyper", "sqlx", "tokio-postgres", "lakebase-workspace"],
+        ],
+        present: &["tokio/net", "rustls", "postgres-protocol"],
+    },
 ];
 
 pub(super) const AT_MOST: &[AtMostRule] =

@@ -151,6 +151,12 @@ pub(crate) const CELLS: &[Cell] = &[
         &[tests("test --no-fail-fast --all-targets -p lakebase-sqlx --all-features")],
     ),
     cell(
+        "proxy",
+        "the proxy: clients, refusals, hostile input",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
+    ),
+    cell(
         "lakebase",
         "the facade",
         &[Need::Postgres],
@@ -350,7 +356,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "examples in the documentation",
         &[Need::Postgres],
         &[tests(
-            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase --all-features",
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-proxy -p lakebase --all-features",
         )],
     ),
     cell(

@@ -9,5 +9,6 @@ mod doctor;
 mod emulator;
 mod errors;
 mod generated;
+mod proxy;
 mod support;
 mod terminal;

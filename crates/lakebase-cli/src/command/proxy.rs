@@ -1,0 +1,339 @@
+//! `lakebase proxy`: a local address for clients that know nothing of tokens.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use lakebase::core::Target;
+use lakebase::core::connect::{Connector, Sources};
+use lakebase::{Access, Lakebase, Secret};
+use lakebase_proxy::{Address, ClientTls, Limits, Listener, Proxy, Route};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::cli::{Global, Proxy as Arguments};
+use crate::output::{Output, json, note};
+use crate::settings::{lakebase, lakebase_at};
+
+/// The port of Unix sockets, which clients take for granted.
+const UNIX_PORT: u16 = 5432;
+
+/// The form of `--json`: one line when everything listens.
+#[derive(Serialize)]
+struct Ready {
+    listeners: Vec<Place>,
+}
+
+/// What clients are to be told, as libpq takes it: `host` may be a folder.
+#[derive(Serialize)]
+struct Place {
+    host: String,
+    port: u16,
+    target: String,
+    read_only: bool,
+}
+
+/// A listener as the flags say it.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    address: Address,
+    target: Option<Target>,
+    read_only: bool,
+}
+
+pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let wanted = wanted(arguments)?;
+    let mut targets = Targets::new(global, &wanted)?;
+    let routes = routes(arguments)?;
+    let (password, tls) = (password(arguments)?, tls(arguments)?);
+    let mut listeners = Vec::new();
+    for one in &wanted {
+        let connector = targets.connector(one.target.as_ref(), one.read_only)?;
+        let mut listener =
+            Listener::new(one.address.clone(), connector).allow_remote(arguments.allow_remote);
+        for (route, target) in &routes {
+            let connector = targets.connector(Some(target), one.read_only)?;
+            listener = listener.route(route.clone(), connector);
+        }
+        if let Some(password) = &password {
+            listener = listener.password(password.clone());
+        }
+        if let (Some(tls), Address::Tcp(_)) = (&tls, &one.address) {
+            listener = listener.tls(tls.clone());
+        }
+        listeners.push(listener);
+    }
+    let limits = Limits {
+        max_connections: usize::try_from(arguments.max_connections)?,
+        startup_timeout: Duration::from_secs(arguments.startup_timeout),
+        drain_timeout: Duration::from_secs(arguments.drain_timeout),
+    };
+    // Before anybody can see that we are ready and send one.
+    let signals = signals()?;
+    let proxy = Proxy::bind(listeners, limits).await?;
+    announce(global, &targets, &wanted, proxy.addresses()?)?;
+    let nth = |count: u32| {
+        let mut signals = signals.clone();
+        async move {
+            let _ = signals.wait_for(|seen| *seen >= count).await;
+        }
+    };
+    let drain = async {
+        nth(1).await;
+        note("lakebase: no new connections; waiting for sessions to end");
+    };
+    let cut = tokio::select! {
+        drained = proxy.run(drain) => drained.cut,
+        () = nth(2) => {
+            note("lakebase: a second signal; sessions were cut");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if cut > 0 {
+        note(format!("lakebase: the time was over; sessions cut: {cut}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All servers, with the tokens of one workspace.
+struct Targets {
+    base: Lakebase,
+    /// Those that differ from the base. Listeners with the same target share its token.
+    others: Vec<(Option<Target>, bool, Connector)>,
+}
+
+impl Targets {
+    /// What a listener has no target for comes from the other flags and the environment.
+    fn new(global: &Global, wanted: &[Wanted]) -> anyhow::Result<Self> {
+        let all_named = wanted.iter().all(|listener| listener.target.is_some());
+        let first = wanted.first().and_then(|listener| listener.target.as_ref());
+        let base = match first {
+            Some(target) if all_named => lakebase_at(global, "the listener's target", target)?,
+            _ => lakebase(global)?,
+        };
+        Ok(Self { base, others: Vec::new() })
+    }
+
+    fn connector(&mut self, target: Option<&Target>, read_only: bool) -> anyhow::Result<Connector> {
+        let base = self.base.connector();
+        if target.is_none() && !read_only {
+            return Ok(base.clone());
+        }
+        let same = |(other, kind, _): &&(Option<Target>, bool, Connector)| {
+            other.as_ref() == target && *kind == read_only
+        };
+        if let Some((_, _, connector)) = self.others.iter().find(same) {
+            return Ok(connector.clone());
+        }
+        let mut config = base.config().clone();
+        let Some(workspace) = self.base.workspace() else {
+            bail!(
+                "targets and read-only listeners need a workspace to ask; a URL or host names one server only"
+            );
+        };
+        if config.host.is_some() || config.socket_directory.is_some() {
+            bail!("the host is configured (PGHOST); unset it, so that each target has its own");
+        }
+        if let Some(target) = target {
+            config.target = Some(target.clone());
+        }
+        if read_only {
+            config.access = Access::ReadOnly;
+        }
+        let client = std::sync::Arc::new(workspace.clone());
+        let sources = Sources {
+            credentials: Some(client.clone()),
+            endpoints: Some(client.clone()),
+            users: Some(client),
+        };
+        let connector = Connector::new(config, sources, base.runtime())?;
+        self.others.push((target.cloned(), read_only, connector.clone()));
+        Ok(connector)
+    }
+
+    fn describe(&self, wanted: &Wanted) -> String {
+        let config = self.base.connector().config();
+        match (&wanted.target, &config.target, &config.host) {
+            (Some(target), ..) | (None, Some(target), _) => target.to_string(),
+            (None, None, Some(host)) => host.to_string(),
+            (None, None, None) => "the configured server".to_owned(),
+        }
+    }
+}
+
+fn announce(
+    global: &Global,
+    targets: &Targets,
+    wanted: &[Wanted],
+    addresses: Vec<Address>,
+) -> anyhow::Result<()> {
+    let mut ready = Ready { listeners: Vec::new() };
+    for (one, address) in wanted.iter().zip(addresses) {
+        let target = targets.describe(one);
+        let kind = if one.read_only { " (read-only)" } else { "" };
+        note(format!("lakebase: listening on {address} for {target}{kind}"));
+        let (host, port) = match address {
+            Address::Tcp(address) => (address.ip().to_string(), address.port()),
+            Address::Unix(directory, port) => (directory.display().to_string(), port),
+        };
+        ready.listeners.push(Place { host, port, target, read_only: one.read_only });
+    }
+    let mut output = Output::stdout();
+    if global.json {
+        output.line(json(&ready)?)?;
+    }
+    Ok(output.flush()?)
+}
+
+fn wanted(arguments: &Arguments) -> anyhow::Result<Vec<Wanted>> {
+    let mut all = Vec::new();
+    for (flag, texts, read_only) in [
+        ("--listen", &arguments.listen, false),
+        ("--listen-read-only", &arguments.listen_read_only, true),
+    ] {
+        for text in texts {
+            let (place, target) = with_target(text).with_context(|| format!("{flag} {text:?}"))?;
+            let address = address(place).with_context(|| {
+                format!("{flag} {text:?}: accepted: ADDRESS:PORT or PORT, with =TARGET if need be")
+            })?;
+            all.push(Wanted { address: Address::Tcp(address), target, read_only });
+        }
+    }
+    for text in &arguments.unix_socket {
+        let (place, target) =
+            with_target(text).with_context(|| format!("--unix-socket {text:?}"))?;
+        let address = Address::Unix(PathBuf::from(place), UNIX_PORT);
+        all.push(Wanted { address, target, read_only: false });
+    }
+    if all.is_empty() {
+        let address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 6432)));
+        all.push(Wanted { address, target: None, read_only: false });
+    }
+    Ok(all)
+}
+
+fn address(text: &str) -> anyhow::Result<SocketAddr> {
+    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    if let Ok(port) = text.parse() {
+        return Ok(loopback(port));
+    }
+    match text.strip_prefix("localhost:") {
+        Some(port) => Ok(loopback(port.parse()?)),
+        None => Ok(text.parse()?),
+    }
+}
+
+/// `PLACE[=TARGET]`; a place may hold an equals sign, a target begins with `projects/`.
+fn with_target(text: &str) -> anyhow::Result<(&str, Option<Target>)> {
+    match text.rfind("=projects/") {
+        Some(at) => Ok((&text[..at], Some(target(&text[at + 1..])?))),
+        None => Ok((text, None)),
+    }
+}
+
+fn target(text: &str) -> anyhow::Result<Target> {
+    Ok(match text.contains("/endpoints/") {
+        true => Target::Endpoint(text.parse()?),
+        false => Target::Branch(text.parse()?),
+    })
+}
+
+fn routes(arguments: &Arguments) -> anyhow::Result<Vec<(Route, Target)>> {
+    let parse = |text: &String| {
+        let (place, target) = with_target(text)?;
+        let target = target.context("accepted: [database:|user:]NAME=projects/…")?;
+        let route = match place.split_once(':') {
+            Some(("user", name)) => Route::User(name.to_owned()),
+            Some(("database", name)) => Route::Database(name.to_owned()),
+            _ => Route::Database(place.to_owned()),
+        };
+        anyhow::Ok((route, target))
+    };
+    let all = arguments.route.iter();
+    all.map(|text| parse(text).with_context(|| format!("--route {text:?}"))).collect()
+}
+
+fn read(flag: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{flag} {}: cannot be read", path.display()))
+}
+
+fn password(arguments: &Arguments) -> anyhow::Result<Option<Secret>> {
+    let Some(path) = &arguments.password_file else { return Ok(None) };
+    let text = String::from_utf8(read("--password-file", path)?).unwrap_or_default();
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        bail!(
+            "--password-file {}: accepted: one line of printable ASCII characters",
+            path.display()
+        );
+    }
+    Ok(Some(Secret::new(text)))
+}
+
+fn tls(arguments: &Arguments) -> anyhow::Result<Option<ClientTls>> {
+    let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
+        return Ok(None);
+    };
+    let authority =
+        arguments.client_ca.as_ref().map(|path| read("--client-ca", path)).transpose()?;
+    let (certificate, key) = (read("--tls-cert", certificate)?, read("--tls-key", key)?);
+    let tls = ClientTls::from_pem(&certificate, &key, authority.as_deref());
+    Ok(Some(tls.context("--tls-cert, --tls-key or --client-ca")?))
+}
+
+/// How many signals have asked for the end.
+fn signals() -> anyhow::Result<watch::Receiver<u32>> {
+    let (sender, receiver) = watch::channel(0);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+            let mut signal = signal(kind).context("cannot listen to signals")?;
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while signal.recv().await.is_some() {
+                    sender.send_modify(|seen| *seen += 1);
+                }
+            });
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            sender.send_modify(|seen| *seen += 1);
+        }
+    });
+    Ok(receiver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_targets_are_told_apart() {
+        for (text, expected) in [
+            ("6432", "127.0.0.1:6432"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("[::1]:5", "[::1]:5"),
+            ("0.0.0.0:5", "0.0.0.0:5"),
+        ] {
+            assert_eq!(address(text).unwrap().to_string(), expected);
+        }
+        for wrong in ["", "host:5", "127.0.0.1", "65536", "localhost:x"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+        let (place, target) = with_target("/tmp/a=b=projects/p/branches/b").unwrap();
+        assert_eq!(
+            (place, target.unwrap().to_string().as_str()),
+            ("/tmp/a=b", "projects/p/branches/b")
+        );
+        let (_, target) = with_target("1=projects/p/branches/b/endpoints/e").unwrap();
+        assert!(matches!(target, Some(Target::Endpoint(_))));
+        assert!(with_target("1=projects/p").is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! `lakebase proxy`: one line when it listens, sessions of real clients, a clean end.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use lakebase_emulator::Emulator;
+use serde_json::Value;
+
+use crate::support::{Run, configured, emulator, json};
+
+/// A running `lakebase proxy`; killed if a test fails in between.
+struct Running {
+    child: Child,
+    listeners: Vec<Value>,
+}
+
+impl Running {
+    fn start(emulator: &Emulator, arguments: &[&str]) -> Self {
+        let mut command = configured(emulator);
+        command.args(["proxy", "--json"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let listeners = json(&line)["listeners"].as_array().unwrap().clone();
+        Self { child, listeners }
+    }
+
+    fn psql(&self, listener: usize, arguments: &[&str]) -> Command {
+        let Value::Object(place) = &self.listeners[listener] else { panic!("no object") };
+        let mut psql = Command::new("psql");
+        psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("PGUSER", "anybody");
+        psql.args(["-X", "-A", "-t", "-h", place["host"].as_str().unwrap()]);
+        psql.args(["-p", &place["port"].to_string()]).args(arguments);
+        psql
+    }
+
+    /// Sends a signal and waits for the end: the exit code and standard error.
+    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
+        (self.child.wait().unwrap().code(), stderr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn clients_are_logged_in_on_every_listener_until_the_signal() {
+    let emulator = emulator();
+    let service = emulator.description();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = format!("{}/s", folder.path().display());
+    let elsewhere = format!("127.0.0.1:0={}", service.read_only_endpoint);
+    let route = format!("user:reader={}", service.read_only_endpoint);
+    let running = Running::start(
+        &emulator,
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--listen",
+            &elsewhere,
+            "--listen-read-only",
+            "127.0.0.1:0",
+            "--unix-socket",
+            &socket,
+            "--route",
+            &route,
+        ],
+    );
+    let sql = "select current_user, current_setting('transaction_read_only')";
+    for (listener, read_only) in [(0, "off"), (1, "on"), (2, "on"), (3, "off")] {
+        let row = Run::of(running.psql(listener, &["-c", sql]).env("PGAPPNAME", "x")).success();
+        assert_eq!(row.trim(), format!("{}|{read_only}", service.client_id), "{listener}");
+    }
+    let row =
+        Run::of(running.psql(0, &["-U", "reader", "-c", sql]).env("PGAPPNAME", "x")).success();
+    assert_eq!(row.trim(), format!("{}|on", service.client_id), "by the user's name");
+    assert_eq!(running.listeners[3]["host"], socket.as_str());
+    assert_eq!(running.listeners[1]["target"], service.read_only_endpoint.as_str());
+    let (code, stderr) = running.end("TERM");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(stderr.matches("lakebase: listening on ").count(), 4, "{stderr}");
+    assert!(!stderr.contains("eyJ") && !stderr.contains(&service.client_secret), "{stderr}");
+}
+
+#[test]
+fn nobody_else_gets_in_by_mistake() {
+    let emulator = emulator();
+    let refused = |arguments: &[&str]| {
+        let arguments: Vec<_> = ["proxy"].iter().chain(arguments).copied().collect();
+        Run::with(&emulator, &arguments).failure()
+    };
+    let error = refused(&["--listen", "0.0.0.0:0"]);
+    assert!(error.contains("other machines"), "{error}");
+    let error = refused(&["--listen", "0.0.0.0:0", "--allow-remote"]);
+    assert!(error.contains("needs a password or client certificates"), "{error}");
+    let error = refused(&["--unix-socket", "/"]);
+    assert!(error.contains("accepted: mode 0700"), "{error}");
+    let error = refused(&["--listen", "nowhere"]);
+    assert!(error.contains("accepted: ADDRESS:PORT or PORT"), "{error}");
+    let error = refused(&["--route", "shop"]);
+    assert!(error.contains("NAME=projects/"), "{error}");
+    let error = refused(&["--password-file", "/nonexistent"]);
+    assert!(error.contains("/nonexistent"), "{error}");
+}

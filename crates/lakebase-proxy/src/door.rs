@@ -1,0 +1,188 @@
+//! From a client's first byte to its `StartupMessage`: encryption, cancel requests, who may enter.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use crate::message::{self, ServerError};
+use crate::scram;
+use crate::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
+use crate::stream::Stream;
+
+/// The protocol that clients name when they begin with TLS at once.
+pub(crate) const ALPN: &[u8] = b"postgresql";
+
+/// Who may enter, and how.
+#[derive(Clone, Default)]
+pub(crate) struct Door {
+    /// TLS for those who want it; `None` offers none.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Refuses whoever does not use TLS: certificates of clients are checked there.
+    pub(crate) tls_only: bool,
+    /// What clients must prove to know.
+    pub(crate) password: Option<Arc<scram::Verifier>>,
+}
+
+/// What a client wants.
+pub(crate) enum Opened {
+    Session(Stream, Startup),
+    Cancel(Stream, CancelKey),
+}
+
+/// Why a client does not get in.
+pub(crate) enum Refused {
+    /// It is gone, or not worth an answer.
+    Silently,
+    /// It is told.
+    With(Stream, ServerError),
+}
+
+impl From<io::Error> for Refused {
+    fn from(_: io::Error) -> Self {
+        Self::Silently
+    }
+}
+
+fn refusal(sqlstate: &str, message: impl Into<String>) -> ServerError {
+    ServerError { sqlstate: sqlstate.to_owned(), message: message.into(), ..ServerError::default() }
+}
+
+fn malformed(stream: Stream, error: StartupError) -> Refused {
+    Refused::With(stream, refusal(error.sqlstate(), error.to_string()))
+}
+
+impl Door {
+    /// Reads what `stream` wants. Nothing is read ahead: what follows a request for encryption in the clear is
+    /// never taken for what follows encrypted (CVE-2021-23222).
+    pub(crate) async fn open(&self, mut stream: Stream) -> Result<Opened, Refused> {
+        if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
+            && first_byte(tcp).await? == TLS_HANDSHAKE
+        {
+            stream = direct_tls(stream, tls).await?;
+        }
+        let (mut gss, mut tls) = (false, stream.is_tls());
+        loop {
+            let packet = match first_packet(&mut stream).await? {
+                Ok(packet) => packet,
+                Err(error) => return Err(malformed(stream, error)),
+            };
+            match packet {
+                FirstPacket::Cancel(key) => return Ok(Opened::Cancel(stream, key)),
+                FirstPacket::Startup(startup) => return self.admit(stream, startup).await,
+                FirstPacket::Gss if !gss && !stream.is_tls() => {
+                    gss = true;
+                    stream.write_all(b"N").await?;
+                }
+                FirstPacket::Tls if !tls => {
+                    tls = true;
+                    stream = self.answer_tls(stream).await?;
+                }
+                FirstPacket::Gss | FirstPacket::Tls => {
+                    let message = "encryption was asked for twice";
+                    return Err(Refused::With(stream, refusal("08P01", message)));
+                }
+            }
+        }
+    }
+
+    /// Answers `SSLRequest`; clients that insist on TLS go away by themselves when there is none.
+    async fn answer_tls(&self, stream: Stream) -> Result<Stream, Refused> {
+        match (stream, &self.tls) {
+            (Stream::Tcp(mut tcp), Some(tls)) => {
+                tcp.write_all(b"S").await?;
+                let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await?;
+                Ok(Stream::Tls(Box::new(accepted.into())))
+            }
+            (mut plain, _) => {
+                plain.write_all(b"N").await?;
+                Ok(plain)
+            }
+        }
+    }
+
+    async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Opened, Refused> {
+        if self.tls_only && !stream.is_tls() {
+            let message = "connection is insecure: this listener wants TLS with a client certificate \
+                           (sslmode=require with sslcert and sslkey)";
+            return Err(Refused::With(stream, refusal("28000", message)));
+        }
+        if let Some(verifier) = &self.password {
+            match ask_password(&mut stream, verifier).await? {
+                true => {}
+                false => {
+                    let message = "password authentication failed for this proxy";
+                    return Err(Refused::With(stream, refusal("28P01", message)));
+                }
+            }
+        }
+        Ok(Opened::Session(stream, startup))
+    }
+}
+
+/// The first byte, which stays to be read.
+async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
+    let mut byte = [0];
+    match stream.peek(&mut byte).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(byte[0]),
+    }
+}
+
+/// TLS without asking, as libpq does with `sslnegotiation=direct`. Only with ALPN, so that no other protocol's
+/// client can be led here.
+async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
+    let Stream::Tcp(tcp) = stream else { return Ok(stream) };
+    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await?;
+    let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
+    let stream = Stream::Tls(Box::new(accepted.into()));
+    if named {
+        return Ok(stream);
+    }
+    let message = "direct TLS connections must name the ALPN protocol postgresql";
+    Err(Refused::With(stream, refusal("08P01", message)))
+}
+
+/// Reads exactly one packet.
+async fn first_packet(stream: &mut Stream) -> io::Result<Result<FirstPacket, StartupError>> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).await?;
+    let length = match FirstPacket::body_length(header) {
+        Ok(length) => length,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    Ok(FirstPacket::parse(&body))
+}
+
+/// Asks for the password by SCRAM-SHA-256; whether the client knows it.
+async fn ask_password(stream: &mut Stream, verifier: &scram::Verifier) -> io::Result<bool> {
+    let mut buffer = BytesMut::new();
+    send_authentication(stream, 10, scram::MECHANISMS).await?;
+    let Some(response) = password_message(stream, &mut buffer).await? else { return Ok(false) };
+    let Some(exchange) = verifier.begin(&response) else { return Ok(false) };
+    send_authentication(stream, 11, exchange.challenge()).await?;
+    let Some(response) = password_message(stream, &mut buffer).await? else { return Ok(false) };
+    let Some(proof) = exchange.finish(&response) else { return Ok(false) };
+    send_authentication(stream, 12, &proof).await?;
+    // Who speaks before being let in does not follow the protocol.
+    Ok(buffer.is_empty())
+}
+
+async fn send_authentication(stream: &mut Stream, code: u32, data: &[u8]) -> io::Result<()> {
+    let mut out = BytesMut::new();
+    message::put(&mut out, b'R', &[&code.to_be_bytes(), data].concat());
+    stream.write_all(&out).await?;
+    stream.flush().await
+}
+
+/// The body of a password message; `None` if something else came.
+async fn password_message(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+    let message = message::read(stream, buffer).await?;
+    Ok((message.kind == b'p').then_some(message.body))
+}

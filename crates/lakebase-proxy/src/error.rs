@@ -1,0 +1,143 @@
+//! What goes wrong on the way to a server, and how a client is told.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use lakebase_core::connect::classify_refusal;
+use lakebase_core::{ConnectFailure, Error, ErrorKind, SslMode};
+
+use crate::message::ServerError;
+use crate::startup::StartupError;
+
+/// Why a login at a server failed. Holds no password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// The server cannot be reached.
+    Connect(io::Error),
+    /// The connection broke.
+    Io(io::Error),
+    /// The server answered with an `ErrorResponse`.
+    Refused(ServerError),
+    /// TLS failed, for example because of the server's certificate.
+    Tls(io::Error),
+    /// TLS could not be set up on this side.
+    TlsConfig(rustls::Error),
+    /// The server has no TLS, and this `sslmode` insists on it.
+    NoTls(SslMode),
+    /// The host is neither a name nor an address.
+    HostName,
+    /// The server sent something that has no place in a login.
+    Protocol(&'static str),
+    /// The server wants a method of authentication that is not supported.
+    Method(&'static str),
+    /// The server wants a password and none is configured.
+    NoPassword,
+    /// The server wants the password in the clear and the connection is not encrypted.
+    CleartextPassword,
+    /// The server does not know the password that it asked for.
+    Impostor,
+    /// The client's start-up packet with the configured settings is too long.
+    Startup(StartupError),
+}
+
+impl LoginError {
+    /// What it means for the next login.
+    pub(crate) fn class(&self) -> ConnectFailure {
+        use ConnectFailure::{Permanent, Transient};
+        match self {
+            Self::Refused(error) => classify_refusal(&error.sqlstate, &error.message),
+            Self::Connect(error) | Self::Io(error) => match error.kind() {
+                // A Unix socket that is not there, or not ours.
+                io::ErrorKind::NotFound => Permanent(ErrorKind::NotFound),
+                io::ErrorKind::PermissionDenied => Permanent(ErrorKind::PermissionDenied),
+                // An alert, or garbage inside TLS.
+                io::ErrorKind::InvalidData => Permanent(ErrorKind::Tls),
+                // Said by `message::read` alone.
+                io::ErrorKind::Other => Permanent(ErrorKind::Protocol),
+                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
+                    Permanent(ErrorKind::Config)
+                }
+                _ => Transient,
+            },
+            // rustls reports refused certificates and alerts as invalid data; all else is the network.
+            Self::Tls(error) if error.kind() != io::ErrorKind::InvalidData => Transient,
+            Self::Tls(_) | Self::TlsConfig(_) | Self::NoTls(_) | Self::CleartextPassword => {
+                Permanent(ErrorKind::Tls)
+            }
+            Self::HostName | Self::NoPassword | Self::Startup(_) => Permanent(ErrorKind::Config),
+            Self::Protocol(_) => Permanent(ErrorKind::Protocol),
+            Self::Method(_) => Permanent(ErrorKind::Unsupported),
+            Self::Impostor => Permanent(ErrorKind::LoginRefused),
+        }
+    }
+}
+
+impl fmt::Display for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(_) => f.write_str("cannot reach the server"),
+            Self::Io(_) => f.write_str("the connection to the server broke during login"),
+            Self::Refused(error) => error.fmt(f),
+            Self::Tls(_) => f.write_str("TLS with the server failed"),
+            Self::TlsConfig(_) => f.write_str("cannot set up TLS"),
+            Self::NoTls(mode) => {
+                write!(f, "the server offers no TLS, and sslmode {mode} insists on it")
+            }
+            Self::HostName => f.write_str("the host is neither a host name nor an address"),
+            Self::Protocol(what) => write!(f, "the server sent {what}"),
+            Self::Method(method) => write!(
+                f,
+                "the server wants authentication by {method}; supported: password, md5, SCRAM-SHA-256"
+            ),
+            Self::NoPassword => {
+                f.write_str("the server wants a password and none is configured; set PGPASSWORD")
+            }
+            Self::CleartextPassword => f.write_str(
+                "the server wants the password in the clear over a connection without TLS",
+            ),
+            Self::Impostor => f.write_str("the server could not prove that it knows the password"),
+            Self::Startup(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for LoginError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Connect(error) | Self::Io(error) | Self::Tls(error) => Some(error),
+            Self::TlsConfig(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
+/// find the SQLSTATE they know, with the connector's account of it as the detail.
+pub(crate) fn to_client(error: &Error) -> ServerError {
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(level) = cause {
+        if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {
+            let detail = match &refusal.detail {
+                Some(detail) => format!("{detail}; {error}"),
+                None => error.to_string(),
+            };
+            return ServerError { detail: Some(detail), ..refusal.clone() };
+        }
+        cause = level.source();
+    }
+    let sqlstate = match error.kind() {
+        // invalid_authorization_specification
+        ErrorKind::LoginRefused | ErrorKind::Unauthenticated | ErrorKind::PermissionDenied => {
+            "28000"
+        }
+        // sqlserver_rejected_establishment_of_sqlconnection
+        ErrorKind::Disabled | ErrorKind::NotFound => "08004",
+        // config_file_error
+        ErrorKind::Config => "F0000",
+        // sqlclient_unable_to_establish_sqlconnection
+        _ => "08001",
+    };
+    ServerError { sqlstate: sqlstate.to_owned(), message: error.report(), detail: None, hint: None }
+}

@@ -1,0 +1,50 @@
+//! A local Postgres address whose connections are logged in to Databricks Lakebase with fresh tokens.
+//!
+//! A [`Proxy`] listens on loopback or on a Unix socket. Every client, whatever its language, gets a connection of
+//! its own to the server: the proxy logs in for it through a
+//! [`Connector`], with verified TLS, a living token and all the patience
+//! that waking a compute takes, hands the server's greeting to the client, and from then on copies bytes. The
+//! client needs no password and knows nothing of tokens.
+//!
+//! - The client's start-up parameters go to the server as they are, `replication` and protocol extensions included,
+//!   and so does the version of the protocol that it asks for. Only the user is the connector's; and a database of
+//!   the same name as the client's user means "none given", because libpq sends that, and becomes the connector's.
+//! - Cancel requests go to the server of the session that they name.
+//! - Nobody but the owner gets in: TCP on loopback only, unless remote access is allowed by name and a password or
+//!   client certificates are asked for; Unix sockets in folders that nobody else may enter. Other users of the
+//!   machine can reach loopback: use a Unix socket or a password where there are any.
+//! - A failed login is reported as PostgreSQL does, with the server's own SQLSTATE where it sent one.
+//!
+//! Nothing is pooled: one client is one connection to the server. Statements are neither read nor repeated.
+
+mod client_tls;
+mod door;
+mod error;
+mod factory;
+mod listener;
+mod login;
+mod message;
+mod pending;
+mod proxy;
+mod relay;
+mod routes;
+mod scram;
+mod session;
+pub mod startup;
+mod stats;
+mod stream;
+mod tls;
+#[cfg(unix)]
+mod unix_socket;
+mod upstream;
+
+pub use lakebase_core::connect::Connector;
+
+pub use crate::client_tls::ClientTls;
+pub use crate::error::LoginError;
+pub use crate::factory::{Connected, StartupFactory};
+pub use crate::listener::{Address, Listener};
+pub use crate::message::ServerError;
+pub use crate::proxy::{Drained, Limits, Monitor, Proxy};
+pub use crate::routes::Route;
+pub use crate::stats::Stats;

@@ -1,0 +1,134 @@
+//! Logging in to a server: from the `StartupMessage` to the first `ReadyForQuery`.
+
+use bytes::{Buf, Bytes, BytesMut};
+use lakebase_core::{ConnectParams, Secret};
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use tokio::io::AsyncWriteExt;
+
+use crate::error::LoginError;
+use crate::message::{self, Message, ServerError};
+use crate::startup::CancelKey;
+use crate::stream::Stream;
+
+/// How much a server may say before the session stands.
+const MAX_GREETING: usize = 1024 * 1024;
+
+/// `AuthenticationOk`.
+const AUTHENTICATION_OK: [u8; 9] = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
+
+/// What the server said to a login that it accepted.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    /// For a client that has sent its `StartupMessage` and has proved who it is: everything from
+    /// `AuthenticationOk` to `ReadyForQuery`, and what came after it.
+    pub(crate) bytes: Bytes,
+    /// What cancels statements of the session; `None` if the server offers no way.
+    pub(crate) cancel: Option<CancelKey>,
+}
+
+/// Sends `startup` and proves who logs in.
+pub(crate) async fn log_in(
+    stream: &mut Stream,
+    startup: &[u8],
+    params: &ConnectParams,
+) -> Result<Greeting, LoginError> {
+    send(stream, startup).await?;
+    let mut buffer = BytesMut::with_capacity(1024);
+    // The client learns the protocol's version before anything else.
+    let (mut version, mut settings) = (BytesMut::new(), BytesMut::new());
+    let (mut scram, mut proved, mut cancel) = (None, false, None);
+    loop {
+        let Message { kind, body } =
+            message::read(stream, &mut buffer).await.map_err(LoginError::Io)?;
+        if version.len() + settings.len() + body.len() > MAX_GREETING {
+            return Err(LoginError::Protocol("more than 1 MiB before the session stands"));
+        }
+        match kind {
+            b'E' => return Err(LoginError::Refused(ServerError::parse(&body))),
+            b'R' => match authenticate(&body, &mut scram, stream, params)? {
+                Step::Done => proved = true,
+                Step::Answer(answer) => send(stream, &answer).await?,
+                Step::Nothing => {}
+            },
+            b'v' => message::put(&mut version, kind, &body),
+            b'K' => {
+                let key = CancelKey::new(&body);
+                cancel = Some(key.map_err(|_| LoginError::Protocol("an invalid cancel key"))?);
+                message::put(&mut settings, kind, &body);
+            }
+            b'S' | b'N' => message::put(&mut settings, kind, &body),
+            b'Z' if proved => {
+                message::put(&mut settings, kind, &body);
+                break;
+            }
+            _ => return Err(LoginError::Protocol("a message that does not belong to a login")),
+        }
+    }
+    let bytes = [&version[..], &AUTHENTICATION_OK, &settings, &buffer].concat();
+    Ok(Greeting { bytes: bytes.into(), cancel })
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8]) -> Result<(), LoginError> {
+    stream.write_all(bytes).await.map_err(LoginError::Io)?;
+    stream.flush().await.map_err(LoginError::Io)
+}
+
+/// What an authentication message asks for.
+enum Step {
+    Done,
+    Answer(BytesMut),
+    Nothing,
+}
+
+fn authenticate(
+    body: &Bytes,
+    scram: &mut Option<ScramSha256>,
+    stream: &Stream,
+    params: &ConnectParams,
+) -> Result<Step, LoginError> {
+    let mut rest = body.clone();
+    let code =
+        rest.try_get_u32().map_err(|_| LoginError::Protocol("a short authentication message"))?;
+    let protocol = |_| LoginError::Protocol("an invalid SCRAM message");
+    let password = || params.password.as_ref().map(Secret::expose).ok_or(LoginError::NoPassword);
+    let answer = |body: &[u8]| {
+        let mut answer = BytesMut::new();
+        message::put(&mut answer, b'p', body);
+        Ok(Step::Answer(answer))
+    };
+    match code {
+        0 => Ok(Step::Done),
+        3 if !stream.is_tls() && !params.is_loopback() => Err(LoginError::CleartextPassword),
+        3 => answer(&[password()?.as_bytes(), &[0]].concat()),
+        5 => {
+            let salt = rest.first_chunk().ok_or(LoginError::Protocol("a short salt"))?;
+            let hash = md5_hash(params.user.as_bytes(), password()?.as_bytes(), *salt);
+            answer(&[hash.as_bytes(), &[0]].concat())
+        }
+        10 => {
+            let mut offered = rest.split(|byte| *byte == 0);
+            if !offered.any(|name| name == SCRAM_SHA_256.as_bytes()) {
+                return Err(LoginError::Method("SASL without SCRAM-SHA-256"));
+            }
+            let password = password()?.as_bytes();
+            let new = scram.insert(ScramSha256::new(password, ChannelBinding::unsupported()));
+            let first = new.message();
+            let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
+            answer(&[SCRAM_SHA_256.as_bytes(), &[0], &length, first].concat())
+        }
+        11 => {
+            let scram = scram.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
+            scram.update(&rest).map_err(protocol)?;
+            answer(scram.message())
+        }
+        12 => {
+            let scram = scram.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
+            scram.finish(&rest).map_err(|_| LoginError::Impostor)?;
+            Ok(Step::Nothing)
+        }
+        2 => Err(LoginError::Method("Kerberos")),
+        7..=9 => Err(LoginError::Method("GSSAPI or SSPI")),
+        _ => Err(LoginError::Method("an unknown method")),
+    }
+}

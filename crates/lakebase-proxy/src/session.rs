@@ -1,0 +1,257 @@
+//! One client, from its first byte to its last.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lakebase_core::connect::Connector;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::door::{Door, Opened, Refused};
+use crate::error::to_client;
+use crate::factory::{Connected, StartupFactory};
+use crate::message::ServerError;
+use crate::pending::Pending;
+use crate::relay::Relay;
+use crate::routes::Routes;
+use crate::startup::{CancelKey, Startup};
+use crate::stats::{Counters, one_more};
+use crate::stream::Stream;
+use crate::upstream::{Reached, Upstream};
+
+/// How long a client may take to read why it is turned away, and to go.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a server may take to deal with a cancel request.
+const CANCEL_LIMIT: Duration = Duration::from_secs(10);
+/// How much a client may say before its login is answered.
+const EARLY: usize = 16 * 1024;
+
+/// How a proxy is doing, as its sessions see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Clients are welcome.
+    Serving,
+    /// Sessions go on, and nobody else gets in.
+    Draining,
+    /// Sessions end now.
+    Closing,
+}
+
+/// What the sessions of a proxy have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) upstream: Arc<Upstream>,
+    pub(crate) counters: Counters,
+    pub(crate) pending: Arc<Pending>,
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) startup_timeout: Duration,
+    cancels: Mutex<HashMap<CancelKey, Reached>>,
+}
+
+impl Shared {
+    pub(crate) fn new(max_connections: usize, startup_timeout: Duration) -> Self {
+        Self {
+            upstream: Arc::default(),
+            counters: Counters::default(),
+            pending: Arc::new(Pending::new(max_connections)),
+            places: Arc::new(Semaphore::new(max_connections)),
+            startup_timeout,
+            cancels: Mutex::default(),
+        }
+    }
+
+    fn cancels(&self) -> MutexGuard<'_, HashMap<CancelKey, Reached>> {
+        self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the sessions of a listener have in common.
+pub(crate) struct Entrance {
+    pub(crate) door: Door,
+    pub(crate) routes: Routes,
+}
+
+/// Serves one client.
+pub(crate) async fn serve(
+    stream: Stream,
+    entrance: Arc<Entrance>,
+    shared: Arc<Shared>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    one_more(&shared.counters.accepted);
+    // In a box of its own, which is given back before the long part begins.
+    let opened = Box::pin(open(stream, &entrance, &shared, &mut phase)).await;
+    match opened {
+        Some(Ok(Opened::Session(stream, startup))) => {
+            session(stream, startup, &entrance, &shared, &mut phase).await;
+        }
+        Some(Ok(Opened::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
+        Some(Err(Refused::With(stream, why))) => {
+            one_more(&shared.counters.refused);
+            Box::pin(turn_away(stream, &why)).await;
+        }
+        Some(Err(Refused::Silently)) | None => one_more(&shared.counters.refused),
+    }
+}
+
+/// `None` if the client took too long, had to make room, or came too late.
+async fn open(
+    stream: Stream,
+    entrance: &Entrance,
+    shared: &Shared,
+    phase: &mut watch::Receiver<Phase>,
+) -> Option<Result<Opened, Refused>> {
+    let mut place = shared.pending.enter();
+    tokio::select! {
+        opened = timeout(shared.startup_timeout, entrance.door.open(stream)) => opened.ok(),
+        () = place.evicted() => None,
+        () = until(phase, Phase::Draining) => None,
+    }
+}
+
+/// Completes once the proxy is at least at `goal`, or gone.
+async fn until(phase: &mut watch::Receiver<Phase>, goal: Phase) {
+    let _ = phase.wait_for(|phase| *phase as u8 >= goal as u8).await;
+}
+
+async fn session(
+    mut client: Stream,
+    startup: Startup,
+    entrance: &Entrance,
+    shared: &Shared,
+    phase: &mut watch::Receiver<Phase>,
+) {
+    let Ok(_place) = shared.places.try_acquire() else {
+        one_more(&shared.counters.refused);
+        let why = fatal("53300", "sorry, too many clients already");
+        return Box::pin(turn_away(client, &why)).await;
+    };
+    shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
+    let _session = OnDrop(|| {
+        shared.counters.sessions.fetch_sub(1, Ordering::Relaxed);
+    });
+    let connector = entrance.routes.choose(&startup);
+    let login = Box::pin(log_in(&mut client, startup, connector, shared, phase)).await;
+    let (connected, early) = match login {
+        Ok(Some(connected)) => connected,
+        Ok(None) => return,
+        Err(why) => return Box::pin(turn_away(client, &why)).await,
+    };
+    let Connected { stream: mut server, greeting, cancel, reached } = connected;
+    let key = cancel.clone();
+    if let Some(key) = cancel {
+        shared.cancels().insert(key, reached);
+    }
+    let _cancel = OnDrop(|| {
+        if let Some(key) = &key {
+            shared.cancels().remove(key);
+        }
+    });
+    let counts = [&shared.counters.to_servers, &shared.counters.to_clients];
+    let mut relay = Relay::new(early, greeting.into(), counts);
+    let closing = tokio::select! {
+        // Either side's end is the end of both; each sees its own.
+        _ = relay.carry(&mut client, &mut server) => false,
+        () = until(phase, Phase::Closing) => true,
+    };
+    if closing {
+        one_more(&shared.counters.cut);
+        if relay.is_between_messages() {
+            let why = fatal("57P01", "terminating connection due to administrator command");
+            let _ = timeout(FAREWELL, say(&mut client, &why)).await;
+        }
+    }
+}
+
+/// Logs in for a client and listens to it meanwhile: what it says is kept, and its end ends the login.
+/// `None` if it is gone.
+async fn log_in(
+    client: &mut Stream,
+    startup: Startup,
+    connector: &Connector,
+    shared: &Shared,
+    phase: &mut watch::Receiver<Phase>,
+) -> Result<Option<(Connected, Vec<u8>)>, ServerError> {
+    let factory = StartupFactory::with_upstream(Arc::clone(&shared.upstream), startup);
+    let mut early = Vec::new();
+    let login = tokio::select! {
+        login = connector.connect(&factory) => login,
+        () = gone(client, &mut early) => return Ok(None),
+        () = until(phase, Phase::Closing) => {
+            return Err(fatal("57P01", "terminating connection due to administrator command"));
+        }
+    };
+    match login {
+        Ok(connected) => {
+            one_more(&shared.counters.logins);
+            Ok(Some((connected, early)))
+        }
+        Err(error) => {
+            shared.counters.failed(error.kind());
+            Err(to_client(&error))
+        }
+    }
+}
+
+/// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
+async fn gone(client: &mut Stream, early: &mut Vec<u8>) {
+    let mut chunk = [0; 1024];
+    while early.len() < EARLY {
+        match client.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => early.extend_from_slice(&chunk[..count]),
+        }
+    }
+    std::future::pending().await
+}
+
+/// Passes a cancel request on to where its session is, and closes when the server has dealt with it. There is no
+/// answer, also not about a session that is not known.
+async fn cancel(stream: Stream, key: &CancelKey, shared: &Shared) {
+    let known = shared.cancels().get(key).cloned();
+    if let Some(reached) = known {
+        one_more(&shared.counters.cancel_requests);
+        let _ = timeout(CANCEL_LIMIT, shared.upstream.cancel(&reached, key)).await;
+    }
+    drop(stream);
+}
+
+fn fatal(sqlstate: &str, message: &str) -> ServerError {
+    let (sqlstate, message) = (sqlstate.to_owned(), message.to_owned());
+    ServerError { sqlstate, message, ..ServerError::default() }
+}
+
+/// Says why and waits a little until the client has read it: closing earlier, with bytes of the client unread,
+/// would take the answer back.
+async fn turn_away(mut stream: Stream, why: &ServerError) {
+    let farewell = async {
+        say(&mut stream, why).await?;
+        let mut ignored = [0; 1024];
+        for _ in 0..64 {
+            if stream.read(&mut ignored).await? == 0 {
+                break;
+            }
+        }
+        Ok::<_, io::Error>(())
+    };
+    let _ = timeout(FAREWELL, farewell).await;
+}
+
+async fn say(stream: &mut Stream, why: &ServerError) -> io::Result<()> {
+    stream.write_all(&why.encode()).await?;
+    stream.flush().await?;
+    stream.shutdown().await
+}
+
+/// Runs `F` on drop, also when a task is cancelled.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,19 @@
+//! The factory keeps the promises of every driver.
+
+use lakebase_proxy::StartupFactory;
+use lakebase_proxy::startup::Startup;
+use lakebase_testkit::conformance::login;
+
+use crate::support::{connector_with, shared};
+
+#[tokio::test]
+async fn logs_in_and_tells_refusals_apart() {
+    let it = shared().description();
+    // With a native password, which the server checks like any other.
+    let native = [("PGUSER", it.password_user.as_str()), ("PGPASSWORD", &it.password)];
+    let connector = connector_with(shared(), &it.endpoint, &native);
+    let params = connector.login().await.unwrap().params;
+    let timer = &*connector.runtime().timer;
+    let factory = StartupFactory::new(Startup::new());
+    login::connection_factory(&factory, timer, &params, "db.example.com").await;
+}

@@ -1,0 +1,10 @@
+//! A proxy in front of the emulator's real Postgres: clients, refusals, hostile input.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, too")]
+
+mod cancel;
+mod clients;
+mod contract;
+mod drain;
+mod support;
