@@ -9,6 +9,7 @@
     reason = "a command for people on a terminal and for CI logs"
 )]
 
+mod bench;
 mod clients;
 mod demo;
 mod isolation;
@@ -42,6 +43,8 @@ cargo xtask <command>
                                     package, node, workerd, deno, bun, chromium or examples
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
+  bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]
+                                    ours, peers and floors side by side; --check compares instruction counts
   help                              this text
 ";
 
@@ -75,6 +78,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "clients" => clients::command(rest),
         "wasm" => wasm::command(rest),
         "simulate" => simulate::command(rest),
+        "bench" => bench::command(rest),
         "outside" if rest.is_empty() => outside::command(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

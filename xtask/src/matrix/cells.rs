@@ -89,6 +89,7 @@ pub(crate) const CELLS: &[Cell] = &[
             check("fmt --all --check"),
             check("fmt --manifest-path fuzz/Cargo.toml --check"),
             check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
+            check("fmt --all --manifest-path xtask/peers/Cargo.toml --check"),
         ],
     ),
     cell("tidy", "what no compiler checks", &[], &[own("tidy")]),
@@ -97,7 +98,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "xtask",
         "the automation itself",
         &[],
-        &[tests("test --no-fail-fast -p xtask -p xtask-bench-db")],
+        &[tests("test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db")],
     ),
     // Crates, from the bottom up
     cell(

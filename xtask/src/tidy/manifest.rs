@@ -11,6 +11,7 @@ const ROOT: &[&str] = &[
     "Cargo.lock",
     "README.md",
     "ARCHITECTURE.md",
+    "BENCHMARKS.md",
     "CHANGELOG.md",
     "crates",
     "xtask",

@@ -1,0 +1,111 @@
+//! Row `callers`: what many callers of an empty cache, and impatient ones, cost the service and wait.
+//!
+//! A mint takes 100 ms. In tokio's paused time, which jumps to the next timer when nothing else is to do, except for subjects that use a
+//! socket: these take real time.
+
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::service::Service;
+use crate::subject::{Subject, Visitor, visit_all};
+use crate::{PEERS, line};
+
+const MINT: Duration = Duration::from_millis(100);
+const CROWDS: [u32; 2] = [100, 10_000];
+const IMPATIENT: u32 = 20;
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// What one case gave.
+struct Outcome {
+    case: String,
+    values: Vec<(&'static str, f64)>,
+}
+
+#[derive(Default)]
+struct Callers {
+    /// By subject.
+    outcomes: Vec<(&'static str, bool, Vec<Outcome>)>,
+}
+
+impl Visitor for Callers {
+    fn visit<S: Subject>(&mut self, name: &'static str) {
+        // The floor has no flights to share.
+        if name == "floor" {
+            return;
+        }
+        let mut outcomes = Vec::new();
+        for works in [true, false] {
+            for callers in CROWDS {
+                outcomes.push(runtime::<S>().block_on(crowd::<S>(callers, works)));
+            }
+        }
+        outcomes.push(runtime::<S>().block_on(impatient::<S>()));
+        self.outcomes.push((name, S::VIRTUAL, outcomes));
+    }
+}
+
+fn runtime<S: Subject>() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().start_paused(S::VIRTUAL);
+    builder.build().expect("a runtime of one thread")
+}
+
+/// Everybody at once.
+async fn crowd<S: Subject>(callers: u32, works: bool) -> Outcome {
+    let service = Service::new(MINT, works);
+    let subject = S::new(&service).await;
+    let start = Instant::now();
+    let mut crowd = JoinSet::new();
+    for _ in 0..callers {
+        let subject = subject.clone();
+        crowd.spawn(async move { subject.token().await });
+    }
+    let served = crowd.join_all().await.into_iter().filter(|served| *served).count();
+    let last = start.elapsed();
+    assert_eq!(served, if works { callers as usize } else { 0 }, "served callers");
+    Outcome {
+        case: format!("{callers} callers, {}", if works { "success" } else { "failure" }),
+        values: vec![
+            ("mints", f64::from(service.mints())),
+            ("ms until the last", last.as_secs_f64() * 1e3),
+        ],
+    }
+}
+
+/// One after the other, each giving up before a mint is over.
+async fn impatient<S: Subject>() -> Outcome {
+    let service = Service::new(MINT, true);
+    let subject = S::new(&service).await;
+    let mut served = 0;
+    for _ in 0..IMPATIENT {
+        served += u32::from(timeout(PATIENCE, subject.token()).await == Ok(true));
+    }
+    Outcome {
+        case: format!("{IMPATIENT} impatient callers"),
+        values: vec![("mints", f64::from(service.mints())), ("callers served", f64::from(served))],
+    }
+}
+
+/// Measures and prints; `absent` is why peers are not built in.
+pub(crate) fn run(absent: &str) {
+    let mut callers = Callers::default();
+    visit_all(&mut callers);
+    for unit in ["mints", "ms until the last", "callers served"] {
+        for (name, in_virtual_time, outcomes) in &callers.outcomes {
+            let note =
+                if *in_virtual_time { "" } else { "in real time, because a socket takes part" };
+            for Outcome { case, values } in outcomes {
+                if let Some((_, value)) = values.iter().find(|(it, _)| *it == unit) {
+                    line::print("callers", case, name, unit, &[*value], note);
+                }
+            }
+        }
+    }
+    for peer in PEERS.iter().filter(|peer| callers.outcomes.iter().all(|(name, ..)| name != *peer))
+    {
+        line::print("callers", "", peer, "mints", &[], absent);
+    }
+}

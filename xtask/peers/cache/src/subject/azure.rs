@@ -1,0 +1,54 @@
+//! azure_identity's client secret credential with its transport replaced and its pipeline's own retries off.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::credentials::{Secret, TokenCredential};
+use azure_core::http::headers::Headers;
+use azure_core::http::{
+    AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, StatusCode, Transport,
+};
+use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
+
+use super::Subject;
+use crate::service::Service;
+
+#[derive(Clone)]
+pub(crate) struct Azure(Arc<ClientSecretCredential>);
+
+#[derive(Debug)]
+struct ServiceClient(Service);
+
+#[async_trait]
+impl HttpClient for ServiceClient {
+    async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let (status, body) = self.0.reply().await;
+        Ok(AsyncRawResponse::from_bytes(StatusCode::from(status), Headers::new(), body))
+    }
+}
+
+impl Subject for Azure {
+    async fn new(service: &Service) -> Self {
+        let client_options = ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(Arc::new(ServiceClient(service.clone())))),
+            ..ClientOptions::default()
+        };
+        let options = ClientSecretCredentialOptions { client_options };
+        let secret = Secret::new("secret");
+        let credential =
+            ClientSecretCredential::new("tenant", "client".to_owned(), secret, Some(options));
+        Self(credential.expect("the settings are complete"))
+    }
+
+    async fn token(&self) -> bool {
+        match self.0.get_token(&["https://database.example/.default"], None).await {
+            Ok(token) => {
+                black_box(token.token);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
