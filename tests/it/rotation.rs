@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::try_join_all;
+#[cfg(feature = "tokio")]
+use lakebase::LakebasePool;
 use lakebase::core::Runtime;
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, PoolOptions};
@@ -125,6 +127,36 @@ async fn outage_from_minute_to_minute() {
     let second = lakebase.credential().await.unwrap();
     assert!(second.generation() > first.generation());
     lakebase.connect().await.unwrap().close().await.unwrap();
+}
+
+/// A pool that outlives its runtime logs in on the next one, also where logins go through a relay, which is a task.
+#[cfg(feature = "tokio")]
+#[test]
+fn a_pool_outlives_its_runtime() {
+    use crate::support::on_tokio;
+
+    let (name, _) = endpoint(shared());
+    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let select = async |pool: &LakebasePool| {
+        let one: i32 = sqlx::query_scalar("select 1").fetch_one(pool).await.unwrap();
+        assert_eq!(one, 1);
+    };
+    // What is idle belongs to the runtime that opened it.
+    let options = PoolOptions::new().max_connections(2).keep_idle(0);
+    let pool = on_tokio(async {
+        assert!(!lakebase.connector().login().await.unwrap().params.addresses.is_empty());
+        let pool = lakebase.pool(options).await.unwrap();
+        select(&pool).await;
+        until(&lakebase, "nothing is idle", || pool.size() == 0).await;
+        pool
+    });
+    for _ in 0..2 {
+        on_tokio(async {
+            select(&pool).await;
+            select(&pool).await;
+            until(&lakebase, "nothing is idle", || pool.size() == 0).await;
+        });
+    }
 }
 
 /// A handle is not bound to the runtime that it was first used on.

@@ -119,6 +119,9 @@ pub trait RelaySocket: fmt::Debug + MaybeSend + MaybeSync {
     /// The folder that holds the socket.
     fn directory(&self) -> &Path;
 
+    /// Whether it still takes clients; not once the runtime that it was opened on has ended.
+    fn is_open(&self) -> bool;
+
     /// Replaces the addresses for connections to come.
     fn retarget(&self, targets: Vec<SocketAddr>);
 

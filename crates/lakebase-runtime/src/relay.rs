@@ -53,7 +53,7 @@ mod unix {
     use std::net::SocketAddr;
     use std::os::unix::net::UnixListener;
     use std::path::Path;
-    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
     use std::time::Duration;
 
     use futures::future::{AbortHandle, abortable};
@@ -74,6 +74,8 @@ mod unix {
         directory: PrivateFolder,
         shared: Arc<Mutex<Shared>>,
         task: AbortHandle,
+        /// The task holds the other end, and drops it when it ends or its runtime does.
+        alive: Weak<()>,
     }
 
     #[derive(Default)]
@@ -122,10 +124,13 @@ mod unix {
             .map_err(|error| refuse("could not listen on a Unix socket").with_source(error))?;
         let shared = Arc::new(Mutex::new(Shared { targets, last_error: None }));
         let (serve, task) = abortable(serve(net.clone(), listener, Arc::clone(&shared)));
-        net.spawn(Box::pin(async {
+        let held = Arc::new(());
+        let alive = Arc::downgrade(&held);
+        net.spawn(Box::pin(async move {
             let _ = serve.await;
+            drop(held);
         }));
-        Ok(Box::new(Open { directory, shared, task }))
+        Ok(Box::new(Open { directory, shared, task, alive }))
     }
 
     async fn serve<N: Net>(net: N, listener: N::Listener, shared: Arc<Mutex<Shared>>) {
@@ -175,6 +180,10 @@ mod unix {
     impl RelaySocket for Open {
         fn directory(&self) -> &Path {
             self.directory.path()
+        }
+
+        fn is_open(&self) -> bool {
+            self.alive.strong_count() > 0
         }
 
         fn retarget(&self, targets: Vec<SocketAddr>) {

@@ -29,6 +29,9 @@ use crate::{PoolOptions, SqlxFactory, classify, factory, rotation};
 ///
 /// Statements are never retried. Idle connections are used whatever state the token is in, since Postgres
 /// looks at it during login only.
+///
+/// If the runtime on which it was opened ends, the pool logs in on the next one that uses it, and renews the token on
+/// use. Connections that were open belong to the old one: the first use of each fails, as with sqlx alone.
 #[derive(Clone)]
 pub struct LakebasePool {
     shared: Arc<Shared>,
@@ -175,6 +178,7 @@ impl Shared {
     /// Makes the pool's next connections use `login`.
     pub(crate) async fn apply(&self, login: &Login) -> Result<(), Error> {
         if let Some(applied) = self.applied()
+            && !self.lost_relay()
             && applied.generation == login.generation
             && applied.params.host == login.params.host
             && applied.params.addresses == login.params.addresses
@@ -198,7 +202,7 @@ impl Shared {
         if params.addresses.is_empty() {
             return Ok(None);
         }
-        if let Some(relay) = open {
+        if let Some(relay) = open.filter(|relay| relay.is_open()) {
             relay.retarget(factory::targets(params));
             return Ok(Some(relay));
         }
@@ -209,6 +213,11 @@ impl Shared {
 
     fn open_relay(&self) -> Option<Arc<dyn RelaySocket>> {
         self.relay.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether logins go through a relay that ended with its runtime.
+    fn lost_relay(&self) -> bool {
+        self.open_relay().is_some_and(|relay| !relay.is_open())
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
@@ -230,7 +239,7 @@ impl Shared {
     }
 
     async fn attempt(&self, left: Duration) -> Result<PoolConnection<Postgres>, Failure> {
-        if self.may_log_in() {
+        if self.may_log_in() || self.lost_relay() {
             let login = self.connector.login_within(left).await?;
             if let Err(error) = self.apply(&login).await {
                 return Err(Failure { login: Some(login), cause: Cause::Preparation(error) });

@@ -43,6 +43,20 @@ fn a_runtime_that_stands_still_does_not_hold_up_another() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_relay_ends_with_its_runtime_and_says_so() {
+    let runtime = lakebase_runtime::tokio();
+    let nowhere = vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1))];
+    let relay = on_tokio(async {
+        let relay = within(&*runtime.timer, "a relay", runtime.relay.open(5432, nowhere)).await;
+        let relay = relay.unwrap();
+        assert!(relay.is_open());
+        relay
+    });
+    assert!(!relay.is_open());
+}
+
 #[test]
 fn a_request_survives_only_as_long_as_its_runtime() {
     let server = HttpServer::start();
