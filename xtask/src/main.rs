@@ -40,7 +40,7 @@ cargo xtask <command>
   clients python|node               official clients against the emulator
   outside                           a crate outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
-                                    package, node, workerd, deno, bun, chromium or examples
+                                    package, node, workerd, deno, bun, chromium, examples or scenarios
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
   bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]

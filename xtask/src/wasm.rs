@@ -8,7 +8,7 @@ use crate::provision::{self, Tool};
 use crate::system::{Doing, Failure, cargo, target_dir};
 
 /// Suites that need the other runtimes.
-const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples"];
+const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples", "scenarios"];
 
 /// Builds the package, or tests it.
 pub(crate) fn command(args: &[&str]) -> Outcome {

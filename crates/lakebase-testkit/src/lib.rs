@@ -10,10 +10,13 @@
 //! | a fleet over a month | [`simulation`] |
 //! | expectations about calls | [`mocks`] |
 //! | what every implementation of a trait must do | [`conformance`] |
+//!
+//! It compiles for browsers and workers too, without `mocks`, whose expectations must be `Send`.
 
 pub mod conformance;
 mod executor;
 mod idle;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
 mod origin;
 mod runtime;

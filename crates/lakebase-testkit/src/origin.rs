@@ -156,7 +156,8 @@ impl ScriptedOrigin {
     }
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl Origin<DatabaseCredential> for ScriptedOrigin {
     async fn fetch(&self, demand: Demand) -> Result<DatabaseCredential> {
         self.answer(demand).await
@@ -167,7 +168,8 @@ impl Origin<DatabaseCredential> for ScriptedOrigin {
     }
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl CredentialSource for ScriptedOrigin {
     async fn fetch(&self, request: &CredentialRequest) -> Result<DatabaseCredential> {
         self.answer(Demand { force: request.force, ..Demand::default() }).await

@@ -38,28 +38,32 @@ fn unexpected<T>(what: String) -> Result<T> {
     Err(Error::new(ErrorKind::Unsupported, format!("{what} was not expected by this test")))
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl HttpClient for Unexpected {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         unexpected(format!("{} {}", request.method(), request.uri()))
     }
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl HostResolver for Unexpected {
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
         unexpected(format!("looking up {host}"))
     }
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl Process for Unexpected {
     async fn output(&self, program: &str, _: &[&str]) -> Result<ProcessOutput> {
         unexpected(format!("running {program}"))
     }
 }
 
-#[async_trait]
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl Relay for Unexpected {
     async fn open(&self, port: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
         unexpected(format!("a relay on port {port}"))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, LocalBoxFuture, select, try_join};
-use lakebase_core::refresh::{Expires, FlightId, Moment};
+use lakebase_core::refresh::{Expires, FlightId, Moment, Status};
 use lakebase_core::{
     CredentialSource, DatabaseCredential, EndpointName, Error, ErrorKind, Result, Secret, Target,
     Timestamp,
@@ -239,6 +239,12 @@ impl Credentials {
         self.0.login.borrow_mut().refuse(now, |login| login.token().same_as(&refused));
         let mut bearer = self.0.bearer.borrow_mut();
         bearer.refuse(now, |bearer| bearer.token.same_as(&refused));
+    }
+
+    /// How the logins are doing; sends nothing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.login.borrow().status(self.0.workspace.now())
     }
 }
 

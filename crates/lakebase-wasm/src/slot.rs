@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use lakebase_core::refresh::{Action, Event, FlightId, Machine, Moment, Phase, Policy};
-use lakebase_core::{Error, ErrorKind};
+use lakebase_core::refresh::{Action, Event, FlightId, Machine, Moment, Phase, Policy, Status};
+use lakebase_core::{Error, ErrorKind, Timestamp};
 
 /// What one caller has to do next.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(crate) enum Step<T> {
 pub(crate) struct Slot<T> {
     machine: Machine,
     value: Option<T>,
-    trouble: Option<Error>,
+    /// When the first flight since the last success failed, and why the last one did.
+    trouble: Option<(Timestamp, Error)>,
     /// When the flight that is under way started.
     flight_started: Option<Moment>,
     lease: Duration,
@@ -63,9 +64,10 @@ impl<T: Clone> Slot<T> {
                 Step::Take(value)
             }
             (Action::Wait(_), _) if self.machine.flight().is_some() => Step::Wait,
-            (Action::Wait(_), _) => Step::Fail(self.trouble.clone().unwrap_or_else(|| {
-                Error::new(ErrorKind::Unavailable, "the last attempt was abandoned")
-            })),
+            (Action::Wait(_), _) => Step::Fail(match &self.trouble {
+                Some((_, error)) => error.clone(),
+                None => Error::new(ErrorKind::Unavailable, "the last attempt was abandoned"),
+            }),
         }
     }
 
@@ -105,7 +107,8 @@ impl<T: Clone> Slot<T> {
         let retry_after = error.retry_after();
         self.machine.handle(now, Event::Failed { flight, permanent, retry_after });
         if current {
-            self.trouble = Some(error);
+            let since = self.trouble.as_ref().map_or(now.wall, |(since, _)| *since);
+            self.trouble = Some((since, error));
         }
     }
 
@@ -122,6 +125,19 @@ impl<T: Clone> Slot<T> {
             if self.machine.generation().is_none() {
                 self.value = None;
             }
+        }
+    }
+
+    /// How it is doing.
+    pub(crate) fn status(&self, now: Moment) -> Status {
+        let good_until = self.machine.left(now).map(|left| now.wall.saturating_add(left));
+        match (good_until, self.trouble.clone()) {
+            (None, None) => Status::Empty,
+            (Some(good_until), None) => Status::Fresh { good_until },
+            (Some(good_until), Some((since, last_error))) => {
+                Status::Degraded { since, last_error, good_until }
+            }
+            (None, Some((since, last_error))) => Status::Dead { since, last_error },
         }
     }
 
@@ -168,9 +184,11 @@ mod tests {
     #[test]
     fn one_leads_and_the_others_wait_for_its_value() {
         let mut slot = slot();
+        assert!(matches!(slot.status(at(0)), Status::Empty));
         let flight = leader(slot.step(at(0)));
         assert!(matches!(slot.step(at(1)), Step::Wait));
         land(&mut slot, 2, flight, "a");
+        assert!(matches!(slot.status(at(2)), Status::Fresh { .. }));
         assert!(matches!(slot.step(at(2)), Step::Take("a")));
         assert!(matches!(slot.step(at(2900)), Step::Take("a")));
     }
@@ -197,6 +215,12 @@ mod tests {
         let error = Error::new(ErrorKind::Unavailable, "down");
         slot.land(at(3102), flight, at(3100), Err(error), |_, _| false);
         assert!(matches!(slot.step(at(3102)), Step::Take("a")));
+        let Status::Degraded { since, last_error, good_until } = slot.status(at(3102)) else {
+            panic!("not degraded")
+        };
+        assert_eq!((since, good_until), (at(3102).wall, at(3600).wall));
+        assert_eq!(last_error.kind(), ErrorKind::Unavailable);
+        assert!(matches!(slot.status(at(3600)), Status::Dead { .. }));
         assert!(!matches!(slot.step(at(3600)), Step::Take(_)), "a dead value was handed out");
     }
 

@@ -271,7 +271,7 @@ pub(crate) const CELLS: &[Cell] = &[
             Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
             tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
             check(
-                "clippy --target wasm32-unknown-unknown -p lakebase-wasm -- -D warnings -A clippy::arc_with_non_send_sync",
+                "clippy --target wasm32-unknown-unknown -p lakebase-wasm --all-targets -- -D warnings -A clippy::arc_with_non_send_sync",
             ),
             own("wasm --test package"),
         ],
@@ -311,6 +311,12 @@ pub(crate) const CELLS: &[Cell] = &[
         "the examples for a worker, Node and Deno against the emulator",
         &[Need::Wasm, Need::Edge, Need::Node, Need::Postgres],
         &[own("wasm --test examples")],
+    ),
+    cell(
+        "wasm-scenarios",
+        "the refresh scenarios on the npm package's cache, in Node and workerd",
+        &[Need::Wasm, Need::Edge],
+        &[own("wasm --test scenarios")],
     ),
     cell(
         "fuzz-replay",

@@ -6,16 +6,18 @@
 
 mod package;
 mod run;
+mod scenarios;
 mod size;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 xtask-wasm --target-dir DIR --tools DIR [build | test SUITE...]
 
   build    the package, its size table and what `npm publish` would upload
   test     builds, then runs test suites: package node workerd deno bun chromium examples
+           scenarios
 ";
 
 /// What went wrong, for people.
@@ -40,6 +42,13 @@ impl Places {
 
     fn crate_dir(&self) -> PathBuf {
         self.root.join("crates/lakebase-wasm")
+    }
+
+    /// cargo, in the repository and with the same target folder.
+    fn cargo(&self) -> Command {
+        let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
+        cargo.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        cargo
     }
 }
 

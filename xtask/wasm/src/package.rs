@@ -8,7 +8,8 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Places, Result};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// Where no operating system is.
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// The whole package, and the part that only mints.
 const MODULES: [(&str, &str); 2] = [("lakebase_wasm", "mint,cache"), ("lakebase_mint", "mint")];
 
@@ -37,8 +38,7 @@ pub(crate) fn build(places: &Places) -> Result<()> {
 
 /// Compiles with `features` and writes `NAME.js` and `NAME_bg.wasm`.
 fn module(places: &Places, name: &str, features: &str) -> Result<()> {
-    let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
-    cargo.current_dir(&places.root).env("CARGO_TARGET_DIR", &places.target);
+    let mut cargo = places.cargo();
     cargo.args([
         "rustc",
         "--quiet",
@@ -124,7 +124,7 @@ fn copy(file: &Path, folder: &Path) -> Result<()> {
     fs::copy(file, folder.join(name)).map(drop).map_err(|error| failed("copy", file, error))
 }
 
-fn failed(what: &str, path: &Path, error: std::io::Error) -> String {
+pub(crate) fn failed(what: &str, path: &Path, error: std::io::Error) -> String {
     format!("could not {what} {}: {error}", path.display())
 }
 

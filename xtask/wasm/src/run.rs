@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use crate::{Places, Result, package};
+use crate::{Places, Result, package, scenarios};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
-const SUITES: [&str; 7] = ["package", "node", "workerd", "deno", "bun", "chromium", "examples"];
+const SUITES: [&str; 8] =
+    ["package", "node", "workerd", "deno", "bun", "chromium", "examples", "scenarios"];
 
 /// Runs each suite; false if a test failed. Ends with node's own summary of each.
 pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
@@ -21,6 +22,9 @@ pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
         node.env("LAKEBASE_WASM_PACKAGE", places.package())
             .env("LAKEBASE_WASM_TOOLS", &places.tools);
         node.env("LAKEBASE_WASM_TARBALL", &tarball);
+        if *suite == "scenarios" {
+            node.env("LAKEBASE_WASM_SCENARIOS", scenarios::build(places)?);
+        }
         let output = node.output().map_err(|error| format!("could not start node: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let count = |what: &str| {

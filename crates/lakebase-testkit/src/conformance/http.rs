@@ -172,9 +172,10 @@ impl Check<'_> {
     }
 
     async fn names_the_host_only(&self) {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let dead = free.local_addr().expect("its address").to_string();
-        drop(free);
+        let dead = {
+            let free = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+            free.local_addr().expect("its address").to_string()
+        };
         let cases = [
             (format!("http://{dead}/secret-path"), dead.as_str(), ErrorKind::Unavailable),
             (

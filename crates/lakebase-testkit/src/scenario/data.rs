@@ -13,7 +13,10 @@ use crate::{Answer, Reply};
 pub struct Case {
     /// What it shows, as a sentence.
     pub name: String,
-    /// Whether the runtime has a spawner; else whoever waits does the work.
+    /// Where it holds, if not everywhere.
+    #[serde(default)]
+    pub only: Option<Only>,
+    /// Whether the runtime has a spawner, or at the edge `waitUntil`; else whoever waits does the work.
     #[serde(default = "yes")]
     pub spawner: bool,
     /// Whether the background task is started.
@@ -23,6 +26,26 @@ pub struct Case {
     pub origin: Vec<Line>,
     /// What happens, in this order.
     pub steps: Vec<Step>,
+}
+
+/// The one place where a case holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Only {
+    /// Where.
+    pub place: Place,
+    /// Why not elsewhere, as a sentence.
+    pub because: String,
+}
+
+/// What cases are played on.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// [`lakebase_core::refresh::Cache`], on any executor.
+    Native,
+    /// The cache of `lakebase-wasm`, whose requests share data only.
+    Edge,
 }
 
 /// One answer of the service.
@@ -141,18 +164,42 @@ fn one() -> usize {
     1
 }
 
-/// The cases of `scenarios/refresh.json`.
+/// The cases of `scenarios/refresh.json`, also those that hold in one [`Place`] only.
 ///
 /// # Errors
 ///
 /// If the file does not have the shape of this module.
-pub fn refresh_cases() -> Result<Vec<Case>, ScenarioError> {
+pub fn all_refresh_cases() -> Result<Vec<Case>, ScenarioError> {
     serde_json::from_str(include_str!("../../scenarios/refresh.json"))
         .map_err(|error| format!("scenarios/refresh.json: {error}"))
 }
 
+/// Those that hold in `place`.
+///
+/// # Errors
+///
+/// If the file does not have the shape of this module.
+pub fn refresh_cases(place: Place) -> Result<Vec<Case>, ScenarioError> {
+    let mut cases = all_refresh_cases()?;
+    cases.retain(|case| case.holds_in(place));
+    Ok(cases)
+}
+
+impl Case {
+    /// Whether it is to be played in `place`.
+    #[must_use]
+    pub fn holds_in(&self, place: Place) -> bool {
+        self.only.as_ref().is_none_or(|only| only.place == place)
+    }
+}
+
 impl Line {
-    pub(super) fn reply(&self) -> Result<Reply, ScenarioError> {
+    /// The same for a [`ScriptedOrigin`](crate::ScriptedOrigin).
+    ///
+    /// # Errors
+    ///
+    /// If it names a kind of error that no service causes.
+    pub fn reply(&self) -> Result<Reply, ScenarioError> {
         let answer = match &self.answer {
             Outcome::Token(life) => Answer::Token { life: Duration::from_secs(*life), dated: true },
             Outcome::Undated(life) => {

@@ -1,54 +1,47 @@
-//! Plays a case.
+//! Plays a case on any subject.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::{Either, select};
-use lakebase_core::refresh::{Cache, Demand, Generation, KeepFresh, Policy, Status};
-use lakebase_core::{Clock, DatabaseCredential, Error, Spawn, Timer};
+use lakebase_core::refresh::{Demand, Status};
+use lakebase_core::{Clock, Spawn, Timestamp};
 
 use super::data::{Case, Line, ScenarioError, Step};
+use super::subject::{Got, Subject};
 use crate::idle::TrackedSpawn;
-use crate::{FakeTime, Reply, ScriptedOrigin, fake_runtime};
+use crate::{FakeTime, Reply};
 
-/// Plays `case` with tasks that `spawn` runs. Await it on the same runtime; no real time needs to pass.
+/// Plays `case` on `subject`, whose clocks and timers are `time` and whose tasks, like the callers', `spawn` runs.
 ///
 /// # Errors
 ///
 /// Says which step of the case did not go as the file says.
-pub async fn play(case: &Case, spawn: Arc<dyn Spawn>) -> Result<(), ScenarioError> {
-    let mut stage = Stage::new(case, spawn)?;
+pub async fn play_on<S: Subject>(
+    subject: &S,
+    case: &Case,
+    time: &FakeTime,
+    spawn: &TrackedSpawn,
+) -> Result<(), ScenarioError> {
+    let stage = Stage { subject, time, spawn, got: Arc::default() };
     for (place, step) in case.steps.iter().enumerate() {
         stage.perform(step).await.map_err(|error| {
             format!("case {:?}, step {} ({step:?}): {error}", case.name, place + 1)
         })?;
     }
-    let most = stage.origin.most_at_once();
-    if most > 1 {
-        return Err(format!("case {:?}: {most} calls of the service at once", case.name));
-    }
-    Ok(())
+    subject.overlap().map_err(|error| format!("case {:?}: {error}", case.name))
 }
 
-/// What a caller got.
-enum Got {
-    Token { text: String, generation: Generation, accepted: bool },
-    Error(Error),
-    GaveUp,
+/// Who asked, what it got, and what time it was for the service.
+type Received = (String, Got, Timestamp);
+
+struct Stage<'a, S> {
+    subject: &'a S,
+    time: &'a FakeTime,
+    spawn: &'a TrackedSpawn,
+    got: Arc<Mutex<Vec<Received>>>,
 }
 
-struct Stage {
-    time: FakeTime,
-    spawn: TrackedSpawn,
-    origin: ScriptedOrigin,
-    cache: Cache<DatabaseCredential>,
-    got: Arc<Mutex<Vec<(String, Got)>>>,
-    generations: BTreeMap<String, Generation>,
-    _keep_fresh: Option<KeepFresh<DatabaseCredential>>,
-}
-
-fn replies(lines: &[Line]) -> Result<Vec<Reply>, ScenarioError> {
+pub(super) fn replies(lines: &[Line]) -> Result<Vec<Reply>, ScenarioError> {
     lines.iter().map(Line::reply).collect()
 }
 
@@ -56,27 +49,14 @@ fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: T, should: T) -> Result<
     if is == should { Ok(()) } else { Err(format!("{what}: is {is:?}, should be {should:?}")) }
 }
 
-impl Stage {
-    fn new(case: &Case, spawn: Arc<dyn Spawn>) -> Result<Self, ScenarioError> {
-        let time = FakeTime::new();
-        let spawn = TrackedSpawn::new(spawn);
-        let origin = ScriptedOrigin::new(&time, replies(&case.origin)?);
-        let shared: Arc<dyn Spawn> = Arc::new(spawn.clone());
-        let runtime = fake_runtime(&time, case.spawner.then_some(shared));
-        let policy = Policy::builder().seed(7).build().map_err(|error| error.report())?;
-        let cache = Cache::with_policy(Arc::new(origin.clone()), &runtime, policy);
-        let keep_fresh = case.keep_fresh.then(|| cache.keep_fresh());
-        let (got, generations) = Default::default();
-        Ok(Self { time, spawn, origin, cache, got, generations, _keep_fresh: keep_fresh })
-    }
-
-    async fn perform(&mut self, step: &Step) -> Result<(), ScenarioError> {
+impl<S: Subject> Stage<'_, S> {
+    async fn perform(&self, step: &Step) -> Result<(), ScenarioError> {
         match step {
             Step::Callers { id, count, patience_ms, at_least_s } => {
                 let at_least = Duration::from_secs(*at_least_s);
                 let patience = patience_ms.map(Duration::from_millis);
                 for _ in 0..*count {
-                    self.call(id, Demand { at_least, ..Demand::default() }, patience);
+                    self.call(id, Demand { at_least, ..Demand::default() }, patience)?;
                 }
                 self.spawn.calm().await;
             }
@@ -86,33 +66,32 @@ impl Stage {
             Step::EachSecond { for_s, ok } => {
                 self.take("each second");
                 for _ in 0..*for_s {
-                    self.call("each second", Demand::default(), None);
+                    self.call("each second", Demand::default(), None)?;
                     self.advance(Duration::from_secs(1)).await;
                 }
                 let got = self.take("each second");
                 same("callers that were answered", got.len(), *for_s)?;
-                let tokens = got.iter().filter(|got| matches!(got, Got::Token { .. })).count();
+                let tokens = got.iter().filter(|(got, _)| matches!(got, Got::Token { .. })).count();
                 same("callers that got a token", tokens, *ok)?;
-                return self.check(&got);
+                return check(&got);
             }
             Step::AdvanceMs(millis) => self.advance(Duration::from_millis(*millis)).await,
             Step::AdvanceS(secs) => self.advance(Duration::from_secs(*secs)).await,
             Step::SuspendS(secs) => self.time.suspend(Duration::from_secs(*secs)),
             Step::StepWallS(secs) => self.time.step_wall(secs * 1000),
             Step::Refuse(token) => {
-                let generation = self.generations.get(token).ok_or("nobody got this token yet")?;
-                self.cache.invalidate(*generation);
+                self.subject.refuse(token)?;
                 self.spawn.calm().await;
             }
-            Step::Origin(lines) => self.origin.follow(replies(lines)?),
-            Step::Mints(count) => return same("calls", self.origin.calls(), *count),
+            Step::Origin(lines) => self.subject.follow(replies(lines)?),
+            Step::Mints(count) => return same("calls", self.subject.calls(), *count),
             Step::MintsAtMost(most) => {
-                let calls = self.origin.calls();
+                let calls = self.subject.calls();
                 return if calls <= *most { Ok(()) } else { Err(format!("{calls} calls")) };
             }
-            Step::Forced(count) => return same("forced calls", self.origin.forced(), *count),
+            Step::Forced(count) => return same("forced calls", self.subject.forced(), *count),
             Step::Status(name) => {
-                let is = match self.cache.status() {
+                let is = match self.subject.status() {
                     Status::Empty => "empty",
                     Status::Fresh { .. } => "fresh",
                     Status::Degraded { .. } => "degraded",
@@ -123,7 +102,7 @@ impl Stage {
             }
             Step::GoodForS(secs) => {
                 let (Status::Fresh { good_until } | Status::Degraded { good_until, .. }) =
-                    self.cache.status()
+                    self.subject.status()
                 else {
                     return Err("there is no living value".to_owned());
                 };
@@ -135,29 +114,20 @@ impl Stage {
     }
 
     /// Starts one caller.
-    fn call(&self, id: &str, demand: Demand, patience: Option<Duration>) {
-        let (cache, time, got) = (self.cache.clone(), self.time.clone(), Arc::clone(&self.got));
-        let id = id.to_owned();
+    fn call(
+        &self,
+        id: &str,
+        demand: Demand,
+        patience: Option<Duration>,
+    ) -> Result<(), ScenarioError> {
+        let caller = self.subject.call(demand, patience)?;
+        let (time, got, id) = (self.time.clone(), Arc::clone(&self.got), id.to_owned());
         self.spawn.spawn(Box::pin(async move {
-            let answer = Box::pin(cache.get_for(demand));
-            let result = match patience {
-                Some(patience) => match select(answer, time.sleep(patience)).await {
-                    Either::Left((result, _)) => Some(result),
-                    Either::Right(_) => None,
-                },
-                None => Some(answer.await),
-            };
-            let outcome = match result {
-                Some(Ok(held)) => Got::Token {
-                    text: held.token.expose().to_owned(),
-                    generation: held.generation(),
-                    accepted: time.real() < held.expires_at,
-                },
-                Some(Err(error)) => Got::Error(error),
-                None => Got::GaveUp,
-            };
-            got.lock().unwrap_or_else(PoisonError::into_inner).push((id, outcome));
+            let outcome = caller.await;
+            let mut got = got.lock().unwrap_or_else(PoisonError::into_inner);
+            got.push((id, outcome, time.real()));
         }));
+        Ok(())
     }
 
     /// Lets time pass, stopping at every sleeper on the way until all tasks wait again.
@@ -177,39 +147,28 @@ impl Stage {
         self.spawn.calm().await;
     }
 
-    /// What the callers of that name got.
-    fn take(&mut self, id: &str) -> Vec<Got> {
+    /// What the callers of that name got, and when.
+    fn take(&self, id: &str) -> Vec<(Got, Timestamp)> {
         let mut all = self.got.lock().unwrap_or_else(PoisonError::into_inner);
-        let (taken, rest) = std::mem::take(&mut *all).into_iter().partition(|(of, _)| of == id);
+        let (taken, rest) = std::mem::take(&mut *all).into_iter().partition(|(of, ..)| of == id);
         *all = rest;
         drop(all);
-        let taken: Vec<(String, Got)> = taken;
-        for (_, got) in &taken {
-            if let Got::Token { text, generation, .. } = got {
-                self.generations.insert(text.clone(), *generation);
-            }
-        }
-        taken.into_iter().map(|(_, got)| got).collect()
-    }
-
-    /// What must hold for every caller.
-    fn check(&self, got: &[Got]) -> Result<(), ScenarioError> {
-        let dead = got.iter().filter(|got| matches!(got, Got::Token { accepted: false, .. }));
-        same("dead tokens handed out", dead.count(), 0)
+        let taken: Vec<Received> = taken;
+        taken.into_iter().map(|(_, got, at)| (got, at)).collect()
     }
 
     fn expect(
-        &mut self,
+        &self,
         id: &str,
         counts: (usize, usize, usize),
         token: Option<&String>,
         kind: Option<&String>,
     ) -> Result<(), ScenarioError> {
         let got = self.take(id);
-        self.check(&got)?;
+        check(&got)?;
         let mut tokens = Vec::new();
         let mut errors = Vec::new();
-        for got in &got {
+        for (got, _) in &got {
             match got {
                 Got::Token { text, .. } => tokens.push(text),
                 Got::Error(error) => errors.push(error),
@@ -230,4 +189,10 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// What must hold for every caller.
+fn check(got: &[(Got, Timestamp)]) -> Result<(), ScenarioError> {
+    let dead = |(got, at): &&(Got, Timestamp)| matches!(got, Got::Token { accepted_until, .. } if at >= accepted_until);
+    same("dead tokens handed out", got.iter().filter(dead).count(), 0)
 }
