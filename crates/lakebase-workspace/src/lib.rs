@@ -42,6 +42,7 @@ pub use auth::{AccessToken, TokenSource};
 pub use client::WorkspaceClient;
 pub use config::{
     EffectiveSetting, SettingValue, WorkspaceConfig, WorkspaceConfigBuilder, profile,
+    secret_variables,
 };
 pub use host::WorkspaceHost;
 pub use retry::Retry;

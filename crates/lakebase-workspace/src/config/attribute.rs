@@ -49,6 +49,12 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
     auth("google", "google_service_account", "DATABRICKS_GOOGLE_SERVICE_ACCOUNT"),
 ];
 
+/// The environment variables that hold secrets of an identity, supported or not: what to keep from programs
+/// that need none of them.
+pub fn secret_variables() -> impl Iterator<Item = &'static str> {
+    ATTRIBUTES.iter().filter(|attribute| attribute.secret).map(|attribute| attribute.variable)
+}
+
 /// Identity types of the SDKs, for `auth_type`.
 pub(super) const SUPPORTED: [&str; 3] = ["pat", "oauth-m2m", "databricks-cli"];
 

@@ -13,6 +13,7 @@ use lakebase_core::{
     Environment, Error, ErrorKind, Result, Runtime, Secret, Setting, SettingOrigin,
 };
 
+pub use self::attribute::secret_variables;
 use self::identity::Identity;
 use self::settings::Settings;
 pub use self::settings::{EffectiveSetting, SettingValue};
