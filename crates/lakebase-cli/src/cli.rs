@@ -1,5 +1,6 @@
 //! What can be written on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -63,10 +64,14 @@ pub(crate) struct Global {
 }
 
 impl Cli {
-    /// A flag about the connection, where the command makes none of the user's.
+    /// A flag that the command would ignore: about the connection, where it makes none of the user's, or about
+    /// its output, where a program of its own writes that.
     pub(crate) fn unused_flag(&self) -> Option<&'static str> {
         let Global { profile, project, branch, endpoint, database, url, user, .. } = &self.global;
+        let json = self.global.json.then_some("--json");
         match self.command {
+            Command::Psql(_) | Command::Exec(_) => json,
+            Command::Completions(_) | Command::Man(_) if json.is_some() => json,
             Command::Demo(_) | Command::Emulator(_) | Command::Completions(_) | Command::Man(_) => {
                 [
                     ("--profile", profile),
@@ -100,6 +105,10 @@ pub(crate) enum Command {
     Url(Url),
     /// Listens locally and logs every Postgres client in, with fresh tokens.
     Proxy(Proxy),
+    /// Starts psql on the database; it needs no password.
+    Psql(Psql),
+    /// Runs a program that finds the database by PGHOST, PGPORT, PGUSER and PGDATABASE, without a password.
+    Exec(Exec),
     /// Lists the endpoints of the branch and marks the one that is connected to.
     #[command(after_help = "Examples:
   lakebase endpoints --project shop
@@ -157,6 +166,58 @@ pub(crate) struct Demo {
 pub(crate) struct Query {
     /// One statement, or several separated by semicolons.
     pub(crate) sql: String,
+}
+
+/// psql connects to a private Unix socket of this command, which logs in for it. What stands behind -- is for
+/// psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is passed on.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase psql --project shop
+  lakebase psql -- -c \"select now()\"
+  lakebase psql --branch dev -- --csv -f report.sql")]
+pub(crate) struct Psql {
+    /// Arguments for psql.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// The address is a private Unix socket of this command, which lives as long as the program and logs in for
+/// whoever connects, with fresh tokens. The program gets PGHOST, PGPORT, PGUSER, PGDATABASE and
+/// PGSSLMODE=disable; variables that say otherwise, and the secrets of this command, are taken away. Its exit
+/// code is passed on: 128 and the signal's number if it was killed, 127 if it was not found.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  lakebase exec --project shop -- pg_dump --format custom --file shop.dump
+  lakebase exec --url-variable DATABASE_URL -- diesel migration run
+  lakebase exec --tcp -- java -jar report.jar  for clients that know no Unix sockets")]
+pub(crate) struct Exec {
+    /// Gives an address of 127.0.0.1 instead, with a password in a private file (PGPASSFILE), as other users
+    /// could reach it.
+    #[arg(long)]
+    pub(crate) tcp: bool,
+    /// Puts a connection URL into this variable, too; with --tcp it holds the password, which is worth nothing
+    /// once the program has ended.
+    #[arg(long, value_name = "NAME", value_parser = variable_name)]
+    pub(crate) url_variable: Option<String>,
+    /// Leaves DATABRICKS_CLIENT_SECRET, DATABRICKS_TOKEN and the like to the program.
+    #[arg(long)]
+    pub(crate) pass_credentials: bool,
+    /// The program and its arguments.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn variable_name(text: &str) -> Result<String, String> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match text.chars().all(is_word) && text.starts_with(|c: char| !c.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("accepted: letters, digits and _, not beginning with a digit".to_owned()),
+    }
 }
 
 /// Prints one line of JSON when it is ready: addresses, names and secrets. The secrets are random and worth

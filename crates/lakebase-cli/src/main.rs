@@ -27,8 +27,7 @@ fn main() -> ExitCode {
     // Ends the process with 2 for wrong usage, and with 0 after printing help or the version.
     let cli = Cli::parse();
     if let Some(flag) = cli.unused_flag() {
-        let problem =
-            format!("{flag} has no meaning here: nothing outside this machine is connected to");
+        let problem = format!("{flag} has no meaning for this command");
         Cli::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
     }
     if cli.global.quiet {
@@ -72,6 +71,14 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Emulator(args) => command::emulator::run(args).await?,
         #[cfg(unix)]
         Command::Demo(args) => return demo::run(global, args).await,
+        #[cfg(unix)]
+        Command::Psql(args) => return command::psql::run_psql(global, args).await,
+        #[cfg(unix)]
+        Command::Exec(args) => return command::exec::run_command(global, args).await,
+        #[cfg(not(unix))]
+        Command::Psql(_) | Command::Exec(_) => {
+            anyhow::bail!("private tunnels need Unix: use `lakebase proxy`, or run this in WSL")
+        }
         #[cfg(not(unix))]
         Command::Demo(_) => {
             anyhow::bail!("the demo needs Unix: run it on Linux or macOS, or in WSL")

@@ -26,8 +26,8 @@ fn is_dumb() -> bool {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "about the terminal; configuration is read by the library"
+    reason = "about the terminal and programs; the connection's settings are read by the library"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

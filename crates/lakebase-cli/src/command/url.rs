@@ -33,6 +33,11 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
     Ok(output.flush()?)
 }
 
+/// `text` as it may stand in any part of a URL.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
 /// What logs in: a token, or the native password.
 async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
     Ok(match &lakebase.connector().config().auth {
@@ -43,7 +48,6 @@ async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
 }
 
 fn url(place: &Place, password: Option<&Secret>, mode: &str) -> String {
-    let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
     let user = encode(&place.user);
     let password = password.map(|password| format!(":{}", encode(password.expose())));
     let password = password.unwrap_or_default();

@@ -14,6 +14,10 @@ fn wrong_usage_is_two_and_help_is_zero() {
         &["token", "--port", "1"],
         &["demo", "--seconds", "0"],
         &["demo", "--project", "demo"],
+        &["completions", "bash", "--json"],
+        &["psql", "--json"],
+        &["exec"],
+        &["exec", "--json", "true"],
         &["emulator", "--read-only"],
         &["emulator", "--page-size", "0"],
     ] {
@@ -22,9 +26,18 @@ fn wrong_usage_is_two_and_help_is_zero() {
         assert!(run.stderr.contains("--help"), "{arguments:?}: {run:?}");
     }
     let run = Run::of(bare().arg("--help"));
-    for command in
-        ["query", "token", "url", "endpoints", "doctor", "demo", "emulator", "completions"]
-    {
+    for command in [
+        "query",
+        "token",
+        "url",
+        "endpoints",
+        "doctor",
+        "psql",
+        "exec",
+        "demo",
+        "emulator",
+        "completions",
+    ] {
         assert!(run.stdout.contains(&format!("\n  {command} ")), "{command}: {run:?}");
     }
     assert!(!run.stdout.contains('\u{1b}'), "colours only on a terminal: {run:?}");

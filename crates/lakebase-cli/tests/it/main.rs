@@ -9,6 +9,7 @@ mod doctor;
 mod emulator;
 mod errors;
 mod generated;
+mod programs;
 mod proxy;
 mod support;
 mod terminal;
