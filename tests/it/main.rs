@@ -15,6 +15,8 @@ mod contracts;
 mod dns;
 mod endpoints;
 mod leaks;
+#[cfg(all(feature = "tokio", not(any(feature = "http-reqwest", feature = "http-surf"))))]
+mod memory;
 #[cfg(feature = "tokio")]
 mod observing;
 mod own_parts;

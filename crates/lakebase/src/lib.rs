@@ -66,6 +66,12 @@
 //!
 //! Nothing of this holds SQL, a token or a password.
 //!
+//! # Memory
+//!
+//! Counted on 64-bit Linux with tokio: a handle holds 100 kB of heap, and 148 kB once it has logged in and keeps a
+//! connection to the workspace; its clones share that. A pool without connections adds 95 kB, and each idle
+//! connection 102 kB. The tests count it.
+//!
 //! # What is public from elsewhere
 //!
 //! [`sqlx`] is re-exported, because its types are what `connect` and `pool` return. The traits for own

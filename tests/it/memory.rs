@@ -1,0 +1,55 @@
+//! How much memory a handle and a pool hold, counted by an allocator: what the facade's documentation states.
+
+use allocation_counter::{AllocationInfo, measure};
+use lakebase::{Lakebase, PoolOptions};
+
+use crate::support::{Setup, endpoint, shared, until};
+
+/// What `work` allocated on this thread and has not freed, with what it returned.
+///
+/// Tasks run on this thread, too; the emulator and look-ups by the system do not.
+fn held<T>(work: impl AsyncFnOnce() -> T, runtime: &tokio::runtime::Runtime) -> (i64, T) {
+    let mut value = None;
+    let AllocationInfo { bytes_current, .. } =
+        measure(|| value = Some(runtime.block_on(async { work().await })));
+    (bytes_current, value.unwrap())
+}
+
+#[test]
+fn a_handle_and_a_pool_are_small() {
+    const KIB: i64 = 1024;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().unwrap();
+    let (name, _) = endpoint(shared());
+    let sessions = || shared().counters(&name).unwrap().open;
+    let setup = Setup::m2m(shared()).endpoint(&name);
+    let options = || PoolOptions::new().max_connections(9).keep_idle(0);
+    let login = async |lakebase: &Lakebase| drop(lakebase.connector().login().await.unwrap());
+    // What all handles of a process share is there already.
+    runtime.block_on(async {
+        let lakebase = setup.build();
+        lakebase.pool(options()).await.unwrap().close().await;
+    });
+    let (cold, lakebase) = held(async || setup.build(), &runtime);
+    let (caches, ()) = held(async || login(&lakebase).await, &runtime);
+    let open = async || {
+        let pool = lakebase.pool(options()).await.unwrap();
+        until(&lakebase, "nothing is idle", || pool.size() == 0 && sessions() == 0).await;
+        pool
+    };
+    let (empty, pool) = held(open, &runtime);
+    let keep = async || {
+        let pool = lakebase.pool(options().keep_idle(9)).await.unwrap();
+        pool.warm_up(9).await.unwrap();
+        until(&lakebase, "all are idle", || pool.num_idle() == 9).await;
+        pool
+    };
+    let (full, nine) = held(keep, &runtime);
+    let each = (full - empty) / 9;
+    println!("handle {cold} B, warm {} B; pool {empty} B, {each} B per connection", cold + caches);
+    assert!(cold > 0 && caches > 0 && empty > 0 && each > 0);
+    assert!(cold + caches <= 192 * KIB, "a warm handle holds {cold} + {caches} bytes");
+    assert!(empty <= 128 * KIB, "an empty pool holds {empty} bytes");
+    assert!(each <= 128 * KIB, "an idle connection holds {each} bytes");
+    drop((pool, nine));
+}
