@@ -15,7 +15,16 @@ mod contracts;
 mod dns;
 mod endpoints;
 mod leaks;
-#[cfg(all(feature = "tokio", not(any(feature = "http-reqwest", feature = "http-surf"))))]
+// Other runtimes and HTTP clients have numbers of their own.
+#[cfg(all(
+    feature = "tokio",
+    not(any(
+        feature = "async-std",
+        feature = "smol",
+        feature = "http-reqwest",
+        feature = "http-surf"
+    ))
+))]
 mod memory;
 #[cfg(feature = "tokio")]
 mod observing;
