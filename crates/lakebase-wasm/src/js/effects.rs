@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use js_sys::{ArrayBuffer, Function, JsString, Object, Promise, Reflect, Uint8Array};
-use lakebase_core::{BoxFuture, Clock, Error, ErrorKind, Result, Timer, Timestamp};
+use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
+use lakebase_core::{BoxFuture, Clock, Error, ErrorKind, Result, Secret, Timer, Timestamp};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::Effects;
+use crate::json::quote;
 use crate::settings::millis;
 use crate::wire::{Fetch, Reply, Request};
 
@@ -126,12 +127,17 @@ impl Drop for Alarm {
 #[derive(Debug)]
 struct GlobalFetch;
 
-/// Aborts the request when it is dropped; later than its end that does nothing.
-struct Abort(AbortController);
+/// Aborts the request when it is dropped before its end: making the reason for an abort takes engines a while.
+struct Abort {
+    controller: AbortController,
+    ended: bool,
+}
 
 impl Drop for Abort {
     fn drop(&mut self) {
-        let _ = self.0.abort();
+        if !self.ended {
+            let _ = self.controller.abort();
+        }
     }
 }
 
@@ -150,8 +156,9 @@ impl Fetch for GlobalFetch {
 }
 
 async fn send(request: &Request) -> Result<Reply, JsValue> {
-    let abort = Abort(AbortController::new()?);
-    let reply = JsFuture::from(fetch(&request.url, &init(request, &abort.0.signal()))?).await?;
+    let mut abort = Abort { controller: AbortController::new()?, ended: false };
+    let init = init(request, &abort.controller.signal())?;
+    let reply = JsFuture::from(fetch(&request.url, &init)?).await?;
     let reply: Response = reply.unchecked_into();
     if reply.kind().as_string().is_some_and(|kind| kind == "opaqueredirect") {
         // A browser hides everything else about it.
@@ -161,40 +168,55 @@ async fn send(request: &Request) -> Result<Reply, JsValue> {
     if buffer.byte_length() > MAX_BODY {
         return Err(js_sys::RangeError::new("").into());
     }
+    abort.ended = true;
     let headers = reply.headers();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let status = reply.status() as u16;
     Ok(Reply {
         status,
         date: headers.get("date")?,
-        retry_after: headers.get("retry-after")?,
+        retry_after: if status < 400 { None } else { headers.get("retry-after")? },
         body: Uint8Array::new(&buffer).to_vec(),
     })
 }
 
 /// What `fetch` is told. Redirects are never followed, so that no secret reaches another place.
-fn init(request: &Request, signal: &JsValue) -> JsValue {
-    let (headers, init) = (Object::new(), Object::new());
-    if user_agent().is_some_and(|agent| agent.starts_with("Mozilla/")) {
-        // A browser has its own name, and cookies that must not be sent along.
-        set(&init, "credentials", &"omit".into());
+///
+/// Written as JSON, because each value that is handed over alone takes two calls of the engine.
+fn init(request: &Request, signal: &JsValue) -> Result<JsValue, JsValue> {
+    let mut init = String::from("{\"redirect\":\"manual\",\"method\":");
+    quote(&mut init, request.method);
+    if is_browser() {
+        // It has its own name, and cookies that must not be sent along.
+        init.push_str(",\"credentials\":\"omit\",\"headers\":{");
     } else {
-        set(&headers, "user-agent", &USER_AGENT.into());
+        init.push_str(",\"headers\":{\"user-agent\":\"");
+        init.push_str(USER_AGENT);
+        init.push_str("\",");
     }
-    set(&headers, "accept", &"application/json".into());
-    set(&headers, "authorization", &request.authorization.expose().into());
+    init.push_str("\"accept\":\"application/json\",\"authorization\":");
+    quote(&mut init, request.authorization.expose());
     if let Some(id) = &request.workspace_id {
-        set(&headers, "x-databricks-workspace-id", &(&**id).into());
+        init.push_str(",\"x-databricks-workspace-id\":");
+        quote(&mut init, id);
     }
-    if !request.body.is_empty() {
-        set(&headers, "content-type", &request.content_type.into());
-        set(&init, "body", &request.body.as_str().into());
+    if request.body.is_empty() {
+        init.push('}');
+    } else {
+        init.push_str(",\"content-type\":");
+        quote(&mut init, request.content_type);
+        init.push_str("},\"body\":");
+        quote(&mut init, &request.body);
     }
-    set(&init, "method", &request.method.into());
-    set(&init, "redirect", &"manual".into());
-    set(&init, "signal", signal);
-    set(&init, "headers", &headers);
-    init.into()
+    init.push('}');
+    let init = Secret::new(init);
+    let parsed = js_sys::JSON::parse(init.expose())?;
+    Reflect::set(&parsed, &"signal".into(), signal)?;
+    Ok(parsed)
+}
+
+fn is_browser() -> bool {
+    user_agent().is_some_and(|agent| agent.starts_with("Mozilla/"))
 }
 
 fn user_agent() -> Option<String> {
@@ -206,11 +228,6 @@ fn property(object: &JsValue, name: &str) -> Option<JsValue> {
     Reflect::get(object, &name.into())
         .ok()
         .filter(|value| !value.is_undefined() && !value.is_null())
-}
-
-/// On an object that was made here, which cannot fail.
-fn set(object: &Object, name: &str, value: &JsValue) {
-    let _ = Reflect::set(object, &JsString::from(name), value);
 }
 
 /// The name of what was thrown, such as `TypeError`.
