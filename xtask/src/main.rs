@@ -41,6 +41,8 @@ cargo xtask <command>
   outside                           a crate outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
                                     package, node, workerd, deno, bun, chromium, examples or scenarios
+  wasm --bench [--json] [--runs N] [--only RUNTIME]...
+                                    first and further mints beside hand-written JavaScript and the official SDK
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
   bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]

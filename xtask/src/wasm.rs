@@ -15,19 +15,26 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     let what = match args {
         [] => vec!["build"],
         ["--test", suites @ ..] if !suites.is_empty() => [&["test"], suites].concat(),
-        _ => return Err(Failure::usage("wasm takes nothing, or `--test` and names of suites")),
+        ["--bench", rest @ ..] => [&["bench"], rest].concat(),
+        _ => {
+            let text = "wasm takes nothing, `--test` and names of suites, or `--bench` and [--json] [--runs N] [--only RUNTIME]...";
+            return Err(Failure::usage(text));
+        }
     };
+    let bench = what.first() == Some(&"bench");
     provision::provide(Tool::Wasm)?;
-    if what.iter().any(|suite| ELSEWHERE.contains(suite)) {
+    if bench || what.iter().any(|suite| ELSEWHERE.contains(suite)) {
         provision::provide(Tool::Edge)?;
     }
     let mut command = cargo();
     if what.contains(&"chromium") {
         command.envs(provision::provide(Tool::Chromium)?);
     }
+    if bench || what.contains(&"examples") {
+        command.env("LAKEBASE_WASM_CLIENTS", provision::node()?);
+    }
     if what.contains(&"examples") {
         command.envs(provision::provide(Tool::Postgres)?);
-        command.env("LAKEBASE_WASM_CLIENTS", provision::node()?);
         shown(cargo().args(["build", "--quiet", "--package", "lakebase-emulator", "--bins"]))?;
         let name = format!("debug/lakebase-emulator{}", std::env::consts::EXE_SUFFIX);
         command.env("LAKEBASE_EMULATOR_PROGRAM", target_dir().join(name));
@@ -44,7 +51,7 @@ mod tests {
 
     #[test]
     fn other_arguments_are_usage_errors() {
-        for args in [&["--bench"][..], &["--test"], &["node"]] {
+        for args in [&["--test"][..], &["node"]] {
             assert_eq!(command(args).unwrap_err().exit_code(), 2, "{args:?}");
         }
     }

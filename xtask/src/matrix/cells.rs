@@ -308,9 +308,13 @@ pub(crate) const CELLS: &[Cell] = &[
     ),
     cell(
         "wasm-examples",
-        "the examples for a worker, Node and Deno against the emulator",
+        "the examples for a worker, Node and Deno against the emulator; requests per mint",
         &[Need::Wasm, Need::Edge, Need::Node, Need::Postgres],
-        &[own("wasm --test examples")],
+        &[
+            own("wasm --test examples"),
+            // Its times are for people; that no mint takes a request too many is a check.
+            Step { run: Run::Xtask("wasm --bench --runs 1"), counts: Counts::One, env: &[] },
+        ],
     ),
     cell(
         "wasm-scenarios",

@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
-xtask-wasm --target-dir DIR --tools DIR [build | test SUITE...]
+xtask-wasm --target-dir DIR --tools DIR [build | test SUITE... | bench ARGUMENT...]
 
   build    the package, its size table and what `npm publish` would upload
   test     builds, then runs test suites: package node workerd deno bun chromium examples
            scenarios
+  bench    builds, then measures mints: [--json] [--runs N] [--only workerd|node|deno|bun]...
 ";
 
 /// What went wrong, for people.
@@ -78,6 +79,10 @@ fn dispatch(args: &[&str]) -> Result<bool> {
             let fits = size::table(&places)?;
             println!("package: {}", package::pack(&places)?.display());
             Ok(fits)
+        }
+        ["bench", args @ ..] => {
+            package::build(&places)?;
+            run::bench(&places, args)
         }
         ["test", suites @ ..] if !suites.is_empty() => {
             package::build(&places)?;

@@ -8,6 +8,15 @@ use crate::{Places, Result, package, scenarios};
 const SUITES: [&str; 8] =
     ["package", "node", "workerd", "deno", "bun", "chromium", "examples", "scenarios"];
 
+/// Prints times beside those of others, with `args` for `bench/bench.mjs`; false if a mint took more requests than it should.
+pub(crate) fn bench(places: &Places, args: &[&str]) -> Result<bool> {
+    let mut node = Command::new("node");
+    node.arg(places.root.join("xtask/wasm/bench/bench.mjs")).args(args);
+    node.env("LAKEBASE_WASM_PACKAGE", places.package()).env("LAKEBASE_WASM_TOOLS", &places.tools);
+    let status = node.status().map_err(|error| format!("could not start node: {error}"))?;
+    Ok(status.success())
+}
+
 /// Runs each suite; false if a test failed. Ends with node's own summary of each.
 pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
     let mut good = true;

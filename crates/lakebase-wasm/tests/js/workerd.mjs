@@ -51,5 +51,5 @@ const w :Workerd.Worker = (
     await exited;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { get, stop };
+  return { get, port, stop };
 }
