@@ -3,6 +3,7 @@
 //! This builds the programs that measure, finds or installs the peers, and hands the lines that the programs print to the package
 //! `xtask-bench`, which makes tables, plots and JSON of them. See [`rows`] for how to add a row.
 
+mod provide;
 mod rows;
 
 use std::io::Write;

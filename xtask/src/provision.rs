@@ -4,12 +4,14 @@
 //! that callers own stdout.
 
 mod chromium;
+mod package;
 mod postgres;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub(crate) use self::package::Package;
 use crate::Outcome;
 use crate::process::{captured, describe, shown};
 use crate::system::{Doing, Failure, target_dir};

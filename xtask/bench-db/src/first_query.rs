@@ -24,9 +24,10 @@ enum Subject {
     Node(PathBuf),
 }
 
-/// Per case and latency: milliseconds, then hops by time (the slope over the latency is what counts), requests and requests in a row.
+/// Per case and latency: milliseconds, and hops by time: what was needed beyond the floor, in latencies. Per case: requests as the emulator counted
+/// them, and how many of them in a row.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
-    let world = World::start(Emulator::builder())?;
+    let world = World::start(Emulator::builder(), &settings.peers)?;
     let token = token(&world)?;
     let mut subjects = vec![("ours", Subject::Own("connect-ours"))];
     for (name, peer) in [("databricks-sdk + psycopg", "python"), ("@databricks/lakebase", "node")] {
@@ -50,12 +51,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
                     report.add(&time(case, latency), name, "ms", millis);
                     if latency > 0 {
                         let hops = (millis - floor) / latency as f64;
-                        report.add(
-                            &format!("{case}, {latency} ms"),
-                            name,
-                            "(time - floor) / latency",
-                            hops,
-                        );
+                        report.add(&format!("{case}, {latency} ms"), name, "hops by time", hops);
                     }
                     // With latency, requests made at the same time overlap for certain.
                     if latency == LATENCIES[LATENCIES.len() - 1] {

@@ -11,7 +11,7 @@ use crate::first_query::{own, script};
 use crate::postgres::Postgres;
 use crate::process::{Dialogue, number};
 use crate::report::Report;
-use crate::world::{World, postgres_bin};
+use crate::world::World;
 use crate::{Settings, link};
 
 /// Milliseconds that a round trip to Postgres takes longer.
@@ -31,9 +31,9 @@ const SUBJECTS: [&str; 5] =
 ///
 /// All subjects talk verified TLS to the same real Postgres, each through links of its own.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
-    let world = World::start(Emulator::builder())?;
+    let world = World::start(Emulator::builder(), &settings.peers)?;
     let user = &world.emulator.description().client_id;
-    let postgres = Postgres::start(postgres_bin(settings.peers.get("postgres"))?, user)?;
+    let postgres = Postgres::start(&settings.peers, user)?;
     for latency in LATENCIES {
         // Without latency there is no link: it would cost more than what is measured.
         let port = match latency {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use tempfile::TempDir;
 
 use crate::clock;
+use crate::peers::Peers;
+use crate::process::bare;
 
 /// The name in the server's certificate; every system resolves it.
 pub(crate) const HOST: &str = "localhost";
@@ -35,8 +37,10 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster whose superuser is `user` in a new folder and starts it with the programs in `bin`.
-    pub(crate) fn start(bin: &Path, user: &str) -> Result<Self> {
+    /// Makes a cluster whose superuser is `user` in a new folder and starts it with the peer `postgres`, a folder of programs.
+    pub(crate) fn start(peers: &Peers, user: &str) -> Result<Self> {
+        let bin = peers.get("postgres");
+        let bin = bin.map_err(|reason| anyhow!("this row needs a Postgres server: {reason}"))?;
         let folder = tempfile::Builder::new().prefix("lakebase-bench-").tempdir()?;
         let path = folder.path();
         let made = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
@@ -107,9 +111,7 @@ impl Postgres {
         let beside = self.bin.join(name);
         let mut command =
             Command::new(if beside.is_file() { beside.as_os_str() } else { OsStr::new(name) });
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        bare(&mut command)
             .env("PGHOST", HOST)
             .env("PGHOSTADDR", self.address.ip().to_string())
             .env("PGPORT", self.address.port().to_string())
@@ -122,7 +124,7 @@ impl Postgres {
 
     fn wait(&mut self) -> Result<()> {
         let started = clock::now();
-        while TcpStream::connect(self.address).is_err() {
+        while !answers(self.address) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("postgres ended with {status}");
             }
@@ -141,6 +143,35 @@ impl Drop for Postgres {
     }
 }
 
+/// Whether a server at `address` looks at logins already. It refuses one without TLS; while it starts, it refuses any with 57P03.
+fn answers(address: SocketAddr) -> bool {
+    let reply = || -> Result<Vec<u8>> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.write_all(&startup("nobody")?)?;
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply)?;
+        Ok(reply)
+    };
+    reply().is_ok_and(|reply| reply.first() == Some(&b'E') && !contains(&reply, b"57P03"))
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
+}
+
+/// A start-up packet of protocol 3.0.
+pub(crate) fn startup(user: &str) -> Result<Vec<u8>> {
+    let mut packet = vec![0, 0, 0, 0, 0, 3, 0, 0];
+    for text in ["user", user, "database", DATABASE] {
+        packet.extend(text.as_bytes());
+        packet.push(0);
+    }
+    packet.push(0);
+    let length = u32::try_from(packet.len())?.to_be_bytes();
+    packet.splice(..4, length);
+    Ok(packet)
+}
+
 /// Whom to run Postgres as, which refuses root: `postgres` or `nobody`. `None` if we are not root.
 fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
     // A new folder belongs to whoever made it.
@@ -154,4 +185,36 @@ fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     Ok(Some(ids("postgres").or_else(|| ids("nobody")).context("there is no unprivileged user")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_have_their_length() {
+        let packet = startup("me").unwrap();
+        assert_eq!(u32::from_be_bytes(packet[..4].try_into().unwrap()) as usize, packet.len());
+        assert!(packet.ends_with(b"database\0databricks_postgres\0\0"));
+    }
+
+    #[test]
+    fn a_server_that_starts_does_not_answer_yet() {
+        for (reply, ready) in [
+            (&b"E\0\0\0\x10SFATAL\0C57P03\0\0"[..], false),
+            (b"E\0\0\0\x10SFATAL\0C28000\0\0", true),
+            (b"", false),
+        ] {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 256]);
+                stream.write_all(reply).unwrap();
+            });
+            assert_eq!(answers(address), ready);
+            server.join().unwrap();
+            assert!(!answers(address), "nobody listens any more");
+        }
+    }
 }

@@ -6,6 +6,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+/// Leaves a command nothing of this process's environment but the `PATH`, so that nobody's settings reach a subject.
+pub(crate) fn bare(command: &mut Command) -> &mut Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env_clear().env("PATH", path)
+}
+
 /// Runs `command` to its end; its standard output is one line of JSON.
 pub(crate) fn ask(command: &mut Command) -> Result<Value> {
     let name = name(command);

@@ -32,7 +32,7 @@ const CASES: [&str; 3] = ["no rotation", "rotation every second", "and two mints
 ///
 /// All go through the emulator's front door, which refuses dead tokens.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
-    let world = World::start(Emulator::builder())?;
+    let world = World::start(Emulator::builder(), &settings.peers)?;
     let mut running = Vec::new();
     for (number, case) in CASES.into_iter().enumerate() {
         for (name, subject) in SUBJECTS {

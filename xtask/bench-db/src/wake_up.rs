@@ -30,7 +30,10 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for (style, answer) in STYLES {
         for wake in WAKES {
-            let world = World::start(Emulator::builder().wake_style(style).wake_delay(wake))?;
+            let world = World::start(
+                Emulator::builder().wake_style(style).wake_delay(wake),
+                &settings.peers,
+            )?;
             let case = format!("awake after {} s, logins {answer}", wake.as_secs_f64());
             let mut waiting = Vec::new();
             for round in 0..settings.rounds {

@@ -1,7 +1,6 @@
 //! The emulator as rows use it, and what its clients are told about it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +8,9 @@ use anyhow::{Context as _, Result};
 use lakebase::core::Environment;
 use lakebase_emulator::{Config, Effect, Emulator, EndpointKind, Fault, Operation};
 
+use crate::peers::Peers;
 use crate::postgres::{HOST, Postgres};
+use crate::process::bare;
 
 /// Variables of a client's process.
 #[derive(Clone, Default)]
@@ -28,7 +29,7 @@ impl Variables {
 
     /// Gives them to `command`, and nothing else but a `PATH`.
     pub(crate) fn describe(&self, command: &mut Command) {
-        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").envs(&self.0);
+        bare(command).envs(&self.0);
     }
 
     /// The same for a client in this process. Files are read as usual.
@@ -48,8 +49,13 @@ pub(crate) struct World {
 
 impl World {
     /// One list is one page, so that requests are counted as they would be at the service.
-    pub(crate) fn start(config: Config) -> Result<Self> {
-        let emulator = config.page_size(100).max_connections(400).start();
+    pub(crate) fn start(config: Config, peers: &Peers) -> Result<Self> {
+        let config = config.page_size(100).max_connections(400);
+        let emulator = match peers.get("postgres") {
+            Ok(bin) => config.postgres_bin(bin).start(),
+            // It looks for one itself, and its error lists the places.
+            Err(_) => config.start(),
+        };
         Ok(Self { emulator: emulator.context("cannot start the emulator")? })
     }
 
@@ -98,9 +104,4 @@ impl World {
             self.emulator.inject(Fault::new(Operation::Any, Effect::Latency { duration: time }));
         }
     }
-}
-
-/// The folder of a Postgres server's programs: `LAKEBASE_POSTGRES_BIN`, else where packagers put them.
-pub(crate) fn postgres_bin(given: Result<&Path, String>) -> Result<&Path> {
-    given.map_err(|reason| anyhow::anyhow!("this row needs a Postgres server: {reason}"))
 }

@@ -13,6 +13,7 @@
 
 use std::path::PathBuf;
 
+use super::provide;
 use crate::system::Failure;
 
 /// One row.
@@ -31,7 +32,6 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Program {
     /// A package of this workspace, built for release.
-    #[expect(dead_code, reason = "rows of this workspace come next")]
     Member(&'static str),
     /// A package of `xtask/peers`, whose feature `peers` brings the peers in and is left out if they cannot be built.
     Peers(&'static str),
@@ -45,13 +45,56 @@ pub(crate) struct Peer {
     pub(crate) provide: fn() -> Result<PathBuf, Failure>,
 }
 
+const POSTGRES: Peer = Peer { name: "postgres", provide: provide::postgres };
+const PYTHON: Peer = Peer { name: "python", provide: provide::python };
+const NODE: Peer = Peer { name: "node", provide: provide::node };
+const DEADPOOL: Peer = Peer { name: "deadpool", provide: provide::deadpool };
+const LAKEBASE: Peer = Peer { name: "lakebase", provide: provide::lakebase };
+const PGBOUNCER: Peer = Peer { name: "pgbouncer", provide: provide::pgbouncer };
+const SOCAT: Peer = Peer { name: "socat", provide: provide::socat };
+const STUNNEL: Peer = Peer { name: "stunnel", provide: provide::stunnel };
+
 /// Every row, in the order they run.
-pub(crate) const ROWS: &[Row] = &[Row {
-    name: "read",
-    purpose: "reading a fresh credential: time and allocations, 1, 2 and 8 tasks",
-    program: Program::Peers("peers-cache"),
-    peers: &[],
-}];
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "read",
+        purpose: "reading a fresh credential: time and allocations, 1, 2 and 8 tasks",
+        program: Program::Peers("peers-cache"),
+        peers: &[],
+    },
+    Row {
+        name: "first-query",
+        purpose: "from nothing to the first row, with an HTTP latency of 0 to 200 ms",
+        program: DB,
+        peers: &[POSTGRES, PYTHON, NODE],
+    },
+    Row {
+        name: "pool",
+        purpose: "one-shot queries and checkouts on a warm pool, with a latency of 0 to 5 ms",
+        program: DB,
+        peers: &[POSTGRES, DEADPOOL, NODE],
+    },
+    Row {
+        name: "rotation",
+        purpose: "a pool whose token changes every second: errors and slowest queries",
+        program: DB,
+        peers: &[POSTGRES],
+    },
+    Row {
+        name: "wake-up",
+        purpose: "logins at a suspended compute: what they are late by, and attempts",
+        program: DB,
+        peers: &[POSTGRES],
+    },
+    Row {
+        name: "proxy",
+        purpose: "lakebase proxy, pgbouncer, socat and stunnel before the same server",
+        program: DB,
+        peers: &[POSTGRES, LAKEBASE, PGBOUNCER, SOCAT, STUNNEL],
+    },
+];
+
+const DB: Program = Program::Member("xtask-bench-db");
 
 #[cfg(test)]
 mod tests {

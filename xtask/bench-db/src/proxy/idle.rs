@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::postgres::DATABASE;
+use crate::postgres::startup;
 
 /// Longest message that may come before a session is ready.
 const MAX_MESSAGE: usize = 1 << 16;
@@ -25,19 +25,6 @@ fn session(port: u16, user: &str) -> Result<TcpStream> {
     stream.write_all(b"Q\0\0\0\rselect 1\0")?;
     until_ready(&mut stream)?;
     Ok(stream)
-}
-
-/// A start-up packet of protocol 3.0.
-fn startup(user: &str) -> Result<Vec<u8>> {
-    let mut packet = vec![0, 0, 0, 0, 0, 3, 0, 0];
-    for text in ["user", user, "database", DATABASE] {
-        packet.extend(text.as_bytes());
-        packet.push(0);
-    }
-    packet.push(0);
-    let length = u32::try_from(packet.len())?.to_be_bytes();
-    packet.splice(..4, length);
-    Ok(packet)
 }
 
 /// Reads up to and with `ReadyForQuery`.
@@ -60,18 +47,5 @@ fn until_ready(stream: &mut TcpStream) -> Result<()> {
             b'E' => bail!("refused: {}", String::from_utf8_lossy(&body).replace('\0', " ")),
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_have_their_length() {
-        let packet = startup("me").unwrap();
-        assert_eq!(u32::from_be_bytes(packet[..4].try_into().unwrap()) as usize, packet.len());
-        assert!(packet.ends_with(b"database\0databricks_postgres\0\0"));
-        assert_eq!(b"\0\0\0\rselect 1\0".len(), 13);
     }
 }

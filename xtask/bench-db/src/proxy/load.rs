@@ -70,8 +70,11 @@ fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// `tps = 1234.5 (without initial connection time)`.
+/// `tps = 1234.5 (without initial connection time)`; there is no such line if nothing was done in the time.
 fn tps(printed: &str) -> Option<f64> {
+    if printed.lines().any(|line| line == "number of transactions actually processed: 0") {
+        return Some(0.0);
+    }
     let value = printed.lines().find_map(|line| line.strip_prefix("tps = "))?;
     value.split_whitespace().next()?.parse().ok()
 }
@@ -84,6 +87,8 @@ mod tests {
     fn the_rate_is_read() {
         let printed = "number of clients: 1\nlatency average = 0.05 ms\ntps = 18123.5 (without initial connection time)\n";
         assert_eq!(tps(printed), Some(18_123.5));
+        let nothing = "number of transactions actually processed: 0\nnumber of failed transactions: 0 (NaN%)\n";
+        assert_eq!(tps(nothing), Some(0.0));
         assert_eq!(tps("pgbench: error"), None);
     }
 }

@@ -14,7 +14,7 @@ use self::relays::{Kind, Relay};
 use crate::Settings;
 use crate::postgres::Postgres;
 use crate::report::Report;
-use crate::world::{World, postgres_bin};
+use crate::world::World;
 
 /// Sessions that are open and say nothing.
 const IDLE: usize = 500;
@@ -45,9 +45,9 @@ const SESSIONS: &str = "500 idle connections";
 /// connections cost no login there. socat cannot send the request for TLS that Postgres wants first; a shim in this process does, which costs a
 /// hop that the last subject shows.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
-    let world = World::start(Emulator::builder())?;
+    let world = World::start(Emulator::builder(), &settings.peers)?;
     let user = &world.emulator.description().client_id;
-    let postgres = Postgres::start(postgres_bin(settings.peers.get("postgres"))?, user)?;
+    let postgres = Postgres::start(&settings.peers, user)?;
     load::prepare(&postgres)?;
     {
         let mut running = Vec::new();
