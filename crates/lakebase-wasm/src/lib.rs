@@ -19,8 +19,13 @@
 //! # let _ = login; Ok(()) }
 //! ```
 //!
-//! Features `mint` and `cache` (both default) add what JavaScript calls: the function that mints once, and the class
-//! that caches. Such a program leaves them out.
+//! [`Workspace`] is a [`CredentialSource`](lakebase_core::CredentialSource); on it rest [`Credentials`], which requests of
+//! a worker share, and core's own [`CredentialCache`](lakebase_core::refresh::CredentialCache), for programs with one context
+//! ([`Effects::runtime`]). Nothing is `Send` on the wasm target. The example `worker-rust` is a whole
+//! Cloudflare Worker that logs in with these credentials and `tokio-postgres`.
+//!
+//! Features `mint` and `cache` add what JavaScript calls: the function that mints once, and the class that caches. They
+//! are for the npm package; a Rust program leaves them out, and then exports nothing of this crate.
 //!
 //! Invariants: no clock, no randomness and no request before the first call; between requests only data is
 //! shared, never futures or promises; secrets go to the configured host only, and redirects are not followed;
@@ -34,6 +39,7 @@
 mod credentials;
 mod host;
 mod json;
+mod runtime;
 mod settings;
 mod slot;
 mod wire;

@@ -46,7 +46,7 @@ const ASYNC_IO: &[&str] =
 const TOKIO_FAMILY: &[&str] = &["reqwest", "hyper-util", "tokio-rustls", "hyper-rustls"];
 const SURF: &[&str] = &["surf", "http-client", "isahc", "async-h1"];
 
-/// Anything that runs futures.
+/// Anything that runs futures, except for JavaScript's engines.
 pub(super) const RUNTIMES: &[&str] = &[
     "tokio",
     "async-std",
@@ -60,8 +60,8 @@ pub(super) const RUNTIMES: &[&str] = &[
     "polling",
     "mio",
     "socket2",
-    "wasm-bindgen-futures",
 ];
+const JAVASCRIPT: &[&str] = &["wasm-bindgen-futures"];
 
 /// Anything that speaks HTTP, TLS or Postgres.
 pub(super) const HTTP_AND_TLS: &[&str] = &[
@@ -88,6 +88,9 @@ pub(super) const HTTP_AND_TLS: &[&str] = &[
     "tokio-postgres",
 ];
 
+/// What does not fit an edge function.
+const HEAVIER: &[&str] = &["lakebase-workspace", "lakebase-runtime", "lakebase-sqlx"];
+
 /// C builds that users would notice.
 const HEAVY: &[&str] = &["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls"];
 
@@ -97,26 +100,32 @@ pub(super) const ABSENT: &[AbsentRule] = &[
     AbsentRule {
         of: Selection::new("lakebase-core", ""),
         what: "runtime, TLS or HTTP crate",
-        names: &[RUNTIMES, HTTP_AND_TLS],
+        names: &[RUNTIMES, JAVASCRIPT, HTTP_AND_TLS],
         present: &[],
     },
     AbsentRule {
         of: Selection::new("lakebase-core", "").on(WASM),
         what: "runtime, TLS or HTTP crate",
-        names: &[RUNTIMES, HTTP_AND_TLS],
+        names: &[RUNTIMES, JAVASCRIPT, HTTP_AND_TLS],
         present: &[],
     },
     AbsentRule {
         of: Selection::new("lakebase-workspace", ""),
         what: "runtime, TLS or HTTP crate",
-        names: &[RUNTIMES, HTTP_AND_TLS],
+        names: &[RUNTIMES, JAVASCRIPT, HTTP_AND_TLS],
         present: &["lakebase-core"],
     },
     AbsentRule {
         of: Selection::new("lakebase-workspace", "").on(WASM),
         what: "runtime, TLS or HTTP crate",
-        names: &[RUNTIMES, HTTP_AND_TLS],
+        names: &[RUNTIMES, JAVASCRIPT, HTTP_AND_TLS],
         present: &["lakebase-core"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase-wasm", "mint,cache").on(WASM),
+        what: "runtime, TLS, HTTP or heavier crate of ours",
+        names: &[RUNTIMES, HTTP_AND_TLS, HEAVIER],
+        present: &["lakebase-core", "wasm-bindgen-futures"],
     },
     AbsentRule {
         of: Selection::new("lakebase-runtime", ""),
