@@ -8,7 +8,9 @@ use crate::provision::{self, Tool};
 use crate::system::{Doing, Failure, cargo, target_dir};
 
 /// Suites that need the other runtimes.
-const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples", "scenarios"];
+const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples", "scenarios", "rust"];
+/// Suites that need the emulator.
+const EMULATED: &[&str] = &["examples", "rust"];
 
 /// Builds the package, or tests it.
 pub(crate) fn command(args: &[&str]) -> Outcome {
@@ -33,7 +35,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     if bench || what.contains(&"examples") {
         command.env("LAKEBASE_WASM_CLIENTS", provision::node()?);
     }
-    if what.contains(&"examples") {
+    if what.iter().any(|suite| EMULATED.contains(suite)) {
         command.envs(provision::provide(Tool::Postgres)?);
         shown(cargo().args(["build", "--quiet", "--package", "lakebase-emulator", "--bins"]))?;
         let name = format!("debug/lakebase-emulator{}", std::env::consts::EXE_SUFFIX);

@@ -88,6 +88,9 @@ pub(crate) const CELLS: &[Cell] = &[
         &[
             check("fmt --all --check"),
             check("fmt --manifest-path fuzz/Cargo.toml --check"),
+            check(
+                "fmt --manifest-path crates/lakebase-wasm/examples/worker-rust/Cargo.toml --check",
+            ),
             check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
             check("fmt --all --manifest-path xtask/peers/Cargo.toml --check"),
         ],
@@ -271,7 +274,7 @@ pub(crate) const CELLS: &[Cell] = &[
             Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
             tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
             check(
-                "clippy --target wasm32-unknown-unknown -p lakebase-wasm --all-targets -- -D warnings -A clippy::arc_with_non_send_sync",
+                "clippy --target wasm32-unknown-unknown -p lakebase-wasm --all-targets --all-features -- -D warnings -A clippy::arc_with_non_send_sync",
             ),
             own("wasm --test package"),
         ],
@@ -323,6 +326,12 @@ pub(crate) const CELLS: &[Cell] = &[
         &[own("wasm --test scenarios")],
     ),
     cell(
+        "wasm-rust",
+        "the crate in Rust programs: the contracts in Node, a worker with tokio-postgres in workerd",
+        &[Need::Wasm, Need::Edge, Need::Postgres],
+        &[own("wasm --test rust")],
+    ),
+    cell(
         "fuzz-replay",
         "the fuzz targets' seeds, on stable",
         &[],
@@ -367,7 +376,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "examples in the documentation",
         &[Need::Postgres],
         &[tests(
-            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-proxy -p lakebase --all-features",
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-proxy -p lakebase -p lakebase-wasm --all-features",
         )],
     ),
     cell(

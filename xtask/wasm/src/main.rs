@@ -6,7 +6,7 @@
 
 mod package;
 mod run;
-mod scenarios;
+mod rust;
 mod size;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ xtask-wasm --target-dir DIR --tools DIR [build | test SUITE... | bench ARGUMENT.
 
   build    the package, its size table and what `npm publish` would upload
   test     builds, then runs test suites: package node workerd deno bun chromium examples
-           scenarios
+           scenarios rust
   bench    builds, then measures mints: [--json] [--runs N] [--only workerd|node|deno|bun]...
 ";
 

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use crate::{Places, Result, package, scenarios};
+use crate::{Places, Result, package, rust};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
-const SUITES: [&str; 8] =
-    ["package", "node", "workerd", "deno", "bun", "chromium", "examples", "scenarios"];
+const SUITES: [&str; 9] =
+    ["package", "node", "workerd", "deno", "bun", "chromium", "examples", "scenarios", "rust"];
 
 /// Prints times beside those of others, with `args` for `bench/bench.mjs`; false if a mint took more requests than it should.
 pub(crate) fn bench(places: &Places, args: &[&str]) -> Result<bool> {
@@ -31,9 +31,13 @@ pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
         node.env("LAKEBASE_WASM_PACKAGE", places.package())
             .env("LAKEBASE_WASM_TOOLS", &places.tools);
         node.env("LAKEBASE_WASM_TARBALL", &tarball);
-        if *suite == "scenarios" {
-            node.env("LAKEBASE_WASM_SCENARIOS", scenarios::build(places)?);
-        }
+        match *suite {
+            "scenarios" => node.env("LAKEBASE_WASM_SCENARIOS", rust::example(places, "scenarios")?),
+            "rust" => node
+                .env("LAKEBASE_WASM_CONTRACTS", rust::example(places, "contracts")?)
+                .env("LAKEBASE_WASM_WORKER", rust::worker(places)?),
+            _ => &mut node,
+        };
         let output = node.output().map_err(|error| format!("could not start node: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         let count = |what: &str| {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -21,19 +22,25 @@ pub(crate) fn table(places: &Places) -> Result<bool> {
 }
 
 fn part(places: &Places, module: &str, limit: usize) -> Result<bool> {
+    let (bytes, zipped) = print(&places.package(), module)?;
+    let fits = zipped <= limit;
+    let verdict = if fits { "within" } else { "ABOVE" };
+    println!("{:<24} {bytes:>9} {zipped:>9}  {verdict} the limit of {limit}", "together");
+    Ok(fits)
+}
+
+/// Prints a module and its glue, and gives both together.
+pub(crate) fn print(folder: &Path, module: &str) -> Result<(usize, usize)> {
     let mut total = (0, 0);
     for name in [format!("{module}_bg.wasm"), format!("{module}.js")] {
-        let path = places.package().join(&name);
+        let path = folder.join(&name);
         let bytes = fs::read(&path)
             .map_err(|error| format!("could not read {}: {error}", path.display()))?;
         let zipped = gzip(&bytes)?;
         println!("{name:<24} {:>9} {zipped:>9}", bytes.len());
         total = (total.0 + bytes.len(), total.1 + zipped);
     }
-    let fits = total.1 <= limit;
-    let verdict = if fits { "within" } else { "ABOVE" };
-    println!("{:<24} {:>9} {:>9}  {verdict} the limit of {limit}", "together", total.0, total.1);
-    Ok(fits)
+    Ok(total)
 }
 
 fn gzip(bytes: &[u8]) -> Result<usize> {
