@@ -37,4 +37,5 @@ mod scenarios;
 mod secrets;
 #[cfg(feature = "soak")]
 mod soak;
+mod tunnel;
 mod wake;

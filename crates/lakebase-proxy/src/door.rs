@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::message::{self, ServerError};
+use crate::read_ahead::ReadAhead;
 use crate::scram;
 use crate::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
 use crate::stream::Stream;
@@ -95,7 +96,8 @@ impl Door {
         match (stream, &self.tls) {
             (Stream::Tcp(mut tcp), Some(tls)) => {
                 tcp.write_all(b"S").await?;
-                let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await?;
+                let accepted =
+                    TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
                 Ok(Stream::Tls(Box::new(accepted.into())))
             }
             (mut plain, _) => {
@@ -137,7 +139,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
 /// client can be led here.
 async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
-    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await?;
+    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
     let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
     let stream = Stream::Tls(Box::new(accepted.into()));
     if named {

@@ -15,6 +15,8 @@
 //!   machine can reach loopback: use a Unix socket or a password where there are any.
 //! - A failed login is reported as PostgreSQL does, with the server's own SQLSTATE where it sent one.
 //!
+//! A [`Tunnel`] is the same inside a program, for drivers that have no hook for tokens; it needs no runtime.
+//!
 //! Nothing is pooled: one client is one connection to the server. Statements are neither read nor repeated.
 
 mod client_tls;
@@ -26,6 +28,7 @@ mod login;
 mod message;
 mod pending;
 mod proxy;
+mod read_ahead;
 mod relay;
 mod routes;
 mod scram;
@@ -34,6 +37,7 @@ pub mod startup;
 mod stats;
 mod stream;
 mod tls;
+mod tunnel;
 #[cfg(unix)]
 mod unix_socket;
 mod upstream;
@@ -48,3 +52,4 @@ pub use crate::message::ServerError;
 pub use crate::proxy::{Drained, Limits, Monitor, Proxy};
 pub use crate::routes::Route;
 pub use crate::stats::Stats;
+pub use crate::tunnel::Tunnel;

@@ -37,6 +37,7 @@ struct Direction<'a> {
     waiting: Vec<u8>,
     written: usize,
     ended: bool,
+    failed: Option<io::Error>,
     closed: bool,
     unflushed: bool,
     count: &'a AtomicU64,
@@ -88,7 +89,15 @@ impl<'a> Relay<'a> {
 
 impl<'a> Direction<'a> {
     fn new(waiting: Vec<u8>, count: &'a AtomicU64) -> Self {
-        Self { waiting, written: 0, ended: false, closed: false, unflushed: false, count }
+        Self {
+            waiting,
+            written: 0,
+            ended: false,
+            failed: None,
+            closed: false,
+            unflushed: false,
+            count,
+        }
     }
 
     /// Moves what can be moved; ready once the reader has ended and the writer knows.
@@ -112,21 +121,38 @@ impl<'a> Direction<'a> {
                 self.closed = true;
                 return Poll::Ready(Ok(()));
             }
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Err(error));
+            }
             let mut buffer = ReadBuf::new(chunk);
-            if Pin::new(&mut *reader).poll_read(context, &mut buffer)?.is_pending() {
-                if self.unflushed {
-                    ready!(Pin::new(&mut *writer).poll_flush(context))?;
-                    self.unflushed = false;
+            self.read(context, reader, &mut buffer);
+            match buffer.filled() {
+                [] if self.ended || self.failed.is_some() => {}
+                [] => {
+                    if self.unflushed {
+                        ready!(Pin::new(&mut *writer).poll_flush(context))?;
+                        self.unflushed = false;
+                    }
+                    return Poll::Pending;
                 }
-                return Poll::Pending;
+                bytes => {
+                    seen(bytes);
+                    self.write_or_keep(context, writer, bytes)?;
+                }
             }
-            let bytes = buffer.filled();
-            if bytes.is_empty() {
-                self.ended = true;
-                continue;
+        }
+    }
+
+    /// Reads all that is there and fits. What ended the reading counts after what was read.
+    fn read(&mut self, context: &mut Context<'_>, reader: &mut Stream, buffer: &mut ReadBuf<'_>) {
+        while buffer.remaining() > 0 {
+            let before = buffer.filled().len();
+            match Pin::new(&mut *reader).poll_read(context, buffer) {
+                Poll::Pending => return,
+                Poll::Ready(Err(error)) => return self.failed = Some(error),
+                Poll::Ready(Ok(())) if buffer.filled().len() == before => return self.ended = true,
+                Poll::Ready(Ok(())) => {}
             }
-            seen(bytes);
-            self.write_or_keep(context, writer, bytes)?;
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
 
 use crate::error::LoginError;
+use crate::read_ahead::ReadAhead;
 use crate::startup::CancelKey;
 use crate::stream::{Stream, tune};
 use crate::tls;
@@ -117,6 +118,7 @@ impl Upstream {
         let host = params.host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host).map_err(|_| LoginError::HostName)?;
         let connector = TlsConnector::from(self.config(&params.tls)?);
+        let stream = ReadAhead::new(stream);
         let stream = connector.connect(name, stream).await.map_err(LoginError::Tls)?;
         Ok(Stream::Tls(Box::new(stream.into())))
     }

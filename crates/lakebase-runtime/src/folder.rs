@@ -10,14 +10,18 @@ use crate::random::unpredictable;
 /// How many names are tried.
 const ATTEMPTS: usize = 16;
 
-/// Owns its folder.
+/// A new folder that only its owner may enter (mode 0700), removed with all that is in it on drop. Unix only.
 #[derive(Debug)]
-pub(crate) struct PrivateFolder(PathBuf);
+pub struct PrivateFolder(PathBuf);
 
 impl PrivateFolder {
-    /// Makes a folder (mode 0700) with a short name in `parent`. It is new: what others put there before,
-    /// links included, is never used.
-    pub(crate) fn new_in(parent: &Path) -> io::Result<Self> {
+    /// Makes a folder with a short name in `parent`. It is new: what others put there before, links included,
+    /// is never used.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system: `parent` is missing or not ours to write to.
+    pub fn new_in(parent: &Path) -> io::Result<Self> {
         let mut problem = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..ATTEMPTS {
             let path = parent.join(format!("lb{:08x}", unpredictable() >> 32));
@@ -30,7 +34,9 @@ impl PrivateFolder {
         Err(problem)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }

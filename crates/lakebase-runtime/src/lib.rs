@@ -47,7 +47,7 @@ mod clock;
 pub mod dns;
 #[cfg(feature = "_runtime")]
 mod failure;
-#[cfg(all(feature = "_runtime", unix))]
+#[cfg(unix)]
 mod folder;
 #[cfg(feature = "_runtime")]
 mod hosts;
@@ -58,7 +58,7 @@ mod net;
 mod options;
 #[cfg(feature = "_runtime")]
 mod process;
-#[cfg(feature = "_runtime")]
+#[cfg(any(feature = "_runtime", unix))]
 mod random;
 #[cfg(feature = "_runtime")]
 mod relay;
@@ -76,6 +76,8 @@ mod trust;
 pub use auto::auto;
 pub use clock::SystemClock;
 pub use dns::parse_servers;
+#[cfg(unix)]
+pub use folder::PrivateFolder;
 pub use options::Options;
 pub use roots::extra_roots_pem;
 

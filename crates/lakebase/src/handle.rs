@@ -86,6 +86,30 @@ impl Lakebase {
         lakebase_sqlx::SqlxFactory::new(Arc::clone(&self.connector.runtime().relay))
     }
 
+    /// Opens a local address for drivers that have no hook for tokens, on a private Unix socket where there are
+    /// any. Whoever connects there is logged in, as by [`connect`](Self::connect).
+    ///
+    /// It works on every runtime and beside drivers that block, because it runs on a thread of its own; it ends,
+    /// with all its sessions, when the handle is dropped. Nobody logs in before the first client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if no private folder can be made; [`ErrorKind::Unavailable`] if no thread can be started.
+    #[cfg(feature = "tunnel")]
+    pub async fn tunnel(&self) -> Result<crate::Tunnel> {
+        crate::Tunnel::open(self.connector.clone()).await
+    }
+
+    /// The same on a loopback port with a random password, for drivers without Unix sockets, such as JDBC.
+    ///
+    /// # Errors
+    ///
+    /// As [`tunnel`](Self::tunnel).
+    #[cfg(feature = "tunnel")]
+    pub async fn tunnel_tcp(&self) -> Result<crate::Tunnel> {
+        crate::Tunnel::open_tcp(self.connector.clone()).await
+    }
+
     /// A living database credential, for drivers that this crate does not know.
     ///
     /// # Errors

@@ -25,6 +25,7 @@
 //! | `sqlx` (default) | `connect` and `pool` |
 //! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
+//! | `tunnel` | a local address for drivers that have no hook for tokens: libpq, JDBC, anything |
 //! | `tracing` | spans and events: see [observing](#observing) |
 //! | `metrics` | counters, gauges and histograms: see [observing](#observing) |
 //!
@@ -88,6 +89,8 @@ mod url;
 pub use lakebase_core as core;
 pub use lakebase_core::connect::ConnectPolicy;
 pub use lakebase_core::{Access, Error, ErrorKind, Result, Secret, SslMode};
+#[cfg(feature = "tunnel")]
+pub use lakebase_proxy::Tunnel;
 #[cfg(feature = "sqlx")]
 pub use lakebase_sqlx::{LakebasePool, PoolOptions, lakebase_error, sqlx};
 #[doc(inline)]

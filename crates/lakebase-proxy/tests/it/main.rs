@@ -6,5 +6,7 @@
 mod cancel;
 mod clients;
 mod contract;
+mod doors;
 mod drain;
+mod hostile;
 mod support;

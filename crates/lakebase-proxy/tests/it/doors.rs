@@ -1,0 +1,190 @@
+//! Who gets in: TLS towards clients, passwords, certificates, and addresses that others can reach.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use lakebase::ErrorKind;
+use lakebase::Secret;
+use lakebase_proxy::{Address, ClientTls, Limits, Listener, Proxy};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
+
+use crate::support::{Raw, Running, connector, failure, field, loopback, shared, startup, success};
+
+fn listener() -> Listener {
+    Listener::new(loopback(), connector(shared(), &shared().description().endpoint))
+}
+
+/// An authority, and what it signed: files as libpq takes them.
+struct Files {
+    folder: tempfile::TempDir,
+    authority: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Files {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "Authority");
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), authority.pem()).unwrap();
+        Self { folder, authority }
+    }
+
+    /// A certificate and its key for `name`, also as files.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        // One that differs from the authority's, or OpenSSL takes the certificate for self-signed.
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let pem = params.signed_by(&key, &self.authority).unwrap().pem();
+        fs::write(self.path(&format!("{name}.pem")), &pem).unwrap();
+        let file = self.path(&format!("{name}.key"));
+        fs::write(&file, key.serialize_pem()).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(file, mode).unwrap();
+        (pem, key.serialize_pem())
+    }
+
+    fn path(&self, name: &str) -> String {
+        Path::join(self.folder.path(), name).display().to_string()
+    }
+}
+
+async fn start(listener: Listener) -> Running {
+    Running::start([listener], Limits::default()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_may_use_tls_and_need_not() {
+    let files = Files::new();
+    let (certificate, key) = files.issue("localhost");
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let proxy = start(listener().tls(tls)).await;
+    for (mode, encrypted) in [("verify-full", "t"), ("disable", "f")] {
+        let mut psql = proxy.psql(&["-h", "localhost", "-c", "select 1", "-c", "\\conninfo"]);
+        psql.env("PGSSLMODE", mode).env("PGSSLROOTCERT", files.path("ca.pem"));
+        let text = success(psql).await;
+        assert_eq!(text.contains("SSL connection"), encrypted == "t", "{mode}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_for_encryption_are_answered_and_not_more_than_once() {
+    let proxy = start(listener()).await;
+    let (ssl, gss) = ([0, 0, 0, 8, 4, 210, 22, 47], [0, 0, 0, 8, 4, 210, 22, 48]);
+    for order in [[gss, ssl], [ssl, gss]] {
+        let mut raw = Raw::open(&proxy).await;
+        for request in order {
+            raw.send(&request).await;
+            assert_eq!(raw.byte().await, b'N');
+        }
+        raw.send(&startup(0, &[("user", "x")])).await;
+        assert_eq!(raw.message().await, (b'R', vec![0; 4]));
+    }
+    for request in [ssl, gss] {
+        let mut raw = Raw::open(&proxy).await;
+        raw.send(&request).await;
+        assert_eq!(raw.byte().await, b'N');
+        raw.send(&request).await;
+        let (kind, body) = raw.message().await;
+        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "08P01"));
+    }
+    // TLS at once, where none is offered: closed.
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&[0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).await;
+    let answer = raw.rest().await;
+    assert_eq!(field(&answer[5..], b'C'), "08P01");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_before_tls_stands_is_not_believed() {
+    let files = Files::new();
+    let (certificate, key) = files.issue("localhost");
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let proxy = start(listener().tls(tls)).await;
+    let mut raw = Raw::open(&proxy).await;
+    let injected = startup(0, &[("user", "x")]);
+    raw.send(&[&[0, 0, 0, 8, 4, 210, 22, 47][..], &injected].concat()).await;
+    assert_eq!(raw.byte().await, b'S');
+    let rest = raw.rest().await;
+    assert_ne!(rest.first(), Some(&b'R'), "{rest:?}");
+    assert_eq!(proxy.monitor.stats().logins, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_asked_for_by_scram() {
+    let proxy = start(listener().password(Secret::new("open sesame"))).await;
+    let psql = |password: &str| {
+        let mut psql = proxy.psql(&["-w", "-c", "select 1"]);
+        psql.env("PGPASSWORD", password);
+        psql
+    };
+    assert_eq!(success(psql("open sesame")).await, "1");
+    let error = failure(psql("open sesamE")).await;
+    assert!(error.contains("password authentication failed"), "{error}");
+    let error = failure(proxy.psql(&["-w", "-c", "select 1"])).await;
+    assert!(error.contains("no password supplied"), "{error}");
+    assert_eq!(proxy.monitor.stats().logins, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_clients_are_checked() {
+    let (files, strangers) = (Files::new(), Files::new());
+    let (certificate, key) = files.issue("localhost");
+    files.issue("friend");
+    strangers.issue("stranger");
+    let ca = fs::read(files.path("ca.pem")).unwrap();
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), Some(&ca)).unwrap();
+    let proxy = start(listener().tls(tls)).await;
+    let psql = |mode: &str, shown: Option<(&Files, &str)>| {
+        let mut psql = proxy.psql(&["-h", "localhost", "-c", "select 1"]);
+        psql.env("PGSSLMODE", mode).env("PGSSLROOTCERT", files.path("ca.pem"));
+        if let Some((files, name)) = shown {
+            psql.env("PGSSLCERT", files.path(&format!("{name}.pem")));
+            psql.env("PGSSLKEY", files.path(&format!("{name}.key")));
+        }
+        psql
+    };
+    assert_eq!(success(psql("verify-full", Some((&files, "friend")))).await, "1");
+    failure(psql("verify-full", Some((&strangers, "stranger")))).await;
+    failure(psql("verify-full", None)).await;
+    let error = failure(psql("disable", None)).await;
+    assert!(error.contains("client certificate"), "{error}");
+    assert_eq!(proxy.monitor.stats().logins, 1);
+}
+
+#[tokio::test]
+async fn other_machines_are_let_in_only_by_name_and_with_proof() {
+    let everywhere = || {
+        let address = Address::Tcp(SocketAddr::from(([0, 0, 0, 0], 0)));
+        Listener::new(address, connector(shared(), &shared().description().endpoint))
+    };
+    let bind = async |listener: Listener| Proxy::bind([listener], Limits::default()).await;
+    let error = bind(everywhere().password(Secret::new("x"))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("other machines"), "{error}");
+    let error = bind(everywhere().allow_remote(true)).await.unwrap_err();
+    assert!(error.to_string().contains("needs a password or client certificates"), "{error}");
+    let files = Files::new();
+    let (certificate, key) = files.issue("localhost");
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let error = bind(everywhere().allow_remote(true).tls(tls)).await.unwrap_err();
+    assert!(error.to_string().contains("needs a password or client certificates"), "{error}");
+    bind(everywhere().allow_remote(true).password(Secret::new("x"))).await.unwrap();
+}
+
+#[test]
+fn certificates_that_do_not_fit_are_refused() {
+    let files = Files::new();
+    let ((certificate, _), (_, key)) = (files.issue("a.example"), files.issue("b.example"));
+    for (certificate, key) in [("", key.as_str()), (&certificate, ""), (&certificate, &key)] {
+        let error = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(key.is_empty() || !error.report().contains(key), "{error}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Clients that are broken, slow or mean, and those beside them.
+
+use std::time::Duration;
+
+use lakebase_proxy::{Limits, Listener};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::{
+    Raw, Running, connector, field, loopback, shared, startup, success, until, with_length,
+};
+
+async fn with_limits(limits: Limits) -> Running {
+    let connector = connector(shared(), &shared().description().endpoint);
+    Running::start([Listener::new(loopback(), connector)], limits).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_packets_get_an_error_of_postgres() {
+    let proxy = Running::usual().await;
+    let (mut bystander, _) = Raw::session(&proxy, 0).await;
+    for (packet, sqlstate) in [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), "08P01"),
+        (u32::MAX.to_be_bytes().to_vec(), "08P01"),
+        (vec![0, 0, 0, 0], "08P01"),
+        (vec![0, 0, 0, 7, 0, 0, 0], "08P01"),
+        (with_length(&[0, 3, 0, 0, b'u', b's']), "08P01"),
+        (with_length(&[0, 2, 0, 0, 0]), "0A000"),
+        (with_length(&[0xff; 9_000]), "0A000"),
+        (with_length(&80_877_102_u32.to_be_bytes()), "08P01"),
+        (with_length(&[&80_877_103_u32.to_be_bytes()[..], b"more"].concat()), "08P01"),
+    ] {
+        let mut raw = Raw::open(&proxy).await;
+        raw.send(&packet).await;
+        let (kind, body) = raw.message().await;
+        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', sqlstate), "{packet:?}");
+        // Whoever goes on talking is not listened to for ever.
+        raw.0.shutdown().await.unwrap();
+        assert!(raw.rest().await.is_empty());
+    }
+    bystander.query("select 1").await;
+    assert_eq!(bystander.messages_until(b'Z').await[1].1, b"\0\x01\0\0\0\x011");
+    let stats = proxy.monitor.stats();
+    assert_eq!((stats.refused, stats.logins, stats.accepted), (9, 1, 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_nothing_is_closed_in_time() {
+    let limits = Limits { startup_timeout: Duration::from_millis(50), ..Limits::default() };
+    let proxy = with_limits(limits).await;
+    let mut all = Vec::new();
+    for half in [&b""[..], b"\0\0", &startup(0, &[("user", "x")])[..12], &[0x16, 3, 1]] {
+        let mut raw = Raw::open(&proxy).await;
+        raw.send(half).await;
+        all.push(raw);
+    }
+    for mut raw in all {
+        assert!(raw.rest().await.is_empty());
+    }
+    until("all are counted", || proxy.monitor.stats().refused == 4).await;
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_too_many_is_told_so() {
+    let proxy = with_limits(Limits { max_connections: 2, ..Limits::default() }).await;
+    let (first, _) = Raw::session(&proxy, 0).await;
+    let (_second, _) = Raw::session(&proxy, 0).await;
+    let mut third = Raw::open(&proxy).await;
+    third.send(&startup(0, &[("user", "x")])).await;
+    let (kind, body) = third.message().await;
+    assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "53300"));
+    drop(first);
+    until("there is room", || proxy.monitor.stats().sessions == 1).await;
+    Raw::session(&proxy, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_keep_nobody_out() {
+    let proxy = with_limits(Limits { max_connections: 8, ..Limits::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(Raw::open(&proxy).await);
+    }
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+    // All but the last eight were ended.
+    until("the others are ended", || proxy.monitor.stats().refused >= 92).await;
+    for raw in &mut silent[..90] {
+        assert!(raw.rest().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_reads_nothing_stops_nobody() {
+    let proxy = Running::usual().await;
+    let (mut stalled, _) = Raw::session(&proxy, 0).await;
+    stalled.query("select repeat('x', 10000) from generate_series(1, 20000)").await;
+    assert_eq!(stalled.byte().await, b'T');
+    until("its way is full", {
+        let mut before = 0;
+        let proxy = &proxy;
+        move || {
+            let now = proxy.monitor.stats().bytes_to_clients;
+            std::mem::replace(&mut before, now) == now && now > 0
+        }
+    })
+    .await;
+    assert!(proxy.monitor.stats().bytes_to_clients < 100_000_000, "it is not read ahead for");
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+    drop(stalled);
+    until("it is gone", || proxy.monitor.stats().sessions == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_ends_with_the_client_that_wanted_it() {
+    // Nothing answers at this address, so logins take their time.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let connector = crate::support::connector_with(
+        shared(),
+        &shared().description().endpoint,
+        &[("PGPORT", &port)],
+    );
+    let proxy = Running::start([Listener::new(loopback(), connector)], Limits::default()).await;
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&startup(0, &[("user", "x")])).await;
+    until("it is logging in", || proxy.monitor.stats().sessions == 1).await;
+    drop(raw);
+    until("the login was given up", || proxy.monitor.stats().sessions == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_before_the_login_is_answered_is_not_lost() {
+    let proxy = Running::usual().await;
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&startup(0, &[("user", "x")])).await;
+    raw.query("select 2").await;
+    raw.messages_until(b'Z').await;
+    assert_eq!(raw.messages_until(b'Z').await[1].1, b"\0\x01\0\0\0\x012");
+}
