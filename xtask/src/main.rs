@@ -40,7 +40,8 @@ cargo xtask <command>
   clients python|node               official clients against the emulator
   outside                           a crate outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
-                                    package, node, workerd, deno, bun, chromium, examples, scenarios or rust
+                                    package, node, workerd, deno, bun, chromium, examples, scenarios,
+                                    rust or unit
   wasm --bench [--json] [--runs N] [--only RUNTIME]...
                                     first and further mints beside hand-written JavaScript and the official SDK
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]

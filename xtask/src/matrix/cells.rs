@@ -283,7 +283,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "wasm-node",
         "the npm package in Node",
         &[Need::Wasm, Need::Edge],
-        &[own("wasm --test node")],
+        &[own("wasm --test node"), own("wasm --test unit")],
     ),
     cell(
         "wasm-workerd",

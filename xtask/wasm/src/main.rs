@@ -8,6 +8,7 @@ mod package;
 mod run;
 mod rust;
 mod size;
+mod unit;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -17,7 +18,7 @@ xtask-wasm --target-dir DIR --tools DIR [build | test SUITE... | bench ARGUMENT.
 
   build    the package, its size table and what `npm publish` would upload
   test     builds, then runs test suites: package node workerd deno bun chromium examples
-           scenarios rust
+           scenarios rust unit
   bench    builds, then measures mints: [--json] [--runs N] [--only workerd|node|deno|bun]...
 ";
 
@@ -88,6 +89,8 @@ fn dispatch(args: &[&str]) -> Result<bool> {
             package::build(&places)?;
             run::tests(&places, suites)
         }
+        // Cargo adds arguments of its own harness, such as `--quiet`.
+        [unit::RUNNER, module, ..] => unit::run(&places, Path::new(module)),
         _ => Err(format!("which command?\n\n{HELP}")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Places, Result, package, rust};
+use crate::{Places, Result, package, rust, unit};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
 const SUITES: [&str; 9] =
@@ -22,8 +22,12 @@ pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
     let mut good = true;
     let tarball = package::pack(places)?;
     for suite in suites {
+        if *suite == "unit" {
+            good &= unit::tests(places)?;
+            continue;
+        }
         if !SUITES.contains(suite) {
-            return Err(format!("no suite `{suite}`; there are {}", SUITES.join(" ")));
+            return Err(format!("no suite `{suite}`; there are unit {}", SUITES.join(" ")));
         }
         let file = places.crate_dir().join("tests/js").join(format!("{suite}.test.mjs"));
         let mut node = Command::new("node");

@@ -106,3 +106,84 @@ pub(super) fn date(moment: Timestamp) -> JsValue {
     let millis = moment.as_unix_millis() as f64;
     Date::new(&millis.into()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use wasm_bindgen_futures::JsFuture;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn value(text: &str) -> JsValue {
+        js_sys::eval(text).unwrap()
+    }
+
+    #[wasm_bindgen_test]
+    fn calls_without_options_have_none() {
+        for text in ["undefined", "null", "({})", "({ signal: undefined, waitUntil: null })"] {
+            let call = Call::read(&value(text)).unwrap();
+            assert!(call.signal.is_none() && call.ended().is_none(), "{text}");
+            assert!(call.wait_until.is_none(), "{text}");
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn other_things_than_signals_and_functions_are_refused() {
+        for (text, option) in [
+            ("1", "options"),
+            ("'signal'", "options"),
+            ("({ signal: {} })", "signal"),
+            ("({ signal: 1 })", "signal"),
+            ("({ signal: { get aborted() { throw 1; } } })", "signal"),
+            ("({ get signal() { throw 1; } })", "signal"),
+            ("({ waitUntil: {} })", "waitUntil"),
+        ] {
+            let Err(error) = Call::read(&value(text)) else { panic!("accepted: {text}") };
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(&format!("`{option}`")), "{text}: {error}");
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn a_signal_ends_a_call_once_it_is_aborted() {
+        let call =
+            value("globalThis.leaving = new AbortController(); ({ signal: leaving.signal })");
+        let call = Call::read(&call).unwrap();
+        assert!(call.ended().is_none());
+        value("globalThis.leaving.abort()");
+        assert_eq!(call.ended().unwrap().kind(), ErrorKind::TimedOut);
+    }
+
+    #[wasm_bindgen_test]
+    async fn promises_settle_with_the_value_or_a_real_error() {
+        let fulfilled = JsFuture::from(promise(async { Ok(7.into()) })).await;
+        assert_eq!(fulfilled.unwrap(), 7.0);
+        let rejected = promise(async { Err(Error::new(ErrorKind::NotFound, "gone")) });
+        let rejected = JsFuture::from(rejected).await.unwrap_err();
+        assert!(rejected.is_instance_of::<js_sys::Error>());
+        assert_eq!(Reflect::get(&rejected, &"kind".into()).unwrap(), "not_found");
+    }
+
+    #[wasm_bindgen_test]
+    async fn work_starts_without_anybody_waiting_for_the_promise() {
+        let started = Rc::new(Cell::new(false));
+        let other = Rc::clone(&started);
+        drop(promise(async move {
+            other.set(true);
+            Ok(JsValue::UNDEFINED)
+        }));
+        JsFuture::from(Promise::resolve(&JsValue::NULL)).await.unwrap();
+        assert!(started.get());
+    }
+
+    #[wasm_bindgen_test]
+    fn dates_keep_their_milliseconds_and_objects_their_order() {
+        let moment = Timestamp::from_unix_millis(1_769_817_600_123);
+        let object = object(&[("expiresAt", date(moment)), ("port", 5432.into())]);
+        let text = js_sys::JSON::stringify(&object).unwrap();
+        assert_eq!(text, r#"{"expiresAt":"2026-01-31T00:00:00.123Z","port":5432}"#);
+        assert!(date(moment).is_instance_of::<Date>());
+    }
+}

@@ -237,3 +237,7 @@ fn name_of(thrown: &JsValue) -> String {
         name.filter(|name| name.len() < 40 && name.bytes().all(|b| b.is_ascii_alphanumeric()));
     name.unwrap_or_else(|| "no reason given".to_owned())
 }
+
+#[cfg(test)]
+#[path = "effects_tests.rs"]
+mod tests;

@@ -157,3 +157,7 @@ impl TokenProvider for Provider {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;
