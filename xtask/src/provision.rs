@@ -38,7 +38,7 @@ pub(crate) enum Tool {
     Wasm,
     /// A virtual environment with the official Python clients.
     Python,
-    /// The official npm package.
+    /// The official npm packages, the Postgres driver `pg`, and a bundler.
     Node,
     /// JavaScript runtimes other than Node.
     Edge,
