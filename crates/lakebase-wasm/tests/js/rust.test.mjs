@@ -27,29 +27,31 @@ async function counts(path = "") {
   return { requests: requests.filter((request) => request.path === path).length, minted: tokens_minted.database ?? 0 };
 }
 
-async function contracts() {
-  const module = await import(pathToFileURL(join(CONTRACTS, "contracts.js")));
-  module.initSync({ module: readFileSync(join(CONTRACTS, "contracts_bg.wasm")) });
-  return module;
+let instances = 0;
+
+/** Calls a function of an instance of its own, and fails when that panics, after which its promise would not settle. */
+async function kept(name, ...args) {
+  const module = await import(`${pathToFileURL(join(CONTRACTS, "contracts.js"))}?${(instances += 1)}`);
+  await new Promise((resolve, reject) => {
+    globalThis.contractBroken = (text) => reject(new Error(text));
+    module.initSync({ module: readFileSync(join(CONTRACTS, "contracts_bg.wasm")) });
+    module[name](...args).then(resolve, reject);
+  });
 }
 
-test("a workspace keeps the contract of a credential source", async () => {
-  const { credential_source } = await contracts();
-  await credential_source(it.host, it.client_id, it.client_secret, it.token, it.endpoint);
-});
+test("a workspace keeps the contract of a credential source", () =>
+  kept("credential_source", it.host, it.client_id, it.client_secret, it.token, it.endpoint));
 
 test("a refused fetch is asked for again every time, and only then", async () => {
-  const { refused } = await contracts();
   const earlier = await counts("/oidc/v1/token");
-  await refused(it.host, it.client_id, "not-the-secret", it.endpoint, 3);
+  await kept("refused", it.host, it.client_id, "not-the-secret", it.endpoint, 3);
   const later = await counts("/oidc/v1/token");
   assert.deepEqual([later.requests - earlier.requests, later.minted - earlier.minted], [3, 0]);
 });
 
 test("core's cache mints once for 40 callers, and once more after a refusal", async () => {
-  const { credential_cache } = await contracts();
   const earlier = await counts();
-  await credential_cache(it.host, it.client_id, it.client_secret, it.endpoint);
+  await kept("credential_cache", it.host, it.client_id, it.client_secret, it.endpoint);
   assert.equal((await counts()).minted - earlier.minted, 2);
 });
 

@@ -18,14 +18,15 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = console)]
-    fn error(text: &str);
+    /// The test's own: a promise whose task panicked never settles.
+    #[wasm_bindgen(js_name = contractBroken)]
+    fn contract_broken(text: &str);
 }
 
-/// Shows the message of a panic, which the engine itself calls "unreachable".
+/// Hands the message of a panic to the test.
 #[wasm_bindgen(start)]
 pub fn start() {
-    std::panic::set_hook(Box::new(|panic| error(&panic.to_string())));
+    std::panic::set_hook(Box::new(|panic| contract_broken(&panic.to_string())));
 }
 
 /// One workspace and endpoint, with the identity that is given.
