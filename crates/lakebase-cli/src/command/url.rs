@@ -48,15 +48,18 @@ async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
 }
 
 fn url(place: &Place, password: Option<&Secret>, mode: &str) -> String {
-    let user = encode(&place.user);
-    let password = password.map(|password| format!(":{}", encode(password.expose())));
-    let password = password.unwrap_or_default();
-    let database = encode(&place.database);
+    let (user, database) = (encode(&place.user), encode(&place.database));
+    let password = password.map(|password| encode(password.expose()));
     if let Some(directory) = &place.socket_directory {
+        // Most parsers of URLs, ours among them, refuse a user in front of an empty host.
         let directory = encode(&directory.to_string_lossy());
         let port = place.port;
-        return format!("postgresql://{user}{password}@/{database}?host={directory}&port={port}");
+        let password = password.map_or(String::new(), |password| format!("&password={password}"));
+        return format!(
+            "postgresql:///{database}?host={directory}&port={port}&user={user}{password}"
+        );
     }
+    let password = password.map_or(String::new(), |password| format!(":{password}"));
     let host = match place.host.contains(':') {
         true => format!("[{}]", place.host),
         false => encode(&place.host),
@@ -93,9 +96,10 @@ mod tests {
     #[test]
     fn a_socket_is_a_parameter() {
         let place = Place { socket_directory: Some("/var/run".into()), ..place("localhost") };
-        assert_eq!(
-            url(&place, None, "prefer"),
-            "postgresql://ada%40example.com@/a%20b?host=%2Fvar%2Frun&port=5432"
-        );
+        let expected =
+            "postgresql:///a%20b?host=%2Fvar%2Frun&port=5432&user=ada%40example.com".to_owned();
+        assert_eq!(url(&place, None, "prefer"), expected);
+        let with_password = url(&place, Some(&Secret::new("p&q")), "prefer");
+        assert_eq!(with_password, expected + "&password=p%26q");
     }
 }

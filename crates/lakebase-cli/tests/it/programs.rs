@@ -202,8 +202,13 @@ fn programs_connect_by_socket_by_tcp_and_by_url() {
 #[test]
 fn the_code_of_a_program_is_passed_on() {
     let emulator = emulator();
-    for (program, code) in [("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $PPID; sleep 60", 143)]
-    {
+    for (program, code) in [
+        ("exit 7", 7),
+        ("kill -9 $$", 137),
+        ("kill -TERM $PPID; sleep 60", 143),
+        // Nobody else in the foreground would tell the program.
+        ("kill -INT $PPID; sleep 60", 130),
+    ] {
         let mut command = configured(&emulator);
         // Without `exec` the shell would wait for its `sleep`, which gets no signal.
         let program = program.replace("; sleep", "; exec sleep");

@@ -52,19 +52,24 @@ fn quiet_leaves_errors_only() {
 mod pseudo_terminal {
     use super::*;
 
-    /// What `lakebase` writes when standard output and standard error are a terminal.
+    /// What `lakebase` writes when standard output and standard error are a terminal, and all goes well.
     fn shown(emulator: &Emulator, arguments: &str, variables: &[(&str, &str)]) -> String {
+        let run = on_terminal(emulator, arguments, variables);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        run.stdout
+    }
+
+    fn on_terminal(emulator: &Emulator, arguments: &str, variables: &[(&str, &str)]) -> Run {
         let lakebase = configured(emulator);
-        let mut script = std::process::Command::new("script");
-        script.args(["--quiet", "--return", "--command"]);
+        // What hangs ends in a failure.
+        let mut script = std::process::Command::new("timeout");
+        script.args(["120", "script", "--quiet", "--return", "--command"]);
         script.arg(format!("{} {arguments}", lakebase.get_program().to_str().unwrap()));
         script.arg("/dev/null").env_clear().stdin(std::process::Stdio::null());
         script.env("SHELL", "/bin/sh").env("TERM", "xterm");
         script.envs(lakebase.get_envs().filter_map(|(name, value)| Some((name, value?))));
         script.envs(variables.iter().copied());
-        let run = Run::of(&mut script);
-        assert_eq!(run.code, Some(0), "{run:?}");
-        run.stdout
+        Run::of(&mut script)
     }
 
     #[test]
@@ -89,6 +94,22 @@ mod pseudo_terminal {
         sleep();
         let run = Run::of(configured(&emulator).args(["query", "select 1"]));
         assert_eq!(run.stderr, "(1 row)\n", "nothing is drawn into a file");
+        sleep();
+        let seen = shown(&emulator, "psql -- -XAt -P pager=off -c 'select 1'", &[]);
+        assert_eq!(seen, "lakebase: waking the compute\r\n1\r\n");
+    }
+
+    #[test]
+    fn a_compute_that_is_not_there_yet_is_waited_for_visibly() {
+        let emulator = emulator();
+        let budget = [("PGCONNECT_TIMEOUT", "2")];
+        let run = on_terminal(&emulator, "query 'select 1' --branch fresh", &budget);
+        assert_eq!(run.code, Some(1));
+        assert!(run.stdout.contains("\r\u{1b}[Kwaiting for the new compute … 1 s"), "{run:?}");
+        assert!(
+            run.stdout.contains("\r\u{1b}[Klakebase: "),
+            "taken away before the error: {run:?}"
+        );
     }
 
     #[test]

@@ -139,9 +139,10 @@ impl LocalAddress {
                 format!("postgresql://{user}:{password}@{address}/{database}?sslmode=disable")
             }
             None => {
+                // Most parsers of URLs refuse a user in front of an empty host.
                 let folder = encode(&self.folder.path().to_string_lossy());
                 format!(
-                    "postgresql://{user}@/{database}?host={folder}&port={UNIX_PORT}&sslmode=disable"
+                    "postgresql:///{database}?host={folder}&port={UNIX_PORT}&user={user}&sslmode=disable"
                 )
             }
         }
