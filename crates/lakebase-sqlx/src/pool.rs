@@ -350,9 +350,7 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
             })
         })
         .after_release(move |_, meta| {
-            // Drawn anew at each release, so that connections opened together do not end together.
-            let recycle_at = max_lifetime.mul_f64(1.0 - 0.1 * Jitter::new().fraction());
-            let mut stays = meta.age < recycle_at;
+            let mut stays = is_young(meta.age, max_lifetime, || Jitter::new().fraction());
             if let Some(shared) = shared.upgrade() {
                 if stays && let Some(keep) = &keep {
                     let idle = u32::try_from(shared.pool.num_idle()).unwrap_or(u32::MAX);
@@ -362,4 +360,27 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
             }
             Box::pin(async move { Ok(stays) })
         })
+}
+
+/// Whether a connection of this age is released and not replaced: in the last tenth of its life that is drawn anew each time, so that connections
+/// opened together do not end together.
+fn is_young(age: Duration, max_lifetime: Duration, fraction: impl FnOnce() -> f64) -> bool {
+    age < max_lifetime.mul_f64(0.9) || age < max_lifetime.mul_f64(1.0 - 0.1 * fraction())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_tenth_of_a_life_is_left_to_chance() {
+        let hour = Duration::from_secs(3_600);
+        let at = |minutes: u64, fraction: fn() -> f64| {
+            is_young(Duration::from_secs(minutes * 60), hour, fraction)
+        };
+        assert!(at(0, || panic!("drawn for nothing")) && at(53, || panic!("drawn for nothing")));
+        assert!(at(55, || 0.0) && !at(55, || 0.9));
+        assert!(!at(60, || 0.0) && !at(600, || 0.0));
+        assert!(!is_young(Duration::ZERO, Duration::ZERO, || 0.0), "replaced at each release");
+    }
 }

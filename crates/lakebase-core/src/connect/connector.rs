@@ -5,9 +5,10 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::{self, Either};
+use futures::future;
 
 use super::failure::{Cause, Failure, check_token_is_safe};
 use super::hosts::Hosts;
@@ -445,13 +446,18 @@ impl Connector {
         }
     }
 
-    /// `work`, given up after `limit`.
+    /// `work`, given up after `limit`. What is done at once needs no timer.
     pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-        let work = std::pin::pin!(work);
-        match future::select(work, self.0.runtime.timer.sleep(limit)).await {
-            Either::Left((value, _)) => Some(value),
-            Either::Right(_) => None,
-        }
+        let mut work = std::pin::pin!(work);
+        let mut timer = None;
+        future::poll_fn(|context| {
+            if let Poll::Ready(value) = work.as_mut().poll(context) {
+                return Poll::Ready(Some(value));
+            }
+            let timer = timer.get_or_insert_with(|| self.0.runtime.timer.sleep(limit));
+            timer.as_mut().poll(context).map(|()| None)
+        })
+        .await
     }
 
     /// Where a login went, or would have gone, for messages.

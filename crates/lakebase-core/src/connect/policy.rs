@@ -62,27 +62,28 @@ pub struct Attempts {
     patience: Duration,
     failed: u32,
     reminted: bool,
-    jitter: Jitter,
+    /// Made for the first wait: most logins need none.
+    jitter: Option<Jitter>,
 }
 
 impl Attempts {
     /// Starts the budget at `now`.
     #[must_use]
     pub fn new(policy: ConnectPolicy, now: Duration) -> Self {
-        Self::with_jitter(policy, now, Jitter::new())
-    }
-
-    /// The same with given randomness for the waits.
-    #[must_use]
-    pub fn with_jitter(policy: ConnectPolicy, now: Duration, jitter: Jitter) -> Self {
         Self {
             policy,
             deadline: now.saturating_add(policy.budget),
             patience: policy.budget,
             failed: 0,
             reminted: false,
-            jitter,
+            jitter: None,
         }
+    }
+
+    /// The same with given randomness for the waits.
+    #[must_use]
+    pub fn with_jitter(policy: ConnectPolicy, now: Duration, jitter: Jitter) -> Self {
+        Self { jitter: Some(jitter), ..Self::new(policy, now) }
     }
 
     /// What is left of the budget.
@@ -137,7 +138,7 @@ impl Attempts {
         let doublings = (self.failed - 1).min(16);
         let bound = min_backoff.max(LEAST_BACKOFF).saturating_mul(1 << doublings);
         let bound = bound.min(most.max(LEAST_BACKOFF));
-        bound.mul_f64(self.jitter.fraction())
+        bound.mul_f64(self.jitter.get_or_insert_default().fraction())
     }
 }
 

@@ -171,6 +171,25 @@ fn a_login_that_works_takes_one_token_and_no_time() {
     assert_eq!((passwords, took), (vec!["t1".to_owned()], Duration::ZERO));
 }
 
+/// A timer that nobody may ask.
+#[derive(Debug)]
+struct NoTimer;
+
+impl Timer for NoTimer {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        panic!("waits for {duration:?}")
+    }
+}
+
+#[test]
+fn what_is_done_at_once_needs_no_timer() {
+    let time = FakeTime::new();
+    let runtime = Runtime { timer: Arc::new(NoTimer), ..fake_runtime(&time, None) };
+    let connector = Connector::new(config(), sources(&time), &runtime).unwrap();
+    let done = futures::executor::block_on(connector.within(seconds(1), async { 7 }));
+    assert_eq!(done, Some(7));
+}
+
 #[test]
 fn a_refused_token_is_replaced_once_by_force() {
     let (outcome, passwords, took) = check(config(), &[Server::Refuses]);
