@@ -9,14 +9,20 @@
 pub mod dns;
 pub mod profile;
 pub mod replies;
+pub mod startup;
 pub mod url;
 
 /// A target: its name and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] =
-    &[("dns", dns::run), ("profile", profile::run), ("replies", replies::run), ("url", url::run)];
+pub const TARGETS: &[Target] = &[
+    ("dns", dns::run),
+    ("profile", profile::run),
+    ("replies", replies::run),
+    ("startup", startup::run),
+    ("url", url::run),
+];
 
 /// Stands for a secret; no error and no `Debug` output may show it.
 pub const CANARY: &str = "dapi0canary0canary0canary";

@@ -27,6 +27,9 @@ use crate::upstream::{Reached, Upstream};
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a server may take to deal with a cancel request.
 const CANCEL_LIMIT: Duration = Duration::from_secs(10);
+/// So many connections may start up at once also where few sessions are allowed, so that clients that come together
+/// do not end each other.
+const MIN_PENDING: usize = 64;
 /// How much a client may say before its login is answered.
 const EARLY: usize = 16 * 1024;
 
@@ -57,7 +60,7 @@ impl Shared {
         Self {
             upstream: Arc::default(),
             counters: Counters::default(),
-            pending: Arc::new(Pending::new(max_connections)),
+            pending: Arc::new(Pending::new(max_connections.max(MIN_PENDING))),
             places: Arc::new(Semaphore::new(max_connections)),
             startup_timeout,
             cancels: Mutex::default(),
