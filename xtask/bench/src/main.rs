@@ -1,12 +1,15 @@
-//! What `cargo xtask bench` runs to turn measurements into tables, plots and JSON.
+//! What `cargo xtask bench` runs to turn measurements into tables, plots and JSON, and the rows that need neither peers nor a Postgres.
 //!
 //! `xtask-bench render [--json] [--plot DIR] [--markdown FILE]` reads lines from standard input; `cargo xtask bench` describes them.
+//! `xtask-bench ROW` prints such lines.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for `cargo xtask bench`")]
 
 mod document;
+mod endpoints;
 mod json;
 mod layout;
+mod line;
 mod machine;
 mod measurement;
 mod plot;
@@ -23,7 +26,11 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["render", rest @ ..] => render(rest),
-        _ => Err("xtask-bench takes `render`".to_owned()),
+        ["endpoints"] => {
+            endpoints::run();
+            Ok(())
+        }
+        _ => Err("xtask-bench takes `render` or the name of a row".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,6 +63,12 @@ pub(crate) const ROWS: &[Row] = &[
         peers: &[],
     },
     Row {
+        name: "endpoints",
+        purpose: "1 to 1,000 endpoints in one process: memory, wake-ups, spread of mints",
+        program: Program::Member("xtask-bench"),
+        peers: &[],
+    },
+    Row {
         name: "first-query",
         purpose: "from nothing to the first row, with an HTTP latency of 0 to 200 ms",
         program: DB,

@@ -4,9 +4,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use huskarl::cache::{InMemoryTokenCache, TokenError, TokenSource};
+use huskarl::core::platform::MaybeSendBoxFuture;
 use huskarl::core::{Error, RetryAdvice};
 use huskarl::grant::core::{RawTokenResponse, TokenResponse};
 
@@ -19,17 +18,16 @@ pub(crate) struct Huskarl(Arc<InMemoryTokenCache<ServiceSource>>);
 struct ServiceSource(Service);
 
 impl TokenSource for ServiceSource {
-    fn token(&self) -> BoxFuture<'_, Result<Arc<TokenResponse>, TokenError>> {
-        async {
+    fn token(&self) -> MaybeSendBoxFuture<'_, Result<Arc<TokenResponse>, TokenError>> {
+        Box::pin(async {
             let Some(token) = self.0.mint().await else {
-                return Err(Error::new(RetryAdvice::Yes, "HTTP 503").into());
+                return Err(Error::new(RetryAdvice::RETRY, "HTTP 503").into());
             };
             let raw = RawTokenResponse::builder().access_token(token).token_type("Bearer");
             let raw = raw.expires_in(LIFE.as_secs()).build();
             let response = raw.into_token_response(None, SystemTime::now());
             response.map(Arc::new).map_err(|error| Error::new(RetryAdvice::No, error).into())
-        }
-        .boxed()
+        })
     }
 }
 

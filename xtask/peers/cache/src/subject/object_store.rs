@@ -8,7 +8,7 @@ use object_store::azure::{MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
-use object_store::{ClientOptions, CredentialProvider as _, RetryConfig};
+use object_store::{ClientOptions, RetryConfig};
 
 use super::Subject;
 use crate::service::Service;
