@@ -63,6 +63,12 @@ pub(crate) const ROWS: &[Row] = &[
         peers: &[],
     },
     Row {
+        name: "callers",
+        purpose: "100 and 10,000 callers at once, and impatient ones: mints and waiting",
+        program: Program::Peers("peers-cache"),
+        peers: &[],
+    },
+    Row {
         name: "endpoints",
         purpose: "1 to 1,000 endpoints in one process: memory, wake-ups, spread of mints",
         program: Program::Member("xtask-bench"),

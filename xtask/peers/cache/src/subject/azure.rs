@@ -24,7 +24,7 @@ struct ServiceClient(Service);
 impl HttpClient for ServiceClient {
     async fn execute_request(&self, _: &Request) -> azure_core::Result<AsyncRawResponse> {
         let (status, body) = self.0.reply().await;
-        // It repeats what usually passes by itself, for as long as its own clock says, which is not tokio's.
+        // A status that its pipeline does not repeat by itself.
         let status = if status == 503 { 400 } else { status };
         Ok(AsyncRawResponse::from_bytes(StatusCode::from(status), Headers::new(), body))
     }
