@@ -1,4 +1,5 @@
-//! A thousand rotations: eight tasks query through a pool while hour after hour of token life passes.
+//! A thousand rotations: eight tasks query through a pool, and pgbench through a proxy, while hour after hour of
+//! token life passes.
 //!
 //! Hours pass on the wall clocks of client and service, as when a machine sleeps. Monotonic clock and timers
 //! are real, and with them every limit of the client. Most of the time goes into logins, of which each rotation
@@ -14,6 +15,8 @@ use lakebase::core::{BoxFuture, Clock, Runtime, Spawn, Timestamp};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Lakebase, LakebasePool, PoolOptions};
 use lakebase_emulator::Emulator;
+#[cfg(feature = "tokio")]
+use lakebase_proxy::{Address, Limits, Listener, Proxy};
 
 use crate::support::{Setup, until};
 
@@ -148,4 +151,93 @@ async fn a_thousand_rotations() {
     until(&plain, "sessions end", || emulator.counters(name).unwrap().open == 0).await;
     // One is ours.
     until(&plain, "tasks end", || Arc::strong_count(&alive) == 1).await;
+}
+
+/// pgbench logs in anew for every transaction, through a proxy, and ends at the first login that fails.
+#[cfg(feature = "tokio")]
+#[test]
+fn a_thousand_rotations_behind_a_proxy() {
+    crate::support::on_tokio(async {
+        let emulator = Emulator::builder().start().unwrap();
+        let plain = Setup::m2m(&emulator).build();
+        let runtime = plain.connector().runtime().clone();
+        let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
+        let runtime = Runtime { clock: clock.clone(), ..runtime };
+        let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+        let listener =
+            Listener::new(Address::Tcp(([127, 0, 0, 1], 0).into()), lakebase.connector().clone());
+        let proxy = Proxy::bind([listener], Limits::default()).await.unwrap();
+        let Address::Tcp(address) = proxy.addresses().unwrap()[0] else { unreachable!() };
+        let monitor = proxy.monitor();
+        let serving = tokio::spawn(proxy.run(std::future::pending()));
+        let mut pgbench = Pgbench::start(address.port());
+
+        let cache = lakebase.connector().credentials().await.unwrap().unwrap();
+        let mut held = cache.get().await.unwrap();
+        for number in 1..=ROTATIONS {
+            emulator.advance(STEP);
+            clock.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+            // A login moves the rotation on, if the background has not seen yet that an hour passed.
+            cache.get().await.unwrap();
+            held = cache.changed(Some(held.generation())).await;
+            // Each client logs in with the new token at least once.
+            let goal = monitor.stats().logins + 2 * Pgbench::CLIENTS;
+            until(&plain, "pgbench logs in", || {
+                pgbench.assert_running(number);
+                monitor.stats().logins >= goal
+            })
+            .await;
+        }
+        pgbench.assert_running(ROTATIONS);
+        drop(pgbench);
+        let stats = monitor.stats();
+        assert!(stats.failed_logins.is_empty() && stats.refused == 0, "{stats:?}");
+        let counters = emulator.counters(&emulator.description().endpoint).unwrap();
+        assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
+        let requests = emulator.requests();
+        let minted = requests.iter().filter(|it| it.path.ends_with("/credentials")).count();
+        assert!(minted as u64 > ROTATIONS, "{minted}");
+        serving.abort();
+    });
+}
+
+/// `pgbench -C`, killed on drop.
+#[cfg(feature = "tokio")]
+struct Pgbench {
+    child: std::process::Child,
+    script: tempfile::NamedTempFile,
+}
+
+#[cfg(feature = "tokio")]
+impl Pgbench {
+    const CLIENTS: u64 = 2;
+
+    fn start(port: u16) -> Self {
+        let script = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&script, "select 1;\n").unwrap();
+        let mut pgbench = std::process::Command::new("pgbench");
+        pgbench.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("PGUSER", "x");
+        pgbench.args(["-n", "-C", "-T", "3600", "-h", "127.0.0.1", "-p", &port.to_string()]);
+        pgbench.args(["-c", &Self::CLIENTS.to_string(), "-f"]).arg(script.path());
+        let quiet = std::process::Stdio::null;
+        let child = pgbench.stdin(quiet()).stdout(quiet()).stderr(std::process::Stdio::piped());
+        Self { child: child.spawn().unwrap(), script }
+    }
+
+    /// A client whose login fails is given up, and with the last one pgbench ends.
+    fn assert_running(&mut self, rotations: u64) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
+            panic!("pgbench ended with {status} after {rotations} rotations: {stderr}");
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl Drop for Pgbench {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = &self.script;
+    }
 }

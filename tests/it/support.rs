@@ -171,7 +171,7 @@ impl Setup {
 }
 
 /// Waits until `fulfilled`; panics after ten seconds.
-pub(crate) async fn until(lakebase: &Lakebase, what: &str, fulfilled: impl Fn() -> bool) {
+pub(crate) async fn until(lakebase: &Lakebase, what: &str, mut fulfilled: impl FnMut() -> bool) {
     let timer: &dyn Timer = &*lakebase.connector().runtime().timer;
     for _ in 0..2_000 {
         if fulfilled() {
