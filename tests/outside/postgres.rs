@@ -16,6 +16,7 @@ pub struct Postgres {
     /// File with the certificate to trust.
     pub certificate: PathBuf,
     folder: PathBuf,
+    server: Command,
     child: Option<Child>,
 }
 
@@ -29,7 +30,8 @@ impl Postgres {
         fs::create_dir(&folder)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let certificate = folder.join("server.pem");
-        let mut postgres = Self { port, certificate, folder, child: None };
+        let server = Command::new(bin.join("postgres"));
+        let mut postgres = Self { port, certificate, folder, server, child: None };
         let folder = &postgres.folder;
 
         let made = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
@@ -93,25 +95,42 @@ impl Postgres {
         ] {
             server.arg("-c").arg(setting);
         }
-        let mut child = server.spawn()?;
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        postgres.server = server;
+        postgres.serve()?;
+        Ok(postgres)
+    }
+
+    /// Ends all sessions without a word, as a crash does, and starts the server again.
+    #[allow(dead_code, reason = "not every program does")]
+    pub fn restart(&mut self) -> Result<(), Box<dyn Error>> {
+        self.stop("-QUIT");
+        self.serve()
+    }
+
+    /// Starts the server and waits until it listens.
+    fn serve(&mut self) -> Result<(), Box<dyn Error>> {
+        let child = self.child.insert(self.server.spawn()?);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             if let Some(status) = child.try_wait()? {
                 return Err(format!("postgres ended with {status}").into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        postgres.child = Some(child);
-        Ok(postgres)
+        Ok(())
+    }
+
+    fn stop(&mut self, signal: &str) {
+        if let Some(mut child) = self.child.take() {
+            let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
+            let _ = child.wait();
+        }
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // SIGINT is a fast shutdown.
-            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-            let _ = child.wait();
-        }
+        // A fast shutdown.
+        self.stop("-INT");
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,14 +1,15 @@
-//! `cargo xtask clients python|node`: unmodified official clients against the emulator.
+//! `cargo xtask clients python|node|proxy`: unmodified clients against the emulator: official ones, and any through `lakebase proxy`.
 //!
 //! The emulator runs as the command does for a user: one JSON line when it is ready, until standard input closes. The scripts in `xtask/clients` get
 //! that line in `LAKEBASE_EMULATOR` and end with `N passed, N failed`.
 
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::process::{kill_group, shown};
@@ -20,23 +21,27 @@ const READY: Duration = Duration::from_secs(120);
 /// Stopping Postgres takes some milliseconds.
 const GONE: Duration = Duration::from_secs(30);
 
-/// Which official clients.
+/// Which clients.
 pub(crate) fn command(args: &[&str]) -> Outcome {
+    let scripts = root().join("xtask/clients");
     let mut script = match args {
         ["python"] => {
             let mut command = Command::new(provision::python()?);
-            command.arg(root().join("xtask/clients/official.py"));
+            command.arg(scripts.join("official.py"));
             command
         }
         ["node"] => {
             let packages = provision::node()?;
             let mut command = Command::new("node");
-            command
-                .arg(root().join("xtask/clients/official.mjs"))
-                .env("LAKEBASE_PACKAGES", packages);
+            command.arg(scripts.join("official.mjs")).env("LAKEBASE_PACKAGES", packages);
             command
         }
-        _ => return Err(Failure::usage("clients takes `python` or `node`")),
+        ["proxy"] => {
+            let mut command = Command::new(provision::python()?);
+            command.arg(scripts.join("proxy.py")).args(["Clients", "Suspension"]);
+            command
+        }
+        _ => return Err(Failure::usage("clients takes `python`, `node` or `proxy`")),
     };
     let emulator = Emulator::start()?;
     // The process environment must not configure the clients.
@@ -46,12 +51,46 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
         }
     }
     script.env("LAKEBASE_EMULATOR", &emulator.line);
+    if args == ["proxy"] {
+        script.env("LAKEBASE_PROXY", proxy_stage(&emulator)?.to_string());
+    }
     if let Some(ca) = emulator.value("ca_cert") {
         script.env("NODE_EXTRA_CA_CERTS", ca);
     }
     let status =
         script.current_dir(target_dir()).stdin(Stdio::null()).status().doing("run the client")?;
     Ok(status.success())
+}
+
+/// What `proxy.py` is to know.
+fn proxy_stage(emulator: &Emulator) -> Result<Value, Failure> {
+    let it = &emulator.description;
+    Ok(json!({
+        "program": built_command(),
+        "environment": {
+            "DATABRICKS_HOST": it["host"],
+            "DATABRICKS_CLIENT_ID": it["client_id"],
+            "DATABRICKS_CLIENT_SECRET": it["client_secret"],
+            "LAKEBASE_ENDPOINT": it["endpoint"],
+            "LAKEBASE_DNS": it["dns"],
+            "PGPORT": it["pg_port"].to_string(),
+            "PGSSLROOTCERT": it["ca_cert"],
+        },
+        "user": it["client_id"],
+        "database": it["database"],
+        "packages": provision::node()?,
+        "emulator": it,
+    }))
+}
+
+/// Builds the command `lakebase`.
+pub(crate) fn build_command() -> Result<(), Failure> {
+    shown(cargo().args(["build", "--quiet", "--package", "lakebase-cli", "--bin", "lakebase"]))
+}
+
+/// Where it is then.
+pub(crate) fn built_command() -> PathBuf {
+    target_dir().join("debug").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn configures_a_client(name: &str) -> bool {
@@ -72,16 +111,8 @@ struct Emulator {
 impl Emulator {
     fn start() -> Result<Self, Failure> {
         let env = provision::provide(Tool::Postgres)?;
-        shown(cargo().args([
-            "build",
-            "--quiet",
-            "--package",
-            "lakebase-cli",
-            "--bin",
-            "lakebase",
-        ]))?;
-        let program =
-            target_dir().join("debug").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX));
+        build_command()?;
+        let program = built_command();
         let mut command = Command::new(&program);
         command.arg("emulator").envs(env).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().doing(format!("start {}", program.display()))?;

@@ -207,7 +207,7 @@ pub(crate) const CELLS: &[Cell] = &[
     ),
     cell(
         "soak",
-        "a thousand token rotations under load, on tokio",
+        "a thousand token rotations under load, on tokio, of a pool and of a proxy",
         &[Need::Postgres],
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,soak soak::",
@@ -339,8 +339,8 @@ pub(crate) const CELLS: &[Cell] = &[
     ),
     cell(
         "outside",
-        "a crate outside the workspace, one runtime each",
-        &[Need::Postgres],
+        "programs outside the workspace: one runtime each, and every client through the proxy",
+        &[Need::Postgres, Need::Python, Need::Node],
         &[own("outside")],
     ),
     cell(
@@ -354,6 +354,12 @@ pub(crate) const CELLS: &[Cell] = &[
         "@databricks/lakebase against the emulator",
         &[Need::Postgres, Need::Node],
         &[own("clients node")],
+    ),
+    cell(
+        "proxy-clients",
+        "psql, pg_dump, pgbench, psycopg and pg through the proxy, against the emulator",
+        &[Need::Postgres, Need::Python, Need::Node],
+        &[own("clients proxy")],
     ),
     cell(
         "demo",
