@@ -8,5 +8,6 @@ mod clients;
 mod contract;
 mod doors;
 mod drain;
+mod drivers;
 mod hostile;
 mod support;
