@@ -106,8 +106,10 @@ fn play(spawner: bool, suspends: bool, history: Vec<Step>) -> Result<(), TestCas
         prop_assert_eq!(complaints.lock().unwrap().clone(), Vec::<String>::new());
         prop_assert!(world.origin.most_at_once() <= 1, "two calls at once");
     }
-    // However it went: once the service is well and the longest pause is over, all is well.
+    // However it went: once the service is well, what is under way has ended and the longest pause is over, all
+    // is well.
     world.origin.follow(vec![Reply::token(HOUR)]);
+    world.pass(secs(31));
     world.pass(secs(61));
     let before = world.origin.calls();
     prop_assert!(world.get().is_ok(), "the first caller after an outage is served");
@@ -130,4 +132,14 @@ proptest! {
     fn no_history_leads_to_a_refused_login(spawner: bool, suspends: bool, history in steps()) {
         play(spawner, suspends, history)?;
     }
+}
+
+/// The fifth refusal arrives when the service is well already, and the longest pause begins only then.
+#[test]
+fn a_late_refusal_delays_recovery_by_its_pause() {
+    let mut history = vec![Step::Serve(7, millis(1001)), Step::Call];
+    for pause in [6001, 11_001, 21_001, 41_001] {
+        history.extend([Step::Pass(millis(pause)), Step::Call]);
+    }
+    play(false, false, history).unwrap();
 }
