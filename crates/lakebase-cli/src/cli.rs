@@ -322,6 +322,12 @@ pub(crate) struct Proxy {
     /// File with authorities (PEM); clients must use TLS and show a certificate of one of them.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) client_ca: Option<PathBuf>,
+    /// Address and port, or a port of 127.0.0.1, for /metrics, /readyz and /livez over HTTP.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<String>,
+    /// Allows an address for --admin that other machines can reach; whoever asks is answered.
+    #[arg(long, requires = "admin")]
+    pub(crate) admin_allow_remote: bool,
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! `lakebase proxy`: a local address for clients that know nothing of tokens.
 
+mod admin;
+mod health;
+mod systemd;
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,7 +19,10 @@ use lakebase::{Access, Lakebase, Secret};
 use lakebase_proxy::{Address, ClientTls, Limits, Listener, Proxy, Route};
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use self::admin::{Admin, Watched};
+use self::health::Served;
 use crate::cli::{Global, Proxy as Arguments};
 use crate::output::{Output, json, note};
 use crate::settings::{lakebase, lakebase_at};
@@ -25,6 +34,9 @@ const UNIX_PORT: u16 = 5432;
 #[derive(Serialize)]
 struct Ready {
     listeners: Vec<Place>,
+    /// Where metrics and probes are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<String>,
 }
 
 /// What clients are to be told, as libpq takes it: `host` may be a folder.
@@ -46,6 +58,15 @@ struct Wanted {
 
 pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let wanted = wanted(arguments)?;
+    // First of all, so that nothing is done that is not counted.
+    let admin = match &arguments.admin {
+        None => None,
+        Some(text) => {
+            let address = address(text)
+                .with_context(|| format!("--admin {text:?}: accepted: ADDRESS:PORT or PORT"))?;
+            Some(Admin::bind(address, arguments.admin_allow_remote).await?)
+        }
+    };
     let mut targets = Targets::new(global, &wanted)?;
     let routes = routes(arguments)?;
     let (password, tls) = (password(arguments)?, tls(arguments)?);
@@ -74,7 +95,21 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
     // Before anybody can see that we are ready and send one.
     let signals = signals()?;
     let proxy = Proxy::bind(listeners, limits).await?;
-    announce(global, &targets, &wanted, proxy.addresses()?)?;
+    let addresses = proxy.addresses()?;
+    let watched = Arc::new(Watched {
+        monitor: proxy.monitor(),
+        served: served(&targets, &wanted, &addresses, &routes),
+        draining: AtomicBool::new(false),
+        clock: Arc::clone(&targets.base.connector().runtime().clock),
+    });
+    let admin_address = admin.as_ref().map(Admin::address).transpose()?;
+    // Ends with this function.
+    let mut probes = JoinSet::new();
+    if let Some(admin) = admin {
+        probes.spawn(admin.serve(Arc::clone(&watched)));
+    }
+    announce(global, &targets, &wanted, addresses, admin_address)?;
+    systemd::tell(systemd::Stage::Ready);
     let nth = |count: u32| {
         let mut signals = signals.clone();
         async move {
@@ -83,6 +118,8 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
     };
     let drain = async {
         nth(1).await;
+        watched.draining.store(true, Ordering::Relaxed);
+        systemd::tell(systemd::Stage::Stopping);
         note("lakebase: no new connections; waiting for sessions to end");
     };
     let cut = tokio::select! {
@@ -96,6 +133,24 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
         note(format!("lakebase: the time was over; sessions cut: {cut}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every listener with its default and after it its routes: the order of [`lakebase_proxy::Monitor::status`].
+fn served(
+    targets: &Targets,
+    wanted: &[Wanted],
+    addresses: &[Address],
+    routes: &[(Route, Target)],
+) -> Vec<Served> {
+    let mut all = Vec::new();
+    for (one, address) in wanted.iter().zip(addresses) {
+        let named = routes.iter().map(|(_, target)| target.to_string());
+        for target in std::iter::once(targets.describe(one)).chain(named) {
+            let listener = address.to_string();
+            all.push(Served { listener, target, read_only: one.read_only });
+        }
+    }
+    all
 }
 
 /// All servers, with the tokens of one workspace.
@@ -143,7 +198,7 @@ impl Targets {
         if read_only {
             config.access = Access::ReadOnly;
         }
-        let client = std::sync::Arc::new(workspace.clone());
+        let client = Arc::new(workspace.clone());
         let sources = Sources {
             credentials: Some(client.clone()),
             endpoints: Some(client.clone()),
@@ -169,8 +224,10 @@ fn announce(
     targets: &Targets,
     wanted: &[Wanted],
     addresses: Vec<Address>,
+    admin: Option<SocketAddr>,
 ) -> anyhow::Result<()> {
-    let mut ready = Ready { listeners: Vec::new() };
+    let mut ready =
+        Ready { listeners: Vec::new(), admin: admin.map(|address| address.to_string()) };
     for (one, address) in wanted.iter().zip(addresses) {
         let target = targets.describe(one);
         let kind = if one.read_only { " (read-only)" } else { "" };
@@ -180,6 +237,9 @@ fn announce(
             Address::Unix(directory, port) => (directory.display().to_string(), port),
         };
         ready.listeners.push(Place { host, port, target, read_only: one.read_only });
+    }
+    if let Some(address) = admin {
+        note(format!("lakebase: metrics and probes on http://{address}"));
     }
     let mut output = Output::stdout();
     if global.json {

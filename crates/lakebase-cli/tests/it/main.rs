@@ -11,5 +11,6 @@ mod errors;
 mod generated;
 mod programs;
 mod proxy;
+mod proxy_admin;
 mod support;
 mod terminal;

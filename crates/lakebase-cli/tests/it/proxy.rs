@@ -9,23 +9,28 @@ use serde_json::Value;
 use crate::support::{Run, configured, emulator, json};
 
 /// A running `lakebase proxy`; killed if a test fails in between.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    listeners: Vec<Value>,
+    pub(crate) ready: Value,
+    pub(crate) listeners: Vec<Value>,
 }
 
 impl Running {
-    fn start(emulator: &Emulator, arguments: &[&str]) -> Self {
-        let mut command = configured(emulator);
-        command.args(["proxy", "--json"]).args(arguments);
+    pub(crate) fn start(emulator: &Emulator, arguments: &[&str]) -> Self {
+        Self::spawn(configured(emulator).args(["proxy", "--json"]).args(arguments))
+    }
+
+    /// Runs until it says that it is ready.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let listeners = json(&line)["listeners"].as_array().unwrap().clone();
-        Self { child, listeners }
+        let ready = json(&line);
+        let listeners = ready["listeners"].as_array().unwrap().clone();
+        Self { child, ready, listeners }
     }
 
-    fn psql(&self, listener: usize, arguments: &[&str]) -> Command {
+    pub(crate) fn psql(&self, listener: usize, arguments: &[&str]) -> Command {
         let Value::Object(place) = &self.listeners[listener] else { panic!("no object") };
         let mut psql = Command::new("psql");
         psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).env("PGUSER", "anybody");
@@ -34,10 +39,14 @@ impl Running {
         psql
     }
 
-    /// Sends a signal and waits for the end: the exit code and standard error.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    pub(crate) fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Sends a signal and waits for the end: the exit code and standard error.
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
         let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
         (self.child.wait().unwrap().code(), stderr)
     }
