@@ -5,6 +5,7 @@
 
 mod commands;
 mod demo;
+mod deploy;
 mod doctor;
 mod emulator;
 mod errors;
