@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::log::Format;
 use clap_complete::Shell;
 
 const EXAMPLES: &str = "Examples:
@@ -64,6 +66,14 @@ pub(crate) struct Global {
 }
 
 impl Cli {
+    /// The form of the log, where one is wanted.
+    pub(crate) fn log_format(&self) -> Option<Format> {
+        match &self.command {
+            Command::Proxy(arguments) => arguments.log_format,
+            _ => None,
+        }
+    }
+
     /// A flag that the command would ignore: about the connection, where it makes none of the user's, or about
     /// its output, where a program of its own writes that.
     pub(crate) fn unused_flag(&self) -> Option<&'static str> {
@@ -325,6 +335,10 @@ pub(crate) struct Proxy {
     /// Address and port, or a port of 127.0.0.1, for /metrics, /readyz and /livez over HTTP.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
+    /// Writes a log to standard error: sessions, refusals, failed logins, renewals. --quiet leaves warnings,
+    /// --verbose adds requests.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<Format>,
     /// Allows an address for --admin that other machines can reach; whoever asks is answered.
     #[arg(long, requires = "admin")]
     pub(crate) admin_allow_remote: bool,

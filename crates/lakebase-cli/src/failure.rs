@@ -1,18 +1,19 @@
 //! Errors: one line for people, a number for scripts.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use lakebase::sqlx;
 use lakebase::sqlx::postgres::PgDatabaseError;
+
+use crate::output::complain;
 
 /// Prints `error` and says how the process shall end.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_reader_gone(error) {
         return ExitCode::SUCCESS;
     }
-    // Without standard error there is nobody to tell either.
-    let _ = writeln!(io::stderr(), "lakebase: {}", line(error));
+    complain(line(error));
     ExitCode::FAILURE
 }
 

@@ -10,11 +10,11 @@ mod command;
 #[cfg(unix)]
 mod demo;
 mod failure;
+mod log;
 mod output;
 mod process;
 mod progress;
 mod settings;
-mod verbose;
 
 use std::process::ExitCode;
 
@@ -33,12 +33,23 @@ fn main() -> ExitCode {
     if cli.global.quiet {
         output::keep_quiet();
     }
-    if cli.global.verbose {
-        verbose::install();
+    match (cli.log_format(), cli.global.verbose) {
+        (Some(format), verbose) => log::keep(format, level(cli.global.quiet, verbose)),
+        (None, true) => log::be_verbose(),
+        (None, false) => {}
     }
     match run(&cli) {
         Ok(code) => code,
         Err(error) => failure::report(&error),
+    }
+}
+
+/// How much a log holds.
+fn level(quiet: bool, verbose: bool) -> tracing::Level {
+    match (quiet, verbose) {
+        (true, _) => tracing::Level::WARN,
+        (_, true) => tracing::Level::DEBUG,
+        _ => tracing::Level::INFO,
     }
 }
 

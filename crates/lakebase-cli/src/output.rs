@@ -34,8 +34,27 @@ pub(crate) fn keep_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Set once, before anything is said.
+static LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// Makes [`note`] and [`complain`] events of the log, so that each of its lines has the same form.
+pub(crate) fn say_in_log() {
+    LOGGED.store(true, Ordering::Relaxed);
+}
+
+/// An error. Without standard error there is nobody to tell.
+pub(crate) fn complain(text: impl AsRef<str>) {
+    if LOGGED.load(Ordering::Relaxed) {
+        return tracing::error!("{}", text.as_ref());
+    }
+    let _ = writeln!(io::stderr(), "lakebase: {}", text.as_ref());
+}
+
 /// A remark beside the result. Without standard error nobody wants it.
 pub(crate) fn note(text: impl AsRef<str>) {
+    if LOGGED.load(Ordering::Relaxed) {
+        return tracing::info!("{}", text.as_ref().trim_start_matches("lakebase: "));
+    }
     if !QUIET.load(Ordering::Relaxed) {
         let _ = writeln!(io::stderr(), "{}", text.as_ref());
     }

@@ -26,6 +26,7 @@ mod factory;
 mod listener;
 mod login;
 mod message;
+mod observe;
 mod pending;
 mod proxy;
 mod read_ahead;

@@ -15,6 +15,7 @@ use crate::door::{Door, Opened, Refused};
 use crate::error::to_client;
 use crate::factory::{Connected, StartupFactory};
 use crate::message::ServerError;
+use crate::observe;
 use crate::pending::Pending;
 use crate::relay::Relay;
 use crate::routes::Routes;
@@ -138,12 +139,16 @@ async fn session(
         shared.counters.sessions.fetch_sub(1, Ordering::Relaxed);
     });
     let connector = entrance.routes.choose(&startup);
+    let clock = Arc::clone(&connector.runtime().clock);
+    let begun = clock.monotonic();
     let login = Box::pin(log_in(&mut client, startup, connector, shared, phase)).await;
     let (connected, early) = match login {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
         Err(why) => return Box::pin(turn_away(client, &why)).await,
     };
+    let standing = clock.monotonic();
+    observe::opened(standing.saturating_sub(begun));
     let Connected { stream: mut server, greeting, cancel, reached } = connected;
     let key = cancel.clone();
     if let Some(key) = cancel {
@@ -161,6 +166,7 @@ async fn session(
         _ = relay.carry(&mut client, &mut server) => false,
         () = until(phase, Phase::Closing) => true,
     };
+    observe::ended(clock.monotonic().saturating_sub(standing), closing);
     if closing {
         one_more(&shared.counters.cut);
         if relay.is_between_messages() {
@@ -231,6 +237,7 @@ fn fatal(sqlstate: &str, message: &str) -> ServerError {
 /// Says why and waits a little until the client has read it: closing earlier, with bytes of the client unread,
 /// would take the answer back.
 async fn turn_away(mut stream: Stream, why: &ServerError) {
+    observe::turned_away(why);
     let farewell = async {
         say(&mut stream, why).await?;
         let mut ignored = [0; 1024];

@@ -13,5 +13,6 @@ mod generated;
 mod programs;
 mod proxy;
 mod proxy_admin;
+mod proxy_log;
 mod support;
 mod terminal;

@@ -1,0 +1,29 @@
+//! Events of sessions, through the `tracing` facade with the feature of that name. No statement, no secret, no key.
+#![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
+
+use std::time::Duration;
+
+use crate::message::ServerError;
+
+/// A session stands.
+pub(crate) fn opened(took: Duration) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(login_ms = millis(took), "session opened");
+}
+
+/// A session ended: by itself, or cut at the end of a drain.
+pub(crate) fn ended(took: Duration, cut: bool) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(took_ms = millis(took), cut, "session ended");
+}
+
+/// A client was turned away, before or after an attempt to log in.
+pub(crate) fn turned_away(why: &ServerError) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, "client turned away");
+}
+
+#[cfg(feature = "tracing")]
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
