@@ -18,6 +18,9 @@
 //! A [`Tunnel`] is the same inside a program, for drivers that have no hook for tokens; it needs no runtime.
 //!
 //! Nothing is pooled: one client is one connection to the server. Statements are neither read nor repeated.
+//!
+//! With the feature `tracing` every session that opens or ends is an event of level info, and every client that is turned
+//! away one of level warn, with its SQLSTATE.
 
 mod client_tls;
 mod door;
