@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use lakebase::ErrorKind;
 use lakebase::Secret;
@@ -10,8 +11,16 @@ use lakebase_proxy::{Address, ClientTls, Limits, Listener, Proxy};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
 };
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use crate::support::{Raw, Running, connector, failure, field, loopback, shared, startup, success};
+use crate::support::{
+    Raw, Running, connector, failure, field, loopback, shared, startup, success, within,
+};
 
 fn listener() -> Listener {
     Listener::new(loopback(), connector(shared(), &shared().description().endpoint))
@@ -99,6 +108,32 @@ async fn requests_for_encryption_are_answered_and_not_more_than_once() {
     raw.send(&[0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).await;
     let answer = raw.rest().await;
     assert_eq!(field(&answer[5..], b'C'), "08P01");
+}
+
+/// TLS with the first byte, as libpq 17 does with `sslnegotiation=direct`, which names the protocol by ALPN.
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_may_begin_at_once_if_it_names_the_protocol() {
+    let files = Files::new();
+    let (certificate, key) = files.issue("localhost");
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let proxy = start(listener().tls(tls)).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(files.authority.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let mut config = config
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    for (protocols, expected) in [(vec![b"postgresql".to_vec()], b'R'), (vec![], b'E')] {
+        config.alpn_protocols = protocols;
+        let tcp = TcpStream::connect(proxy.tcp()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(config.clone()));
+        let mut stream = within(connector.connect(name, tcp)).await.unwrap();
+        stream.write_all(&startup(0, &[("user", "somebody")])).await.unwrap();
+        assert_eq!(within(stream.read_u8()).await.unwrap(), expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
