@@ -14,7 +14,7 @@ use rustls::{
 
 /// Trusts Mozilla's roots and those of `tls`. Sessions are resumed among all users of the result.
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = provider();
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(pem) = &tls.extra_roots {
         let parsed = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
