@@ -1,5 +1,6 @@
 //! Puts the npm package together: the module, its generated glue, and the files of `crates/lakebase-wasm/npm`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,9 +66,20 @@ fn module(places: &Places, name: &str, features: &str) -> Result<()> {
     let output = bindgen.web(true).and_then(|bindgen| bindgen.generate_output());
     let mut output =
         output.map_err(|error| format!("could not generate glue for {name}: {error:#}"))?;
-    let mut glue = stripped(output.js());
+    let mut glue = output.js().to_owned();
+    let modules: BTreeMap<_, _> = output.local_modules().clone().into_iter().collect();
+    for (index, (path, text)) in modules.into_iter().enumerate() {
+        let (path, short) = (format!("./snippets/{path}"), format!("$m{index}"));
+        glue = inlined(&glue, &path, &text).replace(&path, &short);
+        let imports = output.wasm_mut().imports.iter_mut();
+        imports
+            .filter(|import| import.module == path)
+            .for_each(|import| import.module.clone_from(&short));
+    }
+    let mut glue = stripped(&glue);
     // Imports are named by hashes, which do not compress; the longest first, should one contain another.
-    let mut imports: Vec<_> = output.wasm_mut().imports.iter_mut().collect();
+    let imports = output.wasm_mut().imports.iter_mut();
+    let mut imports: Vec<_> = imports.filter(|import| import.name.starts_with("__wb")).collect();
     imports.sort_by_key(|import| std::cmp::Reverse(import.name.len()));
     for (index, import) in imports.into_iter().enumerate() {
         let short = format!("$i{index}");
@@ -80,6 +92,33 @@ fn module(places: &Places, name: &str, features: &str) -> Result<()> {
         .map_err(|error| failed("write", &wasm, error))?;
     let js = folder.join(format!("{name}.js"));
     fs::write(&js, glue).map_err(|error| failed("write", &js, error))
+}
+
+/// The glue with the module `path`, whose text is `text`, inside, so that the package stays one module with one piece of glue.
+fn inlined(glue: &str, path: &str, text: &str) -> String {
+    let declared = |line: &str| {
+        let line = line.strip_prefix("export ")?;
+        let name = line.strip_prefix("async ").unwrap_or(line).strip_prefix("function ")?;
+        Some(name.split('(').next()?.to_owned())
+    };
+    let exports: Vec<String> = text.lines().filter_map(declared).collect();
+    let mut lines = String::new();
+    for line in glue.lines() {
+        match line.strip_prefix("import ").filter(|_| line.contains(path)) {
+            None => lines.push_str(line),
+            // The names are those of the functions, which are here now.
+            Some(names) => {
+                if let Some((name, _)) =
+                    names.strip_prefix("* as ").and_then(|rest| rest.split_once(' '))
+                {
+                    lines.push_str(&format!("const {name} = {{ {} }};", exports.join(", ")));
+                }
+            }
+        }
+        lines.push('\n');
+    }
+    lines.push_str(&text.replace("export ", ""));
+    lines
 }
 
 /// The glue without comments, indentation and empty lines.
@@ -143,5 +182,13 @@ mod tests {
     fn comments_and_indentation_are_stripped() {
         let glue = "/* tslint */\n// one\nfunction f() {\n    /**\n     * two\n     */\n\n    return 1;\n}\n";
         assert_eq!(stripped(glue), "function f() {\nreturn 1;\n}\n");
+    }
+
+    #[test]
+    fn modules_take_the_place_of_their_imports() {
+        let glue = "import { f } from './snippets/x/m.js';\nimport * as import1 from \"./snippets/x/m.js\"\nimport { y } from './snippets/y.js';\nf(import1);\n";
+        let text = "const ONE = 1;\nexport async function f() {}\nexport function g(a) {}\n";
+        let expected = "\nconst import1 = { f, g };\nimport { y } from './snippets/y.js';\nf(import1);\nconst ONE = 1;\nasync function f() {}\nfunction g(a) {}\n";
+        assert_eq!(inlined(glue, "./snippets/x/m.js", text), expected);
     }
 }

@@ -5,9 +5,10 @@ use js_sys::Promise;
 use lakebase_core::Error;
 use wasm_bindgen::prelude::*;
 
-use super::call::{Call, date, object, promise, settled};
+use super::call::{Call, promise, settled};
 use super::error::thrown;
 use super::options::settings;
+use super::values::{date, login};
 use crate::{Credentials, Effects, Login, Patience};
 
 /// Cached credentials of one workspace, identity and endpoint.
@@ -34,15 +35,9 @@ impl LakebaseCredentials {
 
     /// A login with a living token.
     pub fn credential(&self, call: &JsValue) -> Promise {
-        self.login(call, |login| {
-            object(&[
-                ("user", login.user.as_ref().into()),
-                ("token", login.token().expose().into()),
-                ("expiresAt", date(login.expires_at())),
-                ("host", login.host.as_ref().into()),
-                ("port", Login::PORT.into()),
-                ("database", login.database.as_ref().into()),
-            ])
+        self.login(call, |given| {
+            let (token, expires_at) = (given.token().expose(), date(given.expires_at()));
+            login(&given.user, token, expires_at, &given.host, Login::PORT, &given.database).into()
         })
     }
 

@@ -1,15 +1,15 @@
-//! Options of one call, and values on their way to JavaScript.
+//! Options of one call, and promises for it.
 
 use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
-use js_sys::{Date, Object, Promise, Reflect};
-use lakebase_core::{Error, ErrorKind, Result, Timestamp};
+use js_sys::{Promise, Reflect};
+use lakebase_core::{Error, ErrorKind, Result};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::error::thrown;
-use super::options::get;
+use super::values::Properties;
 #[cfg(feature = "mint")]
 use crate::Workspace;
 use crate::settings::wrong;
@@ -23,6 +23,8 @@ pub(super) struct Call {
 }
 
 impl Call {
+    const NAMES: &str = if cfg!(feature = "cache") { "signal waitUntil" } else { "signal" };
+
     pub(super) fn read(options: &JsValue) -> Result<Rc<Self>> {
         let mut call = Self::default();
         if options.is_undefined() || options.is_null() {
@@ -31,13 +33,14 @@ impl Call {
         if !options.is_object() {
             return Err(wrong("options", "accepted: an object such as { signal }"));
         }
-        call.signal = get(options, "signal")?;
+        let options = Properties::read(options, Self::NAMES)?;
+        call.signal = options.get("signal").cloned();
         if call.signal.as_ref().is_some_and(|signal| aborted(signal).is_none()) {
             return Err(wrong("signal", "accepted: an AbortSignal"));
         }
         #[cfg(feature = "cache")]
-        if let Some(given) = get(options, "waitUntil")? {
-            let function = given.dyn_into::<js_sys::Function>();
+        if let Some(given) = options.get("waitUntil") {
+            let function = given.clone().dyn_into::<js_sys::Function>();
             let bad = |_| wrong("waitUntil", "accepted: a function");
             call.wait_until = Some(function.map_err(bad)?);
         }
@@ -91,20 +94,6 @@ pub(super) fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> 
 /// Behind one type, because each other one would add kilobytes.
 pub(super) fn settled(work: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> Promise {
     future_to_promise(work)
-}
-
-pub(super) fn object(fields: &[(&str, JsValue)]) -> JsValue {
-    let object = Object::new();
-    for (name, value) in fields {
-        let _ = Reflect::set(&object, &(*name).into(), value);
-    }
-    object.into()
-}
-
-pub(super) fn date(moment: Timestamp) -> JsValue {
-    #[expect(clippy::cast_precision_loss, reason = "a date in milliseconds")]
-    let millis = moment.as_unix_millis() as f64;
-    Date::new(&millis.into()).into()
 }
 
 #[cfg(test)]
@@ -176,14 +165,5 @@ mod tests {
         }));
         JsFuture::from(Promise::resolve(&JsValue::NULL)).await.unwrap();
         assert!(started.get());
-    }
-
-    #[wasm_bindgen_test]
-    fn dates_keep_their_milliseconds_and_objects_their_order() {
-        let moment = Timestamp::from_unix_millis(1_769_817_600_123);
-        let object = object(&[("expiresAt", date(moment)), ("port", 5432.into())]);
-        let text = js_sys::JSON::stringify(&object).unwrap();
-        assert_eq!(text, r#"{"expiresAt":"2026-01-31T00:00:00.123Z","port":5432}"#);
-        assert!(date(moment).is_instance_of::<Date>());
     }
 }

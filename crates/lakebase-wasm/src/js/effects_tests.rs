@@ -109,12 +109,36 @@ async fn requests_follow_no_redirect_and_carry_what_they_should() {
     assert_eq!((reply.date.as_deref(), reply.retry_after.as_deref()), (Some("D"), Some("7")));
     let sent = js_sys::JSON::stringify(&script("globalThis.sent")).unwrap();
     let headers = format!(
-        r#"{{"user-agent":"{USER_AGENT}","accept":"application/json","authorization":"Bearer dapi-secret","x-databricks-workspace-id":"12","content-type":"application/json"}}"#
+        r#"{{"accept":"application/json","authorization":"Bearer dapi-secret","user-agent":"{USER_AGENT}","x-databricks-workspace-id":"12","content-type":"application/json"}}"#
     );
     let init = format!(
-        r#"{{"redirect":"manual","method":"POST","headers":{headers},"body":"{{}}","signal":true}}"#
+        r#"{{"method":"POST","headers":{headers},"redirect":"manual","signal":true,"body":"{{}}"}}"#
     );
     assert_eq!(sent, format!(r#"["https://w.example/path?q=1",{init}]"#));
+}
+
+#[wasm_bindgen_test]
+async fn requests_without_a_body_say_nothing_of_one() {
+    let fake = script(
+        "((url, init) => { globalThis.sent = init; return Promise.resolve(new Response('{}')); })",
+    );
+    let _fake = Replaced::new("fetch", &fake);
+    let request = Request { method: "GET", body: String::new(), workspace_id: None, ..request() };
+    GlobalFetch.fetch(request).await.unwrap();
+    let names = script("Object.keys(sent).concat(Object.keys(sent.headers)).join()");
+    assert_eq!(names, "method,headers,redirect,signal,accept,authorization,user-agent");
+}
+
+#[wasm_bindgen_test]
+async fn browsers_send_no_cookies_and_their_own_name() {
+    let fake = script(
+        "((url, init) => { globalThis.sent = init; return Promise.resolve({ type: 'opaqueredirect' }); })",
+    );
+    let _fake = Replaced::new("fetch", &fake);
+    let _browser = Replaced::new("navigator", &script("({ userAgent: 'Mozilla/5.0' })"));
+    let reply = GlobalFetch.fetch(request()).await.unwrap();
+    assert_eq!((reply.status, reply.body.len()), (302, 0), "a redirect that the browser hides");
+    assert_eq!(script("[sent.credentials, 'user-agent' in sent.headers].join()"), "omit,false");
 }
 
 #[wasm_bindgen_test]

@@ -13,6 +13,8 @@ mod error;
 mod mint;
 #[cfg(any(feature = "mint", feature = "cache"))]
 mod options;
+#[cfg(any(feature = "mint", feature = "cache"))]
+mod values;
 
 #[cfg(feature = "cache")]
 pub use cache::LakebaseCredentials;

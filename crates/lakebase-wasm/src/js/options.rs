@@ -6,13 +6,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, Promise};
 use lakebase_core::{Access, BoxFuture, Claim, Error, ErrorKind, Result, Secret};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use super::values::Properties;
 use crate::settings::{below, target, wrong};
 use crate::{Identity, Settings, TokenProvider};
+
+const NAMES: &str = "host endpoint project branch workspaceId user pgHost database readOnly ttl timeout claims \
+                     clientId clientSecret token tokenProvider";
 
 /// Reads the options of `new LakebaseCredentials` and `mintDatabaseCredential`.
 pub(super) fn settings(options: &JsValue) -> Result<Settings> {
@@ -22,21 +26,22 @@ pub(super) fn settings(options: &JsValue) -> Result<Settings> {
             "accepted: an object such as { host, clientId, clientSecret, endpoint }",
         ));
     }
-    let host = text(options, "host")?;
+    let options = &Properties::read(options, NAMES)?;
+    let host = options.text("host")?;
     let host = host.ok_or_else(|| wrong("host", "accepted: the workspace's address"))?;
     let host = host.parse().map_err(|error: Error| below(&error, "option `host`"))?;
-    let (endpoint, project) = (text(options, "endpoint")?, text(options, "project")?);
-    let branch = text(options, "branch")?;
+    let (endpoint, project) = (options.text("endpoint")?, options.text("project")?);
+    let branch = options.text("branch")?;
     let target = target(endpoint.as_deref(), project.as_deref(), branch.as_deref())?;
     let mut settings = Settings::new(host, identity(options)?, target);
-    let shared = |name| Ok::<_, Error>(text(options, name)?.map(Arc::<str>::from));
+    let shared = |name| Ok::<_, Error>(options.text(name)?.map(Arc::<str>::from));
     settings.workspace_id = shared("workspaceId")?;
     settings.user = shared("user")?;
     settings.pg_host = shared("pgHost")?;
     if let Some(database) = shared("database")? {
         settings.database = database;
     }
-    settings.access = match get(options, "readOnly")? {
+    settings.access = match options.get("readOnly") {
         None => Access::ReadWrite,
         Some(value) => match value.as_bool() {
             Some(true) => Access::ReadOnly,
@@ -53,18 +58,18 @@ pub(super) fn settings(options: &JsValue) -> Result<Settings> {
 }
 
 #[inline(never)]
-fn identity(options: &JsValue) -> Result<Identity> {
+fn identity(options: &Properties) -> Result<Identity> {
     const ONE: &str =
         "accepted: one of `clientId` with `clientSecret`, `token`, or `tokenProvider`";
-    let (id, secret) = (text(options, "clientId")?, text(options, "clientSecret")?);
-    let (token, provider) = (text(options, "token")?, get(options, "tokenProvider")?);
+    let (id, secret) = (options.text("clientId")?, options.text("clientSecret")?);
+    let (token, provider) = (options.text("token")?, options.get("tokenProvider"));
     match (id, secret, token, provider) {
         (Some(id), Some(secret), None, None) => Ok(Identity::ServicePrincipal {
             client_id: id.into(),
             client_secret: Secret::new(secret),
         }),
         (None, None, Some(token), None) => Ok(Identity::Token(Secret::new(token))),
-        (None, None, None, Some(provider)) => match provider.dyn_into::<Function>() {
+        (None, None, None, Some(provider)) => match provider.clone().dyn_into::<Function>() {
             Ok(provider) => Ok(Identity::Provider(Arc::new(Provider(provider)))),
             Err(_) => Err(wrong(
                 "tokenProvider",
@@ -82,20 +87,24 @@ fn identity(options: &JsValue) -> Result<Identity> {
 }
 
 #[inline(never)]
-fn claims(options: &JsValue) -> Result<Vec<Claim>> {
+fn claims(options: &Properties) -> Result<Vec<Claim>> {
     const ACCEPTED: &str =
         "accepted: [{ permissionSet: \"READ_ONLY\", tables: [\"catalog.schema.table\"] }]";
-    let Some(list) = get(options, "claims")? else { return Ok(Vec::new()) };
-    if !Array::is_array(&list) {
+    let Some(list) = options.get("claims") else { return Ok(Vec::new()) };
+    if !Array::is_array(list) {
         return Err(wrong("claims", ACCEPTED));
     }
     let mut claims = Vec::new();
-    for claim in Array::from(&list) {
-        let tables = if claim.is_object() { get(&claim, "tables")? } else { None };
-        let tables = tables.filter(Array::is_array).ok_or_else(|| wrong("claims", ACCEPTED))?;
+    for claim in Array::from(list) {
+        if !claim.is_object() {
+            return Err(wrong("claims", ACCEPTED));
+        }
+        let claim = Properties::read(&claim, "tables permissionSet")?;
+        let tables = claim.get("tables").filter(|tables| Array::is_array(tables));
+        let tables = Array::from(tables.ok_or_else(|| wrong("claims", ACCEPTED))?);
         let tables: Option<Vec<Arc<str>>> =
-            Array::from(&tables).iter().map(|table| table.as_string().map(Arc::from)).collect();
-        let permission_set = text(&claim, "permissionSet")?;
+            tables.iter().map(|table| table.as_string().map(Arc::from)).collect();
+        let permission_set = claim.text("permissionSet")?;
         match (permission_set, tables) {
             (Some(set), Some(tables)) if !set.is_empty() && !tables.is_empty() => {
                 claims.push(Claim { permission_set: set.into(), tables });
@@ -106,27 +115,10 @@ fn claims(options: &JsValue) -> Result<Vec<Claim>> {
     Ok(claims)
 }
 
-/// A property that is there: not `undefined` and not `null`.
-#[inline(never)]
-pub(super) fn get(object: &JsValue, name: &str) -> Result<Option<JsValue>> {
-    let value = Reflect::get(object, &name.into())
-        .map_err(|_| wrong(name, "reading it threw an exception"))?;
-    Ok((!value.is_undefined() && !value.is_null()).then_some(value))
-}
-
-#[inline(never)]
-fn text(object: &JsValue, name: &str) -> Result<Option<String>> {
-    let Some(value) = get(object, name)? else { return Ok(None) };
-    match value.as_string() {
-        Some(text) if !text.trim().is_empty() => Ok(Some(text)),
-        _ => Err(wrong(name, "accepted: a string that is not empty")),
-    }
-}
-
 /// A whole number of milliseconds after multiplication with `unit`.
 #[inline(never)]
-fn number(object: &JsValue, name: &str, accepted: &str, unit: f64) -> Result<Option<Duration>> {
-    let Some(value) = get(object, name)? else { return Ok(None) };
+fn number(options: &Properties, name: &str, accepted: &str, unit: f64) -> Result<Option<Duration>> {
+    let Some(value) = options.get(name) else { return Ok(None) };
     let value =
         value.as_f64().map(|value| value * unit).filter(|millis| (0.0..1e12).contains(millis));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]

@@ -1,0 +1,43 @@
+// What Rust asks of the engine. Each function does a whole piece of work, because every call across the border takes longer than what it does.
+
+/** The largest reply that is read. */
+const LIMIT = 4 * 1024 * 1024;
+
+/** One request, never more: [status, date, retryAfter, body]. Redirects are never followed, so that no secret reaches another place. */
+export async function send(controller, userAgent, method, url, authorization, workspaceId, contentType, body) {
+  const headers = { accept: "application/json", authorization };
+  const init = { method, headers, redirect: "manual", signal: controller.signal };
+  // A browser has its own name, and cookies that must not be sent along.
+  if (globalThis.navigator?.userAgent?.startsWith("Mozilla/")) init.credentials = "omit";
+  else headers["user-agent"] = userAgent;
+  if (workspaceId) headers["x-databricks-workspace-id"] = workspaceId;
+  if (body) {
+    headers["content-type"] = contentType;
+    init.body = body;
+  }
+  const reply = await fetch(url, init);
+  // A browser hides everything else about it.
+  if (reply.type === "opaqueredirect") return [302, null, null, new Uint8Array()];
+  const buffer = await reply.arrayBuffer();
+  if (buffer.byteLength > LIMIT) throw new RangeError();
+  return [reply.status, reply.headers.get("date"), reply.headers.get("retry-after"), new Uint8Array(buffer)];
+}
+
+/** A promise that is fulfilled after `millis`, or when its `stop` is called. */
+export function alarm(millis) {
+  let timer, ring;
+  const rung = new Promise((resolve) => {
+    ring = resolve;
+  });
+  try {
+    timer = setTimeout(ring, millis);
+  } catch {
+    // Refused at module scope: better not to wait than to wait for ever.
+    ring();
+  }
+  rung.stop = () => {
+    clearTimeout(timer);
+    ring();
+  };
+  return rung;
+}
