@@ -1,11 +1,10 @@
 // Cloudflare and workerd: an imported module is compiled by the platform; nothing else may compile one.
 import module from "./lakebase_wasm_bg.wasm";
-import { initSync, mintDatabaseCredential } from "./lakebase_wasm.js";
+import { initSync, rehearse } from "./lakebase_wasm.js";
 
 initSync({ module });
-// Functions are compiled when they are first called: better now than while the first request waits. As the signal is aborted, nothing is sent.
-const endpoint = "projects/p/branches/b/endpoints/e";
-mintDatabaseCredential({ host: "https://localhost", clientId: "-", clientSecret: "-", endpoint, signal: { aborted: true } }).catch(() => {});
+// Functions are compiled when they are first called: better now than while the first request waits. Nothing is sent, and no clock is read.
+rehearse({ host: "https://localhost", clientId: "-", clientSecret: "-", endpoint: "projects/p/branches/b/endpoints/e" }).catch(() => {});
 
 export { LakebaseCredentials, mintDatabaseCredential } from "./lakebase_wasm.js";
 

@@ -2,7 +2,7 @@
 
 use futures::future::LocalBoxFuture;
 use js_sys::Promise;
-use lakebase_core::Error;
+use lakebase_core::{Error, Result};
 use wasm_bindgen::prelude::*;
 
 use super::call::{Call, promise, settled};
@@ -35,16 +35,13 @@ impl LakebaseCredentials {
 
     /// A login with a living token.
     pub fn credential(&self, call: &JsValue) -> Promise {
-        self.login(call, |given| {
-            let (token, expires_at) = (given.token().expose(), date(given.expires_at()));
-            login(&given.user, token, expires_at, &given.host, Login::PORT, &given.database).into()
-        })
+        credential(self.cloned(), call)
     }
 
     /// The same as a URL.
     #[wasm_bindgen(js_name = connectionString)]
     pub fn connection_string(&self, call: &JsValue) -> Promise {
-        self.login(call, |login| login.connection_string().expose().into())
+        show(self.cloned(), call, |login| login.connection_string().expose().into())
     }
 
     /// Drops the token if it is the current one.
@@ -57,7 +54,7 @@ impl LakebaseCredentials {
     /// A living OAuth token of the workspace.
     #[wasm_bindgen(js_name = workspaceToken)]
     pub fn workspace_token(&self, call: &JsValue) -> Promise {
-        self.wait(call, |credentials, patience| {
+        wait(self.cloned(), call, |credentials, patience| {
             Box::pin(async move {
                 let token = credentials.workspace_token(patience).await?;
                 Ok(token.expose().into())
@@ -65,40 +62,48 @@ impl LakebaseCredentials {
         })
     }
 
-    fn login(&self, call: &JsValue, show: fn(&Login) -> JsValue) -> Promise {
-        self.wait(call, move |credentials, patience| {
-            Box::pin(async move { credentials.get_with(patience).await.map(|login| show(&login)) })
-        })
+    fn cloned(&self) -> Result<Credentials> {
+        Ok(self.credentials.clone())
     }
+}
 
-    /// Waits for `work` as the call says.
-    fn wait<W>(&self, call: &JsValue, work: W) -> Promise
-    where
-        W: for<'a> FnOnce(
-                &'a Credentials,
-                Patience<'a>,
-            ) -> LocalBoxFuture<'a, Result<JsValue, Error>>
-            + 'static,
-    {
-        let credentials = self.credentials.clone();
-        let call = Call::read(call);
-        promise(async move {
-            let call = call?;
-            let ended = || call.ended();
-            let background = |work: LocalBoxFuture<'static, ()>| {
-                let promise = settled(Box::pin(async move {
-                    let () = work.await;
-                    Ok(JsValue::UNDEFINED)
-                }));
-                if let Some(wait_until) = &call.wait_until {
-                    let _ = wait_until.call1(&JsValue::UNDEFINED, &promise);
-                }
-            };
-            let patience = Patience {
-                ended: call.signal.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
-                background: call.wait_until.is_some().then_some(&background),
-            };
-            work(&credentials, patience).await
-        })
-    }
+/// A login with a living token, as an object.
+pub(super) fn credential(credentials: Result<Credentials>, call: &JsValue) -> Promise {
+    show(credentials, call, |given| {
+        let (token, expires_at) = (given.token().expose(), date(given.expires_at()));
+        login(&given.user, token, expires_at, &given.host, Login::PORT, &given.database).into()
+    })
+}
+
+fn show(credentials: Result<Credentials>, call: &JsValue, show: fn(&Login) -> JsValue) -> Promise {
+    wait(credentials, call, move |credentials, patience| {
+        Box::pin(async move { credentials.get_with(patience).await.map(|login| show(&login)) })
+    })
+}
+
+/// Waits for `work` as the call says.
+fn wait<W>(credentials: Result<Credentials>, call: &JsValue, work: W) -> Promise
+where
+    W: for<'a> FnOnce(&'a Credentials, Patience<'a>) -> LocalBoxFuture<'a, Result<JsValue>>
+        + 'static,
+{
+    let call = Call::read(call);
+    promise(async move {
+        let (credentials, call) = (credentials?, call?);
+        let ended = || call.ended();
+        let background = |work: LocalBoxFuture<'static, ()>| {
+            let promise = settled(Box::pin(async move {
+                let () = work.await;
+                Ok(JsValue::UNDEFINED)
+            }));
+            if let Some(wait_until) = &call.wait_until {
+                let _ = wait_until.call1(&JsValue::UNDEFINED, &promise);
+            }
+        };
+        let patience = Patience {
+            ended: call.signal.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
+            background: call.wait_until.is_some().then_some(&background),
+        };
+        work(&credentials, patience).await
+    })
 }

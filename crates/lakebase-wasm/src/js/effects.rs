@@ -17,6 +17,7 @@ const USER_AGENT: &str = concat!("lakebase-wasm/", env!("CARGO_PKG_VERSION"));
 #[wasm_bindgen(module = "/src/js/engine.js")]
 extern "C" {
     fn send(
+        rehearsal: bool,
         controller: &AbortController,
         user_agent: &str,
         method: &str,
@@ -51,7 +52,7 @@ impl Effects {
     #[must_use]
     pub fn javascript() -> Self {
         Self {
-            http: Arc::new(GlobalFetch),
+            http: Arc::new(GlobalFetch { rehearsal: false }),
             clock: Arc::new(DateClock),
             timer: Arc::new(Timeout),
             detach: Some(spawn_local),
@@ -81,7 +82,7 @@ impl Clock for DateClock {
 
 /// `setTimeout`.
 #[derive(Debug)]
-struct Timeout;
+pub(super) struct Timeout;
 
 impl Timer for Timeout {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -104,7 +105,10 @@ impl Drop for Stop {
 
 /// The global `fetch`.
 #[derive(Debug)]
-struct GlobalFetch;
+pub(super) struct GlobalFetch {
+    /// Sends nothing, and does the rest.
+    pub(super) rehearsal: bool,
+}
 
 /// Aborts the request when it is dropped before its end: making the reason for an abort takes engines a while.
 struct Abort {
@@ -122,8 +126,9 @@ impl Drop for Abort {
 
 impl Fetch for GlobalFetch {
     fn fetch(&self, request: Request) -> BoxFuture<'static, Result<Reply>> {
+        let rehearsal = self.rehearsal;
         Box::pin(async move {
-            let result = Self::ask(&request).await;
+            let result = ask(rehearsal, &request).await;
             // What the engine throws is dropped except for its name: it might quote headers.
             result.map_err(|thrown| {
                 let place = request.url.split('/').nth(2).unwrap_or_default();
@@ -134,27 +139,26 @@ impl Fetch for GlobalFetch {
     }
 }
 
-impl GlobalFetch {
-    async fn ask(request: &Request) -> Result<Reply, JsValue> {
-        let mut abort = Abort { controller: AbortController::new()?, ended: false };
-        let reply = send(
-            &abort.controller,
-            USER_AGENT,
-            request.method,
-            &request.url,
-            request.authorization.expose(),
-            request.workspace_id.as_deref(),
-            request.content_type,
-            &request.body,
-        );
-        let reply: Array = JsFuture::from(reply).await?.unchecked_into();
-        abort.ended = true;
-        let [status, date, retry_after, body] = [0, 1, 2, 3].map(|index| reply.get(index));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-        let status = status.as_f64().unwrap_or_default() as u16;
-        let body = body.unchecked_into::<Uint8Array>().to_vec();
-        Ok(Reply { status, date: date.as_string(), retry_after: retry_after.as_string(), body })
-    }
+async fn ask(rehearsal: bool, request: &Request) -> Result<Reply, JsValue> {
+    let mut abort = Abort { controller: AbortController::new()?, ended: false };
+    let reply = send(
+        rehearsal,
+        &abort.controller,
+        USER_AGENT,
+        request.method,
+        &request.url,
+        request.authorization.expose(),
+        request.workspace_id.as_deref(),
+        request.content_type,
+        &request.body,
+    );
+    let reply: Array = JsFuture::from(reply).await?.unchecked_into();
+    abort.ended = true;
+    let [status, date, retry_after, body] = [0, 1, 2, 3].map(|index| reply.get(index));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let status = status.as_f64().unwrap_or_default() as u16;
+    let body = body.unchecked_into::<Uint8Array>().to_vec();
+    Ok(Reply { status, date: date.as_string(), retry_after: retry_after.as_string(), body })
 }
 
 /// The name of what was thrown, such as `TypeError`.

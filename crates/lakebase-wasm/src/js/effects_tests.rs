@@ -79,6 +79,12 @@ async fn a_timer_asks_for_its_milliseconds_and_ends() {
 }
 
 #[wasm_bindgen_test]
+fn a_timer_for_ever_asks_for_nothing_and_does_not_end() {
+    let _fake = Replaced::new("setTimeout", &script("(() => { throw 'asked'; })"));
+    assert!(Timeout.sleep(Duration::MAX).now_or_never().is_none());
+}
+
+#[wasm_bindgen_test]
 fn a_dropped_timer_is_stopped() {
     let stopped = script("globalThis.stopped = []; globalThis.stopped");
     let _fake = Replaced::new("setTimeout", &script("(() => 11)"));
@@ -104,7 +110,7 @@ async fn requests_follow_no_redirect_and_carry_what_they_should() {
          return Promise.resolve(new Response('{\"a\":1}', { status: 429, headers: { date: 'D', 'retry-after': '7' } })); })",
     );
     let _fake = Replaced::new("fetch", &fake);
-    let reply = GlobalFetch.fetch(request()).await.unwrap();
+    let reply = GlobalFetch { rehearsal: false }.fetch(request()).await.unwrap();
     assert_eq!((reply.status, &*reply.body), (429, &br#"{"a":1}"#[..]));
     assert_eq!((reply.date.as_deref(), reply.retry_after.as_deref()), (Some("D"), Some("7")));
     let sent = js_sys::JSON::stringify(&script("globalThis.sent")).unwrap();
@@ -124,7 +130,7 @@ async fn requests_without_a_body_say_nothing_of_one() {
     );
     let _fake = Replaced::new("fetch", &fake);
     let request = Request { method: "GET", body: String::new(), workspace_id: None, ..request() };
-    GlobalFetch.fetch(request).await.unwrap();
+    GlobalFetch { rehearsal: false }.fetch(request).await.unwrap();
     let names = script("Object.keys(sent).concat(Object.keys(sent.headers)).join()");
     assert_eq!(names, "method,headers,redirect,signal,accept,authorization,user-agent");
 }
@@ -136,7 +142,7 @@ async fn browsers_send_no_cookies_and_their_own_name() {
     );
     let _fake = Replaced::new("fetch", &fake);
     let _browser = Replaced::new("navigator", &script("({ userAgent: 'Mozilla/5.0' })"));
-    let reply = GlobalFetch.fetch(request()).await.unwrap();
+    let reply = GlobalFetch { rehearsal: false }.fetch(request()).await.unwrap();
     assert_eq!((reply.status, reply.body.len()), (302, 0), "a redirect that the browser hides");
     assert_eq!(script("[sent.credentials, 'user-agent' in sent.headers].join()"), "omit,false");
 }
@@ -152,7 +158,7 @@ async fn what_fetch_throws_is_told_by_its_name_only() {
         for way in ["throw thrown", "return Promise.reject(thrown)"] {
             let fake = script(&format!("(() => {{ const thrown = {thrown}; {way}; }})"));
             let _fake = Replaced::new("fetch", &fake);
-            let error = failure(GlobalFetch.fetch(request()).await);
+            let error = failure(GlobalFetch { rehearsal: false }.fetch(request()).await);
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             assert_eq!(error.to_string(), format!("could not reach w.example {told}"));
         }
@@ -163,7 +169,7 @@ async fn what_fetch_throws_is_told_by_its_name_only() {
 async fn a_reply_that_is_too_large_is_refused() {
     let fake = script("(() => Promise.resolve(new Response(new Uint8Array(4 * 1024 * 1024 + 1))))");
     let _fake = Replaced::new("fetch", &fake);
-    let error = failure(GlobalFetch.fetch(request()).await);
+    let error = failure(GlobalFetch { rehearsal: false }.fetch(request()).await);
     assert_eq!(error.to_string(), "could not reach w.example (RangeError)");
 }
 
@@ -173,7 +179,7 @@ async fn a_dropped_request_is_aborted() {
         "((url, { signal }) => { globalThis.aborted = () => signal.aborted; return new Promise(() => {}); })",
     );
     let _fake = Replaced::new("fetch", &fake);
-    let mut pending = GlobalFetch.fetch(request());
+    let mut pending = GlobalFetch { rehearsal: false }.fetch(request());
     assert!(pending.as_mut().now_or_never().is_none());
     assert_eq!(script("globalThis.aborted()"), false);
     drop(pending);
@@ -186,7 +192,7 @@ async fn a_request_that_ended_is_not_aborted() {
         "((url, { signal }) => { globalThis.aborted = () => signal.aborted; return Promise.resolve(new Response('{}')); })",
     );
     let _fake = Replaced::new("fetch", &fake);
-    GlobalFetch.fetch(request()).await.unwrap();
+    GlobalFetch { rehearsal: false }.fetch(request()).await.unwrap();
     assert_eq!(script("globalThis.aborted()"), false);
 }
 

@@ -3,8 +3,24 @@
 /** The largest reply that is read. */
 const LIMIT = 4 * 1024 * 1024;
 
-/** One request, never more: [status, date, retryAfter, body]. Redirects are never followed, so that no secret reaches another place. */
-export async function send(controller, userAgent, method, url, authorization, workspaceId, contentType, body) {
+/** In place of `fetch`: what would do as the reply to any request of a mint. */
+async function rehearsed() {
+  const body = JSON.stringify({
+    access_token: "-",
+    expires_in: 3600,
+    token: "-",
+    expire_time: "2000-01-01T01:00:00.000Z",
+    status: { hosts: { host: "-" } },
+  });
+  const headers = new Headers({ date: "Sat, 01 Jan 2000 00:00:00 GMT" });
+  return { status: 200, headers, arrayBuffer: async () => new TextEncoder().encode(body).buffer };
+}
+
+/**
+ * One request, never more: [status, date, retryAfter, body]. Redirects are never followed, so that no secret reaches another place.
+ * A `rehearsal` sends nothing.
+ */
+export async function send(rehearsal, controller, userAgent, method, url, authorization, workspaceId, contentType, body) {
   const headers = { accept: "application/json", authorization };
   const init = { method, headers, redirect: "manual", signal: controller.signal };
   // A browser has its own name, and cookies that must not be sent along.
@@ -15,7 +31,7 @@ export async function send(controller, userAgent, method, url, authorization, wo
     headers["content-type"] = contentType;
     init.body = body;
   }
-  const reply = await fetch(url, init);
+  const reply = await (rehearsal ? rehearsed() : fetch(url, init));
   // A browser hides everything else about it.
   if (reply.type === "opaqueredirect") return [302, null, null, new Uint8Array()];
   const buffer = await reply.arrayBuffer();
@@ -23,14 +39,14 @@ export async function send(controller, userAgent, method, url, authorization, wo
   return [reply.status, reply.headers.get("date"), reply.headers.get("retry-after"), new Uint8Array(buffer)];
 }
 
-/** A promise that is fulfilled after `millis`, or when its `stop` is called. */
+/** A promise that is fulfilled after `millis`, never if engines cannot wait as long, or when its `stop` is called. */
 export function alarm(millis) {
   let timer, ring;
   const rung = new Promise((resolve) => {
     ring = resolve;
   });
   try {
-    timer = setTimeout(ring, millis);
+    if (millis < 2 ** 31) timer = setTimeout(ring, millis);
   } catch {
     // Refused at module scope: better not to wait than to wait for ever.
     ring();

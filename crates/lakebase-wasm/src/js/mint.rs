@@ -12,10 +12,14 @@ use crate::{Effects, Identity, Workspace};
 /// Mints one credential and keeps nothing.
 #[wasm_bindgen(js_name = mintDatabaseCredential)]
 pub fn mint_database_credential(options: &JsValue) -> Promise {
+    mint(options, Effects::javascript())
+}
+
+pub(super) fn mint(options: &JsValue, effects: Effects) -> Promise {
     let read = settings(options).and_then(|settings| Ok((settings, Call::read(options)?)));
     promise(async move {
         let (settings, call) = read?;
-        let workspace = Workspace::new(settings, Effects::javascript())?;
+        let workspace = Workspace::new(settings, effects)?;
         let work = workspace.in_time(Box::pin(async {
             let (endpoint, _) = workspace.endpoint().await?;
             let credential = workspace.fetch(&workspace.settings.request(endpoint.clone())).await?;

@@ -13,6 +13,8 @@ mod error;
 mod mint;
 #[cfg(any(feature = "mint", feature = "cache"))]
 mod options;
+#[cfg(feature = "mint")]
+mod rehearsal;
 #[cfg(any(feature = "mint", feature = "cache"))]
 mod values;
 

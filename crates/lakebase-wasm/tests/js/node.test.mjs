@@ -76,6 +76,18 @@ for (const [name, { mintDatabaseCredential }] of Object.entries({ whole, small }
   });
 }
 
+for (const [name, expected] of [
+  ["lakebase_wasm.js", { user: "-", host: "-", port: 5432, database: "databricks_postgres" }],
+  ["lakebase_mint.js", { user: "-", endpoint: ENDPOINT }],
+]) {
+  test(`${name}: a rehearsal goes to its end`, async () => {
+    const { rehearse } = await import(new URL(name, folder));
+    const { token, expiresAt, ...rest } = await rehearse({ host: "https://localhost", clientId: "-", clientSecret: "-", endpoint: ENDPOINT });
+    assert.deepEqual([token, expiresAt, rest], ["-", new Date("2000-01-01T01:00:00Z"), expected]);
+    await assert.rejects(rehearse({}), { kind: "config" });
+  });
+}
+
 test("concurrent callers cause one mint and share its outcome", async () => {
   const workspace = await issuer({ delay: 50 });
   const credentials = new LakebaseCredentials(workspace.options);

@@ -88,3 +88,39 @@ test("a refusal reaches every request as an error", () =>
     }
     assert.equal(seen.mints, 1);
   }));
+
+const SPY = `
+export const calls = [];
+for (const [object, name] of [[globalThis, "fetch"], [globalThis, "setTimeout"], [Date, "now"], [performance, "now"], [Math, "random"], [crypto, "getRandomValues"]]) {
+  const plain = object[name];
+  object[name] = (...args) => (calls.push(name), plain.apply(object, args));
+}`;
+const SPIED = `
+import { calls } from "./spy.js";
+import { mintDatabaseCredential } from "./ENTRY";
+export default {
+  async fetch(request, env) {
+    const before = calls.splice(0);
+    await mintDatabaseCredential(JSON.parse(env.OPTIONS));
+    return Response.json({ before, after: calls });
+  },
+};`;
+
+for (const [entry, glue] of [["workerd.js", "lakebase_wasm"], ["mint.workerd.js", "lakebase_mint"]]) {
+  test(`${entry}: a worker that starts sends nothing, asks no clock and nothing random`, async () => {
+    const workspace = await issuer();
+    const files = Object.fromEntries([entry, `${glue}.js`, `${glue}_bg.wasm`].map((name) => [name, readFileSync(join(PACKAGE, name))]));
+    const modules = { "worker.js": SPIED.replace("ENTRY", entry), "spy.js": SPY, ...files };
+    const { get, stop } = await serve({ modules, variables: { OPTIONS: JSON.stringify(workspace.options) } });
+    try {
+      const { before, after } = await (await get()).json();
+      assert.deepEqual(before, []);
+      assert.equal(after.filter((name) => name === "fetch").length, 2, `the spy sees ${after}`);
+      assert.ok(after.includes("setTimeout") && after.includes("now"), `the spy sees ${after}`);
+      assert.deepEqual(workspace.seen, { oauth: 1, mints: 1, wrong: [] });
+    } finally {
+      await stop();
+      await workspace.close();
+    }
+  });
+}
