@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { issuer } from "./issuer.mjs";
+import { ENDPOINT, issuer } from "./issuer.mjs";
 import { serve } from "./workerd.mjs";
 
 const PACKAGE = process.env.LAKEBASE_WASM_PACKAGE;
@@ -98,23 +98,27 @@ for (const [object, name] of [[globalThis, "fetch"], [globalThis, "setTimeout"],
 const SPIED = `
 import { calls } from "./spy.js";
 import { mintDatabaseCredential } from "./ENTRY";
+import { rehearse } from "./GLUE";
+let rehearsed;
+const options = { host: "https://localhost", clientId: "-", clientSecret: "-", endpoint: "${ENDPOINT}" };
+rehearse(options).then(({ token }) => { rehearsed = token; }, (error) => { rehearsed = String(error); });
 export default {
   async fetch(request, env) {
     const before = calls.splice(0);
     await mintDatabaseCredential(JSON.parse(env.OPTIONS));
-    return Response.json({ before, after: calls });
+    return Response.json({ rehearsed, before, after: calls });
   },
 };`;
 
 for (const [entry, glue] of [["workerd.js", "lakebase_wasm"], ["mint.workerd.js", "lakebase_mint"]]) {
-  test(`${entry}: a worker that starts sends nothing, asks no clock and nothing random`, async () => {
+  test(`${entry}: a worker that starts rehearses a mint to its end, sends nothing, asks no clock and nothing random`, async () => {
     const workspace = await issuer();
     const files = Object.fromEntries([entry, `${glue}.js`, `${glue}_bg.wasm`].map((name) => [name, readFileSync(join(PACKAGE, name))]));
-    const modules = { "worker.js": SPIED.replace("ENTRY", entry), "spy.js": SPY, ...files };
+    const modules = { "worker.js": SPIED.replace("ENTRY", entry).replace("GLUE", `${glue}.js`), "spy.js": SPY, ...files };
     const { get, stop } = await serve({ modules, variables: { OPTIONS: JSON.stringify(workspace.options) } });
     try {
-      const { before, after } = await (await get()).json();
-      assert.deepEqual(before, []);
+      const { rehearsed, before, after } = await (await get()).json();
+      assert.deepEqual([rehearsed, before], ["-", []]);
       assert.equal(after.filter((name) => name === "fetch").length, 2, `the spy sees ${after}`);
       assert.ok(after.includes("setTimeout") && after.includes("now"), `the spy sees ${after}`);
       assert.deepEqual(workspace.seen, { oauth: 1, mints: 1, wrong: [] });
