@@ -121,8 +121,8 @@ mod tests {
 
     fn effects(detach: Option<fn(LocalBoxFuture<'static, ()>)>) -> Effects {
         let time = Arc::new(FakeTime::new());
-        let timer = Arc::clone(&time);
-        Effects { http: Arc::new(Nobody), clock: time, timer, detach }
+        let (timer, deadline) = (Arc::clone(&time), Arc::clone(&time));
+        Effects { http: Arc::new(Nobody), clock: time, timer, deadline, detach }
     }
 
     #[test]

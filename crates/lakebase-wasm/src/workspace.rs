@@ -35,6 +35,8 @@ pub struct Effects {
     pub clock: Arc<dyn Clock>,
     /// Waits.
     pub timer: Arc<dyn Timer>,
+    /// Ends the wait for a request that takes too long. Need not keep the program running, as the request does.
+    pub deadline: Arc<dyn Timer>,
     /// Carries on with a mint whose caller stopped waiting; without it that mint is given up.
     pub detach: Option<fn(LocalBoxFuture<'static, ()>)>,
 }
@@ -104,7 +106,12 @@ impl Workspace {
     /// Gives `work` as much time as one attempt may take.
     pub(crate) async fn in_time<T>(&self, work: LocalBoxFuture<'_, Result<T>>) -> Result<T> {
         let limit = self.settings.timeout;
-        match select(work, self.effects.timer.sleep(limit)).await {
+        let timer = match self.settings.identity {
+            // A function of the application may be all that is waited for.
+            Identity::Provider(_) => &self.effects.timer,
+            Identity::ServicePrincipal { .. } | Identity::Token(_) => &self.effects.deadline,
+        };
+        match select(work, timer.sleep(limit)).await {
             Either::Left((result, _)) => result,
             Either::Right(_) => {
                 let text = format!("{} did not answer within {} ms", self.host(), millis(limit));

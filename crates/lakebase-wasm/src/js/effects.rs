@@ -1,4 +1,4 @@
-//! `fetch`, `Date` and `setTimeout` as effects.
+//! `fetch`, `Date`, `setTimeout` and `AbortSignal.timeout` as effects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ extern "C" {
 
     #[wasm_bindgen(extends = Promise)]
     type Alarm;
-    fn alarm(millis: f64) -> Alarm;
+    fn alarm(millis: f64, keeps_alive: bool) -> Alarm;
     #[wasm_bindgen(method)]
     fn stop(this: &Alarm);
 }
@@ -48,13 +48,15 @@ extern "C" {
 }
 
 impl Effects {
-    /// The effects of the JavaScript engine: `fetch`, `Date`, `performance` and `setTimeout` of the global scope.
+    /// The effects of the JavaScript engine: `fetch`, `Date`, `performance`, `setTimeout` and `AbortSignal.timeout` of the
+    /// global scope.
     #[must_use]
     pub fn javascript() -> Self {
         Self {
             http: Arc::new(GlobalFetch { rehearsal: false }),
             clock: Arc::new(DateClock),
-            timer: Arc::new(Timeout),
+            timer: Arc::new(Timeout { keeps_alive: true }),
+            deadline: Arc::new(Timeout { keeps_alive: false }),
             detach: Some(spawn_local),
         }
     }
@@ -80,15 +82,19 @@ impl Clock for DateClock {
     }
 }
 
-/// `setTimeout`.
+/// `setTimeout`, or `AbortSignal.timeout`.
 #[derive(Debug)]
-pub(super) struct Timeout;
+pub(super) struct Timeout {
+    /// Whether the program goes on as long as this waits.
+    pub(super) keeps_alive: bool,
+}
 
 impl Timer for Timeout {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let keeps_alive = self.keeps_alive;
         Box::pin(async move {
             #[expect(clippy::cast_precision_loss, reason = "milliseconds of a time-out")]
-            let alarm = Stop(alarm(millis(duration) as f64));
+            let alarm = Stop(alarm(millis(duration) as f64, keeps_alive));
             let _ = JsFuture::from(Promise::clone(&alarm.0)).await;
         })
     }

@@ -9,6 +9,9 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 
+const WAITING: Timeout = Timeout { keeps_alive: true };
+const DEADLINE: Timeout = Timeout { keeps_alive: false };
+
 /// Another value for a global, until it is dropped.
 struct Replaced {
     name: &'static str,
@@ -74,14 +77,18 @@ async fn a_timer_asks_for_its_milliseconds_and_ends() {
     let fake =
         script("((call, millis) => { asked.push(millis); queueMicrotask(call); return 7; })");
     let _fake = Replaced::new("setTimeout", &fake);
-    Timeout.sleep(Duration::from_micros(1_500_900)).await;
+    WAITING.sleep(Duration::from_micros(1_500_900)).await;
     assert_eq!(js_sys::JSON::stringify(&calls).unwrap(), "[1500]");
 }
 
 #[wasm_bindgen_test]
 fn a_timer_for_ever_asks_for_nothing_and_does_not_end() {
-    let _fake = Replaced::new("setTimeout", &script("(() => { throw 'asked'; })"));
-    assert!(Timeout.sleep(Duration::MAX).now_or_never().is_none());
+    let asked = script("(() => { throw 'asked'; })");
+    let _fake = Replaced::new("setTimeout", &asked);
+    let _fake = Replaced::new("AbortSignal", &script("({ timeout() { throw 'asked'; } })"));
+    for timer in [WAITING, DEADLINE] {
+        assert!(timer.sleep(Duration::MAX).now_or_never().is_none());
+    }
 }
 
 #[wasm_bindgen_test]
@@ -89,18 +96,46 @@ fn a_dropped_timer_is_stopped() {
     let stopped = script("globalThis.stopped = []; globalThis.stopped");
     let _fake = Replaced::new("setTimeout", &script("(() => 11)"));
     let _clear = Replaced::new("clearTimeout", &script("((timer) => { stopped.push(timer); })"));
-    let mut sleep = Timeout.sleep(Duration::from_secs(3600));
+    let mut sleep = WAITING.sleep(Duration::from_secs(3600));
     assert!(sleep.as_mut().now_or_never().is_none());
     assert_eq!(js_sys::JSON::stringify(&stopped).unwrap(), "[]");
     drop(sleep);
     assert_eq!(js_sys::JSON::stringify(&stopped).unwrap(), "[11]");
 }
 
+/// An `AbortSignal` whose signal of a time-out is `globalThis.signal`.
+fn fake_signal() -> Replaced {
+    let fake = "({ timeout(millis) { return (globalThis.signal = { millis, onabort: null }); } })";
+    Replaced::new("AbortSignal", &script(fake))
+}
+
+#[wasm_bindgen_test]
+async fn a_deadline_is_a_signal_that_is_aborted() {
+    let _fake = fake_signal();
+    let mut sleep = DEADLINE.sleep(Duration::from_micros(1_500_900));
+    assert!(sleep.as_mut().now_or_never().is_none());
+    assert_eq!(script("signal.millis"), 1500.0);
+    script("signal.onabort()");
+    sleep.await;
+}
+
+#[wasm_bindgen_test]
+fn a_dropped_deadline_does_not_listen() {
+    let _fake = fake_signal();
+    let mut sleep = DEADLINE.sleep(Duration::from_secs(3600));
+    assert!(sleep.as_mut().now_or_never().is_none());
+    assert!(script("signal.onabort").is_function());
+    drop(sleep);
+    assert!(script("signal.onabort").is_null());
+}
+
 #[wasm_bindgen_test]
 async fn where_timers_are_refused_nobody_waits_for_ever() {
     let refuse = script("(() => { throw new Error('global scope'); })");
     let _fake = Replaced::new("setTimeout", &refuse);
-    Timeout.sleep(Duration::from_secs(3600)).await;
+    WAITING.sleep(Duration::from_secs(3600)).await;
+    let _fake = Replaced::new("AbortSignal", &script("({})"));
+    DEADLINE.sleep(Duration::from_secs(3600)).await;
 }
 
 #[wasm_bindgen_test]

@@ -39,21 +39,38 @@ export async function send(rehearsal, controller, userAgent, method, url, author
   return [reply.status, reply.headers.get("date"), reply.headers.get("retry-after"), new Uint8Array(buffer)];
 }
 
-/** A promise that is fulfilled after `millis`, never if engines cannot wait as long, or when its `stop` is called. */
-export function alarm(millis) {
-  let timer, ring;
+/**
+ * A promise that is fulfilled after `millis`, never if engines cannot wait as long, or when its `stop` is called.
+ * Unless it `keepsAlive`, programs may end before that; then it takes engines less time to make.
+ */
+export function alarm(millis, keepsAlive) {
+  let ring;
+  let silence = () => {};
   const rung = new Promise((resolve) => {
     ring = resolve;
   });
   try {
-    if (millis < 2 ** 31) timer = setTimeout(ring, millis);
+    if (millis < 2 ** 31) silence = keepsAlive ? timeout(ring, millis) : signal(ring, millis);
   } catch {
     // Refused at module scope: better not to wait than to wait for ever.
     ring();
   }
   rung.stop = () => {
-    clearTimeout(timer);
+    silence();
     ring();
   };
   return rung;
+}
+
+function timeout(ring, millis) {
+  const timer = setTimeout(ring, millis);
+  return () => clearTimeout(timer);
+}
+
+function signal(ring, millis) {
+  const signal = AbortSignal.timeout(millis);
+  signal.onabort = ring;
+  return () => {
+    signal.onabort = null;
+  };
 }

@@ -35,6 +35,7 @@ fn effects() -> Effects {
         http: Arc::new(GlobalFetch { rehearsal: true }),
         clock: Arc::new(Stopped),
         timer: Arc::new(Stopped),
+        deadline: Arc::new(Stopped),
         detach: None,
     }
 }
@@ -55,6 +56,6 @@ impl Clock for Stopped {
 
 impl Timer for Stopped {
     fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Timeout.sleep(Duration::MAX)
+        Timeout { keeps_alive: false }.sleep(Duration::MAX)
     }
 }

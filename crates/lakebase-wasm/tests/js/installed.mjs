@@ -19,11 +19,11 @@ export function install() {
 /** Runs `program` with `args` and the script in a folder where the package was installed. */
 export async function runInstalled(program, args) {
   const folder = install();
-  const workspace = await issuer();
+  const workspace = await issuer({ mint: (n) => ({ hang: n === 3 }) });
   try {
     copyFileSync(new URL("script.mjs", import.meta.url), join(folder, "script.mjs"));
     const { stdout } = await promisify(execFile)(program, [...args, "script.mjs", JSON.stringify(workspace.options)], { cwd: folder });
-    assert.deepEqual(JSON.parse(stdout), ["db-1", "db-2", "ep-1.database.example", "unauthenticated"]);
+    assert.deepEqual(JSON.parse(stdout), ["db-1", "db-2", "ep-1.database.example", "unauthenticated", "timed_out"]);
     assert.deepEqual(workspace.seen.wrong, [`basic: POST /oidc/v1/token`]);
   } finally {
     await workspace.close();

@@ -1,7 +1,9 @@
 // The package in this very Node: what it sends, what it gives, and that bad input is always an error.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import test from "node:test";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { ENDPOINT, ID, SECRET, issuer } from "./issuer.mjs";
 
 const folder = pathToFileURL(`${process.env.LAKEBASE_WASM_PACKAGE}/`);
@@ -75,6 +77,14 @@ for (const [name, { mintDatabaseCredential }] of Object.entries({ whole, small }
     await assert.rejects(mintDatabaseCredential(workspace.options), { kind: "unavailable" });
   });
 }
+
+test("a provider that hangs is given up, even where nothing else keeps the program running", async () => {
+  const options = `{ host: "https://localhost", endpoint: "${ENDPOINT}", timeout: 100, tokenProvider: () => new Promise(() => {}) }`;
+  const script = `import { mintDatabaseCredential as mint } from "${new URL("mint.node.js", folder)}";
+    await mint(${options}).catch(({ kind }) => console.log(kind));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script]);
+  assert.equal(stdout, "timed_out\n");
+});
 
 for (const [name, expected] of [
   ["lakebase_wasm.js", { user: "-", host: "-", port: 5432, database: "databricks_postgres" }],

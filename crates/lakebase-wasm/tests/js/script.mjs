@@ -6,4 +6,5 @@ const options = JSON.parse((globalThis.Deno?.args ?? process.argv.slice(2)).at(-
 const minted = await mintDatabaseCredential(options);
 const login = await new LakebaseCredentials(options).credential();
 const refused = await small({ ...options, clientSecret: "wrong" }).catch((error) => error);
-console.log(JSON.stringify([minted.token, login.token, login.host, refused instanceof Error && refused.kind]));
+const late = await small({ ...options, timeout: 100 }).catch((error) => error);
+console.log(JSON.stringify([minted.token, login.token, login.host, refused instanceof Error && refused.kind, late.kind]));

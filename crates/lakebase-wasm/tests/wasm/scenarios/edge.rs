@@ -63,6 +63,7 @@ impl Edge {
             http: Arc::new(service.clone()),
             clock: Arc::new(time.clone()),
             timer: Arc::new(time.clone()),
+            deadline: Arc::new(time.clone()),
             detach: Some(detach),
         };
         let credentials = Credentials::new(settings, effects).map_err(report)?;
