@@ -25,7 +25,8 @@
 //! Cloudflare Worker that logs in with these credentials and `tokio-postgres`.
 //!
 //! Features `mint` and `cache` add what JavaScript calls: the function that mints once, and the class that caches. They
-//! are for the npm package; a Rust program leaves them out, and then exports nothing of this crate.
+//! are for the npm package; a Rust program leaves them out, and then exports nothing of this crate. Some JavaScript comes
+//! along as ES modules, which wasm-bindgen's targets `no-modules` and `nodejs` do not take.
 //!
 //! Invariants: no clock, no randomness and no request before the first call; between requests only data is
 //! shared, never futures or promises; secrets go to the configured host only, and redirects are not followed;
