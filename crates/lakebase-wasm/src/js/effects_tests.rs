@@ -79,6 +79,9 @@ async fn a_timer_asks_for_its_milliseconds_and_ends() {
     let _fake = Replaced::new("setTimeout", &fake);
     WAITING.sleep(Duration::from_micros(1_500_900)).await;
     assert_eq!(js_sys::JSON::stringify(&calls).unwrap(), "[1500]");
+    let _old = Replaced::new("AbortSignal", &script("({})"));
+    DEADLINE.sleep(Duration::from_millis(2)).await;
+    assert_eq!(js_sys::JSON::stringify(&calls).unwrap(), "[1500,2]", "an engine without time-outs");
 }
 
 #[wasm_bindgen_test]
@@ -134,7 +137,8 @@ async fn where_timers_are_refused_nobody_waits_for_ever() {
     let refuse = script("(() => { throw new Error('global scope'); })");
     let _fake = Replaced::new("setTimeout", &refuse);
     WAITING.sleep(Duration::from_secs(3600)).await;
-    let _fake = Replaced::new("AbortSignal", &script("({})"));
+    let refuse = script("({ timeout() { throw new Error('global scope'); } })");
+    let _fake = Replaced::new("AbortSignal", &refuse);
     DEADLINE.sleep(Duration::from_secs(3600)).await;
 }
 

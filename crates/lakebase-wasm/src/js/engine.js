@@ -50,7 +50,8 @@ export function alarm(millis, keepsAlive) {
     ring = resolve;
   });
   try {
-    if (millis < 2 ** 31) silence = keepsAlive ? timeout(ring, millis) : signal(ring, millis);
+    const start = keepsAlive || !AbortSignal.timeout ? timeout : signal;
+    if (millis < 2 ** 31) silence = start(ring, millis);
   } catch {
     // Refused at module scope: better not to wait than to wait for ever.
     ring();
