@@ -353,7 +353,8 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The last failure, with the driver's or the service's error as its cause:
+    /// The last failure, with the driver's or the service's error as its cause (if the budget ended before the
+    /// last attempt was answered, that of an earlier one):
     /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
     /// out, the kind of the cause otherwise.
     pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
@@ -403,7 +404,7 @@ impl Connector {
         let clock = &self.0.runtime.clock;
         let policy = ConnectPolicy { budget, ..self.0.config.policy };
         let mut attempts = Attempts::new(policy, clock.monotonic());
-        let mut wake_up = None;
+        let (mut wake_up, mut earlier) = (None, None);
         loop {
             let span = Span::login(attempts.failed_attempts() + 1, wake_up.as_ref());
             let work = attempt(attempts.remaining(clock.monotonic()));
@@ -424,8 +425,8 @@ impl Connector {
                         self.doubt_place(failure.login.as_ref());
                     }
                     let place = self.place(failure.login.as_ref());
-                    let error =
-                        failure.into_error(&place, class, attempts.failed_attempts(), budget);
+                    let count = attempts.failed_attempts();
+                    let error = failure.into_error(&place, class, count, budget, earlier);
                     observe::login_failed(&error);
                     return Err(error);
                 }
@@ -439,6 +440,9 @@ impl Connector {
                     observe::login_retried(class, after);
                     if failure.doubts_place() {
                         self.0.hosts.doubt();
+                    }
+                    if failure.is_telling() {
+                        earlier = Some(failure);
                     }
                     self.0.runtime.timer.sleep(after).await;
                 }

@@ -72,13 +72,21 @@ impl Failure {
         }
     }
 
+    /// Whether it tells more than that nothing happened.
+    pub(super) fn is_telling(&self) -> bool {
+        !matches!(self.cause, Cause::Silence(_))
+    }
+
     /// The final error: what was tried at `place`, in how many attempts, what to check, and this as the cause.
+    ///
+    /// `earlier` is the last attempt before it that was [telling](Self::is_telling): the end of the budget may have cut this one off.
     pub(super) fn into_error(
         self,
         place: &str,
         class: ConnectFailure,
         attempts: u32,
         budget: Duration,
+        earlier: Option<Self>,
     ) -> Error {
         let (kind, message) = match (class, &self.cause) {
             (ConnectFailure::Permanent(kind), Cause::Preparation(_)) => {
@@ -108,9 +116,25 @@ impl Failure {
                 Some(status) => error.with_status(status).with_source(cause),
                 None => error.with_source(cause),
             },
-            Cause::Driver(_, cause) => error.with_source(cause),
-            Cause::Silence(limit) => {
-                error.with_source(format!("the server did not answer within {limit:.1?}"))
+            cause => error.with_source(cause.into_source(earlier)),
+        }
+    }
+}
+
+impl Cause {
+    fn into_source(self, earlier: Option<Failure>) -> Box<dyn StdError + Send + Sync> {
+        match (self, earlier) {
+            (Self::Preparation(cause), _) => Box::new(cause),
+            (Self::Driver(_, cause), _) => cause,
+            (Self::Silence(limit), None) => {
+                format!("the server did not answer within {limit:.1?}").into()
+            }
+            (Self::Silence(limit), Some(earlier)) => {
+                let message = format!(
+                    "the server did not answer the last attempt within {limit:.1?}, and an earlier one failed"
+                );
+                let error = Error::new(ErrorKind::TimedOut, message);
+                Box::new(error.with_source(earlier.cause.into_source(None)))
             }
         }
     }

@@ -263,6 +263,19 @@ fn failures_that_pass_end_with_the_budget_and_tell_the_last_cause() {
     assert!(error.report().ends_with(": connection reset by peer"), "{}", error.report());
 }
 
+#[test]
+fn an_attempt_that_the_budget_cuts_off_does_not_hide_the_cause() {
+    let mut script = vec![Server::Wakes; 5];
+    script.push(Server::Hangs);
+    let policy = ConnectPolicy { budget: seconds(10), ..ConnectPolicy::default() };
+    let (outcome, passwords, took) = check(ConnectorConfig { policy, ..config() }, &script);
+    assert_eq!((passwords.len(), took), (6, seconds(10)));
+    let report = outcome.unwrap_err().report();
+    let last = report.find("the server did not answer the last attempt within ");
+    assert!(last < report.find(": the database system is starting up"), "{report}");
+    assert!(last.is_some() && report.contains("within 10s (6 attempts)"), "{report}");
+}
+
 /// A clock that always shows the same moment.
 #[derive(Debug)]
 struct Stopped;
