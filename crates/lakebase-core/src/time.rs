@@ -25,6 +25,22 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads the date of an HTTP header, as `Date` and `Retry-After` hold it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    ///
+    /// That is IMF-fixdate, the only form that a sender may write (RFC 9110, section 5.6.7); `None` for anything else, the two
+    /// forms that were obsolete in 1999 among them. The name of the day is not checked.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (_, text) = text.strip_suffix(" GMT")?.split_once(", ")?;
+        let mut parts = text.split(' ');
+        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+        let (time, None) = (parts.next()?, parts.next()) else { return None };
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        format!("{year}-{month:02}-{day}T{time}Z").parse().ok()
+    }
+
     /// This moment plus `duration`, stopping at the largest representable one.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
@@ -217,6 +233,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn reads_the_dates_of_http_headers() {
+        let sunday = Timestamp::from_unix_millis(784_111_777_000);
+        assert_eq!(Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(sunday));
+        for text in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994  08:49:37 GMT",
+            "1994-11-06T08:49:37Z",
+        ] {
+            assert_eq!(Timestamp::from_http_date(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn printing_and_reading_agree(millis in -62_167_219_200_000i64..253_402_300_800_000) {
@@ -227,6 +264,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "\\PC*") {
             let _ = text.parse::<Timestamp>();
+            let _ = Timestamp::from_http_date(&format!("Sun, {text} GMT"));
         }
     }
 }

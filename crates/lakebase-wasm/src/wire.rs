@@ -194,23 +194,13 @@ fn retry_after(reply: &Reply, wall: Timestamp) -> Option<Duration> {
         let seconds = text.parse().unwrap_or(MAX_RETRY_AFTER).min(MAX_RETRY_AFTER);
         return Some(Duration::from_secs(seconds));
     }
-    let delay = http_date(text)?.saturating_since(served_at(reply).unwrap_or(wall));
+    let delay = Timestamp::from_http_date(text)?.saturating_since(served_at(reply).unwrap_or(wall));
     Some(delay.min(Duration::from_secs(MAX_RETRY_AFTER)))
 }
 
 /// The service's clock when it answered.
 pub(crate) fn served_at(reply: &Reply) -> Option<Timestamp> {
-    http_date(reply.date.as_deref()?)
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
-fn http_date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split(' ').skip(1);
-    let (day, month, year, time) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    format!("{year}-{month:02}-{day}T{time}Z").parse().ok()
+    Timestamp::from_http_date(reply.date.as_deref()?)
 }
 
 #[cfg(test)]

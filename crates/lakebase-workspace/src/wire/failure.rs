@@ -1,6 +1,6 @@
 //! Replies that are errors, in every form that the service, its proxies and OAuth issuers use.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{DATE, LOCATION, RETRY_AFTER};
@@ -17,12 +17,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// The service's clock when it answered, from the reply's `Date`.
 #[must_use]
 pub fn served_at(headers: &HeaderMap) -> Option<Timestamp> {
-    http_date(headers.get(DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    let moment = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(moment.as_millis()).ok().map(Timestamp::from_unix_millis)
+    Timestamp::from_http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// How long the service asks to be left alone: `Retry-After` in seconds, or a date relative to the
@@ -32,7 +27,7 @@ fn retry_after(headers: &HeaderMap, wall: Timestamp) -> Option<Duration> {
     let delay = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         text.parse().map_or(MAX_RETRY_AFTER, Duration::from_secs)
     } else {
-        http_date(text)?.saturating_since(served_at(headers).unwrap_or(wall))
+        Timestamp::from_http_date(text)?.saturating_since(served_at(headers).unwrap_or(wall))
     };
     Some(delay.min(MAX_RETRY_AFTER))
 }
