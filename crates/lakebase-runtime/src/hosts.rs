@@ -67,7 +67,7 @@ fn is_unknown(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::FutureExt;
+    use futures_util::FutureExt;
 
     fn check(host: &str, answer: io::Result<Vec<SocketAddr>>) -> Result<Vec<IpAddr>> {
         resolve(host, |_| async move { answer }).now_or_never().unwrap()

@@ -121,9 +121,9 @@ pub(crate) async fn within<N: Net, T>(
     work: impl Future<Output = io::Result<T>>,
 ) -> io::Result<T> {
     let work = std::pin::pin!(work);
-    match futures::future::select(work, net.sleep(limit)).await {
-        futures::future::Either::Left((result, _)) => result,
-        futures::future::Either::Right(((), _)) => {
+    match futures_util::future::select(work, net.sleep(limit)).await {
+        futures_util::future::Either::Left((result, _)) => result,
+        futures_util::future::Either::Right(((), _)) => {
             Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {limit:?}")))
         }
     }

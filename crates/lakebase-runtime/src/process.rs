@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::channel::oneshot;
+use futures_channel::oneshot;
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::{Error, ErrorKind, Process, Result, Secret};
 

@@ -56,7 +56,7 @@ mod unix {
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
     use std::time::Duration;
 
-    use futures::future::{AbortHandle, abortable};
+    use futures_util::future::{AbortHandle, abortable};
     use lakebase_core::effect::RelaySocket;
     use lakebase_core::{Error, ErrorKind, Result};
 

@@ -16,7 +16,7 @@ use std::io;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use futures::AsyncReadExt as _;
+use futures_util::AsyncReadExt as _;
 use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };

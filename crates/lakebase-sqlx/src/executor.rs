@@ -1,9 +1,9 @@
 //! Makes `&LakebasePool` usable wherever sqlx takes an executor, as `&PgPool` is.
 
-use futures::SinkExt;
-use futures::channel::mpsc;
-use futures::future::{self, BoxFuture};
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures_channel::mpsc;
+use futures_util::SinkExt;
+use futures_util::future::{self, BoxFuture};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Acquire, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};

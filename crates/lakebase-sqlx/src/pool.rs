@@ -5,8 +5,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use futures::future::{self, Either};
+use futures_channel::oneshot;
+use futures_util::future::{self, Either};
 use lakebase_core::connect::{Cause, Connector, Failure, Login};
 use lakebase_core::effect::RelaySocket;
 use lakebase_core::refresh::Generation;
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     applied: Mutex<Option<Login>>,
     relay: Mutex<Option<Arc<dyn RelaySocket>>>,
     /// Held while somebody finds out why no connection comes about; what was found out last.
-    diagnosis: futures::lock::Mutex<Option<(ConnectFailure, Error)>>,
+    diagnosis: futures_util::lock::Mutex<Option<(ConnectFailure, Error)>>,
 }
 
 impl LakebasePool {
@@ -77,7 +77,7 @@ impl LakebasePool {
             options,
             applied: Mutex::new(Some(login)),
             relay: Mutex::new(relay),
-            diagnosis: futures::lock::Mutex::new(None),
+            diagnosis: futures_util::lock::Mutex::new(None),
         });
         let (alive, stop) = oneshot::channel();
         if let Some(cache) = shared.connector.credentials().await? {

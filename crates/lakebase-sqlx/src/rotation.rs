@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
-use futures::channel::oneshot;
-use futures::future;
+use futures_channel::oneshot;
+use futures_util::future;
 use lakebase_core::DatabaseCredential;
 use lakebase_core::refresh::{CredentialCache, Generation, Watch};
 

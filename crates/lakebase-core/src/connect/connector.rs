@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::future;
+use futures_util::future;
 
 use super::failure::{Cause, Failure, check_token_is_safe};
 use super::hosts::Hosts;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::future::select;
+use futures_util::future::select;
 
 use super::inner::Inner;
 use super::watch::Board;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_net::{TcpStream, UdpSocket};
-use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use futures_rustls::TlsConnector;
+use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use lakebase_core::{BoxFuture, Result, Timer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -95,14 +95,14 @@ impl Net for AsyncIoNet {
         let (from_client, mut to_client) = client.split();
         let (from_server, mut to_server) = server.split();
         let up = async {
-            futures::io::copy(from_client, &mut to_server).await?;
+            futures_util::io::copy(from_client, &mut to_server).await?;
             to_server.close().await
         };
         let down = async {
-            futures::io::copy(from_server, &mut to_client).await?;
+            futures_util::io::copy(from_server, &mut to_client).await?;
             to_client.close().await
         };
-        futures::future::try_join(up, down).await.map(drop)
+        futures_util::future::try_join(up, down).await.map(drop)
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::select;
+use futures_util::future::select;
 use lakebase_core::{Clock, Error, ErrorKind, HostResolver, Result};
 
 use super::message::{self, Answer, RecordType};

@@ -97,7 +97,7 @@ impl Timer for TokioRuntime {
 /// The wait of last resort: a thread that ends early when the future is dropped.
 async fn sleep_on_thread(duration: Duration) {
     use std::sync::mpsc;
-    let (done, woken) = futures::channel::oneshot::channel::<()>();
+    let (done, woken) = futures_channel::oneshot::channel::<()>();
     let (_alive, dropped) = mpsc::channel::<()>();
     let started = std::thread::Builder::new().name("lakebase-timer".to_owned()).spawn(move || {
         if dropped.recv_timeout(duration) == Err(mpsc::RecvTimeoutError::Timeout) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{Either, select};
+use futures_util::future::{Either, select};
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result, Runtime};
