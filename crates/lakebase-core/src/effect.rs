@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::refresh::Moment;
 use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
 /// Reads both clocks.
@@ -21,6 +22,12 @@ pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
 
     /// The wall clock; may be wrong and may jump.
     fn wall(&self) -> Timestamp;
+
+    /// Both at once, for telling whether something is old: never ahead of the two, and behind by no more than a
+    /// few milliseconds, where that is cheaper. Default: what the two show.
+    fn coarse(&self) -> Moment {
+        Moment { monotonic: self.monotonic(), wall: self.wall() }
+    }
 }
 
 /// Waits.

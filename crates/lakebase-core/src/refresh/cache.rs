@@ -65,16 +65,16 @@ impl<T: Expires> Cache<T> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_for(&self, demand: Demand) -> Result<Held<T>> {
-        let now = self.inner.now();
-        let entry = self.inner.board.slot.load();
-        if let Some(entry) = &*entry {
-            if demand.force {
-                self.invalidate(entry.generation);
-            } else if entry.is_fresh(now) && entry.left(now) >= demand.at_least {
-                return Ok(Held(Arc::clone(entry)));
+        let now = self.inner.runtime.clock.coarse();
+        let guard = self.inner.board.slot.load();
+        match &*guard {
+            Some(entry) if demand.force => self.invalidate(entry.generation),
+            Some(entry) if entry.is_fresh(now) && entry.left(now) >= demand.at_least => {
+                return Ok(Held(guard));
             }
+            _ => {}
         }
-        drop(entry);
+        drop(guard);
         self.inner.wait_for(demand.at_least).await
     }
 

@@ -95,7 +95,7 @@ impl<T: Expires> Inner<T> {
             let joined = pin!(self.join(&flight));
             match select(joined, self.runtime.timer.sleep(patience)).await {
                 // Not if this task was frozen for so long that the value died meanwhile.
-                Either::Left((Some(Ok(held)), _)) if !held.0.left(self.now()).is_zero() => {
+                Either::Left((Some(Ok(held)), _)) if !held.entry().left(self.now()).is_zero() => {
                     return Ok(held);
                 }
                 Either::Left((Some(Err(error)), _)) => return self.spare(at_least).ok_or(error),
@@ -110,7 +110,7 @@ impl<T: Expires> Inner<T> {
     /// The old value, for callers who asked for less than a new one.
     fn spare(&self, at_least: Duration) -> Option<Held<T>> {
         let now = self.now();
-        self.board.living(now).filter(|held| held.0.left(now) >= at_least)
+        self.board.living(now).filter(|held| held.entry().left(now) >= at_least)
     }
 
     /// Drops the value of `generation` if it is current and the machine agrees.
@@ -270,17 +270,18 @@ impl<T: Expires> Inner<T> {
                     && before != Some(generation)
                 {
                     let stale = AtomicBool::new(false);
-                    let entry =
-                        Arc::new(Entry { value, generation, started, fresh_for, lifetime, stale });
+                    let fresh_until = started.saturating_add(fresh_for);
+                    let entry = Entry { value, generation, started, fresh_until, lifetime, stale };
+                    let entry = Arc::new(entry);
                     replaced = self.board.slot.swap(Some(Arc::clone(&entry)));
                     state.trouble = None;
                     news = Some(lifetime);
-                    Some(Ok(Held(entry)))
+                    Some(Ok(entry.into()))
                 } else {
                     if current {
                         state.trouble = None;
                     }
-                    old.map(Held).map(Ok)
+                    old.map(Held::from).map(Ok)
                 }
             }
             Err(error) => {

@@ -30,4 +30,46 @@ impl Moment {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
         monotonic.max(self.wall.saturating_since(earlier.wall))
     }
+
+    /// What both clocks show `duration` later, if neither is suspended or set.
+    #[must_use]
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        let monotonic = self.monotonic.saturating_add(duration);
+        Self { monotonic, wall: self.wall.saturating_add(duration) }
+    }
+
+    /// Whether neither clock has reached what it shows at `deadline`.
+    ///
+    /// For whole milliseconds `now.is_before(start.saturating_add(duration))` is `now.since(start) < duration`, without
+    /// calculating.
+    #[must_use]
+    pub fn is_before(self, deadline: Self) -> bool {
+        self.monotonic < deadline.monotonic && self.wall < deadline.wall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn moment((monotonic, wall): (u64, u64)) -> Moment {
+        let epoch = Timestamp::from_unix_millis(1_769_817_600_000);
+        let millis = Duration::from_millis;
+        Moment { monotonic: millis(monotonic), wall: epoch.saturating_add(millis(wall)) }
+    }
+
+    proptest! {
+        #[test]
+        fn deadlines_and_ages_agree(
+            start in (0u64..100, 0u64..100), now in (0u64..100, 0u64..100), length in 0u64..100,
+        ) {
+            let (start, now, length) = (moment(start), moment(now), Duration::from_millis(length));
+            let deadline = start.saturating_add(length);
+            // Of a length of zero nothing is left, also to a clock that was set back.
+            prop_assume!(!length.is_zero());
+            prop_assert_eq!(now.is_before(deadline), now.since(start) < length);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::Guard;
 use async_trait::async_trait;
 
 use super::{Moment, Policy};
@@ -77,8 +78,11 @@ pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
 pub struct Generation(pub(crate) u64);
 
 /// A value as the cache handed it out. Clones share it; it stays readable after the cache moved on.
+///
+/// Fresh ones are handed out without counting a reference, so that threads which read at the same time do not write to
+/// the same place. A thread can hold eight at a time that way (see [`arc_swap`]); further ones are counted.
 #[derive(Debug)]
-pub struct Held<T>(pub(super) Arc<Entry<T>>);
+pub struct Held<T>(pub(super) Guard<Option<Arc<Entry<T>>>>);
 
 /// A value with what is needed to tell its phase without asking anybody.
 #[derive(Debug)]
@@ -87,8 +91,8 @@ pub(super) struct Entry<T> {
     pub(super) generation: Generation,
     /// When the attempt that brought it started.
     pub(super) started: Moment,
-    /// How long after `started` the value is handed out without further thought.
-    pub(super) fresh_for: Duration,
+    /// Until when, by both clocks, the value is handed out without further thought.
+    pub(super) fresh_until: Moment,
     /// How long after `started` it is dead.
     pub(super) lifetime: Duration,
     /// Whether it was reported to be outdated, so that it is not handed out without further thought.
@@ -98,7 +102,7 @@ pub(super) struct Entry<T> {
 impl<T> Entry<T> {
     /// Whether it is handed out at `now` without further thought.
     pub(super) fn is_fresh(&self, now: Moment) -> bool {
-        now.since(self.started) < self.fresh_for && !self.stale.load(Ordering::Relaxed)
+        now.is_before(self.fresh_until) && !self.stale.load(Ordering::Relaxed)
     }
 
     /// The life left at `now`; zero means dead.
@@ -108,16 +112,27 @@ impl<T> Entry<T> {
 }
 
 impl<T> Held<T> {
+    pub(super) fn entry(&self) -> &Entry<T> {
+        let Some(entry) = &*self.0 else { unreachable!("checked by all constructors") };
+        entry
+    }
+
     /// Which value this is, for [`Cache::invalidate`](super::Cache::invalidate).
     #[must_use]
     pub fn generation(&self) -> Generation {
-        self.0.generation
+        self.entry().generation
+    }
+}
+
+impl<T> From<Arc<Entry<T>>> for Held<T> {
+    fn from(entry: Arc<Entry<T>>) -> Self {
+        Self(Guard::from_inner(Some(entry)))
     }
 }
 
 impl<T> Clone for Held<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self(Guard::from_inner(self.0.clone()))
     }
 }
 
@@ -125,7 +140,7 @@ impl<T> Deref for Held<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0.value
+        &self.entry().value
     }
 }
 

@@ -55,9 +55,8 @@ impl<T> Default for Board<T> {
 
 impl<T> Board<T> {
     pub(super) fn living(&self, now: Moment) -> Option<Held<T>> {
-        let entry = self.slot.load();
-        let entry = entry.as_ref().filter(|entry| !entry.left(now).is_zero())?;
-        Some(Held(Arc::clone(entry)))
+        let entry = self.slot.load_full().filter(|entry| !entry.left(now).is_zero())?;
+        Some(entry.into())
     }
 
     pub(super) fn newer_than(&self, seen: Option<Generation>, now: Moment) -> Option<Held<T>> {

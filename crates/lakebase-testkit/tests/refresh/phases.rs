@@ -20,6 +20,23 @@ fn a_fresh_token_is_read_without_waiting_and_without_a_fetch() {
 }
 
 #[test]
+fn values_held_side_by_side_stay_what_they_were() {
+    let world = World::new((0..4).map(|_| Reply::token(HOUR)).collect());
+    let mut held = Vec::new();
+    for number in 1..=4 {
+        // More than a thread can hold without counting references.
+        for _ in 0..12 {
+            held.push((number, world.spawn.run(world.cache.get()).unwrap()));
+        }
+        world.pass(HOUR);
+    }
+    held.extend(held.clone());
+    for (number, value) in held {
+        assert_eq!(value.token.expose(), format!("token {number}"));
+    }
+}
+
+#[test]
 fn in_the_window_the_old_token_comes_at_once_and_the_next_in_the_background() {
     let world = World::new(vec![Reply::token(HOUR).after(millis(100))]);
     world.get().unwrap();
