@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lakebase_core::refresh::{Cache, Demand, Origin};
+use lakebase_core::refresh::{Cache, Demand, Origin, Policy};
 use lakebase_core::{
     CredentialCache, CredentialRequest, DatabaseCredential, Error, ErrorKind, Result, Secret,
 };
@@ -102,13 +102,14 @@ fn a_child_is_never_minted_from_a_parent_that_may_die_in_flight_and_force_passes
     let tracked = TrackedSpawn::new(Arc::new(spawn.clone()));
     let runtime = fake_runtime(&time, Some(Arc::new(tracked)));
     let below = ScriptedOrigin::new(&time, vec![Reply::token(HOUR)]);
-    let parent = Cache::new(Arc::new(below.clone()), &runtime);
+    let policy = Policy::builder().scatter(false).build().unwrap();
+    let parent = Cache::with_policy(Arc::new(below.clone()), &runtime, policy);
     // The parent is older than the child, so that it would end inside the child's window.
     spawn.run(parent.get()).unwrap();
     let lives = Arc::default();
     let mint = ScriptedOrigin::new(&time, vec![Reply::token(Duration::from_secs(100))]);
     let child = Child { parent, mint, lives: Arc::clone(&lives), time: time.clone() };
-    let child = Cache::new(Arc::new(child), &runtime);
+    let child = Cache::with_policy(Arc::new(child), &runtime, policy);
     for _ in 0..8000 {
         let held = spawn.run(child.get()).unwrap();
         assert!(time.real() < held.expires_at);

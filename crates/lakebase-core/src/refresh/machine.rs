@@ -102,6 +102,9 @@ pub enum Phase {
 struct Life {
     generation: Generation,
     started: Moment,
+    /// How long after `started` it is fresh.
+    fresh_for: Duration,
+    /// How long after `started` it is dead.
     lifetime: Duration,
     stale: bool,
 }
@@ -116,7 +119,9 @@ struct Flight {
 #[derive(Clone, Debug)]
 pub struct Machine {
     policy: Policy,
-    /// How much of the jitter this instance uses, in thousandths; drawn once, so that nothing clusters.
+    /// For pauses, and for lives that are scattered.
+    jitter: Jitter,
+    /// How much of the usual jitter this instance uses, in thousandths; drawn once, so that nothing clusters.
     pub(super) earliness: u32,
     last_generation: u64,
     last_flight: u64,
@@ -145,12 +150,13 @@ impl Machine {
             last_flight: 0,
             life: None,
             flight: None,
-            spacing: Spacing::new(jitter),
+            spacing: Spacing::default(),
             permits: Bucket::default(),
             losses: 0,
             wanted: false,
             wanted_longer: false,
             force: false,
+            jitter,
             policy,
         }
     }
@@ -184,19 +190,21 @@ impl Machine {
                 if gain {
                     self.last_generation += 1;
                     let generation = Generation(self.last_generation);
-                    self.life = Some(Life { generation, started, lifetime, stale: false });
-                    self.spacing.reset();
+                    let fresh_for = self.fresh_for(lifetime, held.is_some());
+                    let life = Life { generation, started, fresh_for, lifetime, stale: false };
+                    self.life = Some(life);
+                    self.spacing = Spacing::default();
                     self.losses = 0;
                     self.force = false;
                 } else if in_time && left.is_zero() {
-                    self.spacing.failed(now, &self.policy, false, None);
+                    self.space(now, false, None);
                 } else if in_time {
                     self.spacing.no_progress(now);
                 }
             }
             Event::Failed { flight, permanent, retry_after } => {
                 if self.land(flight) {
-                    self.spacing.failed(now, &self.policy, permanent, retry_after);
+                    self.space(now, permanent, retry_after);
                 }
             }
             Event::Lost { flight } => {
@@ -234,7 +242,7 @@ impl Machine {
         let living = self.left(now).is_some();
         let rest = match self.life {
             Some(life) if !self.wanted_longer && !life.stale => {
-                self.fresh_for(life.lifetime).saturating_sub(now.since(life.started))
+                life.fresh_for.saturating_sub(now.since(life.started))
             }
             _ => Duration::ZERO,
         };
@@ -249,19 +257,32 @@ impl Machine {
     fn lose(&mut self, now: Moment) {
         self.losses = self.losses.saturating_add(1);
         if self.losses > 1 {
-            self.spacing.failed(now, &self.policy, false, None);
+            self.space(now, false, None);
         }
     }
 
-    /// How long a value that lives for `lifetime` is fresh on this instance.
-    pub(super) fn fresh_for(&self, lifetime: Duration) -> Duration {
-        let jitter = lifetime / 24 * self.earliness / 1000;
-        lifetime.saturating_sub(self.policy.lead_of(lifetime)).saturating_sub(jitter)
+    /// Keeps the next flight away from the failure of this one.
+    fn space(&mut self, now: Moment, permanent: bool, retry_after: Option<Duration>) {
+        let random = (&self.policy, &mut self.jitter);
+        self.spacing.failed(now, random, permanent, retry_after);
+    }
+
+    /// How long a value that lives for `lifetime` is fresh on this instance. `ahead` says that its predecessor still
+    /// served when it came.
+    ///
+    /// Instances whose values came at the first need or after a failure may have been brought into step by that: by the start of a fleet, or
+    /// the end of an outage. They are scattered over the life that follows, and keep their distance afterwards.
+    fn fresh_for(&mut self, lifetime: Duration, ahead: bool) -> Duration {
+        let fresh = lifetime.saturating_sub(self.policy.lead_of(lifetime));
+        if self.policy.scatter && !(ahead && self.spacing.is_clear()) {
+            return fresh / 1000 * (50 + self.jitter.up_to(950));
+        }
+        fresh.saturating_sub(lifetime / 24 * self.earliness / 1000)
     }
 
     /// How long after its start the current value stays fresh, and how long it lives.
     pub(super) fn spans(&self) -> Option<(Generation, Duration, Duration)> {
-        self.life.map(|life| (life.generation, self.fresh_for(life.lifetime), life.lifetime))
+        self.life.map(|life| (life.generation, life.fresh_for, life.lifetime))
     }
 
     /// Which value is the current one; it may be dead.
@@ -301,7 +322,7 @@ impl Machine {
             || age >= life.lifetime.saturating_sub(self.policy.guard_of(life.lifetime))
         {
             Phase::Edge
-        } else if age >= self.fresh_for(life.lifetime) {
+        } else if age >= life.fresh_for {
             Phase::Window
         } else {
             Phase::Fresh

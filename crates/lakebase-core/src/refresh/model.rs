@@ -210,7 +210,8 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
         prop_assert!(!(model.stale && calm), "a stale value is waited for");
         let fresh_until = |(_, _, life): (Generation, Moment, Duration)| {
             let lead = (life / 6).max(secs(60).min(life / 2)).min(secs(1200));
-            (life - lead - life / 24, life - lead)
+            // A twentieth of that where it did not come ahead of need.
+            (((life - lead) / 1000 * 50).min(life - lead - life / 24), life - lead)
         };
         let age = model.held.map(|it| Model::age(now, it.1));
         let lost = model.flight.take_if(|it| Model::age(now, it.1) >= secs(31));

@@ -11,8 +11,8 @@ const fn secs(secs: u64) -> Duration {
 /// When values are fetched, how long that may take, and how failures are spaced.
 ///
 /// The defaults are made for credentials that live one hour: fetched again from minute 50 (up to 2½
-/// minutes earlier, different for every instance), ten minutes in which a dozen attempts fit, and a last
-/// minute in which callers wait for the new one. They scale to other lifetimes by themselves.
+/// minutes earlier, different for every instance; the first one at any minute from 3 on), ten minutes in which a dozen
+/// attempts fit, and a last minute in which callers wait for the new one. They scale to other lifetimes by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub(super) lead: (Duration, Duration),
@@ -24,6 +24,7 @@ pub struct Policy {
     pub(super) cold_pause: (Duration, Duration),
     pub(super) refusal_pause: (Duration, Duration),
     pub(super) forced: (u32, Duration),
+    pub(super) scatter: bool,
     pub(super) seed: Option<u64>,
 }
 
@@ -79,6 +80,7 @@ impl Default for Policy {
             cold_pause: (Duration::from_millis(250), secs(5)),
             refusal_pause: (secs(5), secs(60)),
             forced: (2, secs(30)),
+            scatter: true,
             seed: None,
         }
     }
@@ -143,6 +145,14 @@ impl PolicyBuilder {
     /// one more takes to become available. Default: 2, and one per 30 s.
     pub fn forced(mut self, burst: u32, interval: Duration) -> Self {
         self.draft.forced = (burst, interval);
+        self
+    }
+
+    /// Whether a value that was not fetched ahead of need, but at the first need or after a failure, is fetched again at a random moment
+    /// between a twenty-fourth and five sixths of its life, so that what brings the instances of a fleet into step, a start or the end
+    /// of an outage, does not make them all renew in the same minute. It costs half a fetch each time. Default: yes.
+    pub fn scatter(mut self, scatter: bool) -> Self {
+        self.draft.scatter = scatter;
         self
     }
 

@@ -10,9 +10,8 @@ use crate::Jitter;
 /// Two pauses run side by side, because a value that still lives leaves more time than a caller with empty
 /// hands. Which one counts is decided when it is asked for, so that a value which dies during a long
 /// pause makes it a short one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spacing {
-    jitter: Jitter,
     /// Failures in a row.
     failures: u32,
     /// Those among them that do not pass by themselves.
@@ -32,24 +31,14 @@ struct Pause {
 }
 
 impl Spacing {
-    pub(super) fn new(jitter: Jitter) -> Self {
-        Self { jitter, failures: 0, refusals: 0, rest_of_slot: Duration::ZERO, pause: None }
-    }
-
     /// Whether the last fetch succeeded, or there was none.
     pub(super) fn is_clear(&self) -> bool {
         self.failures == 0
     }
 
-    pub(super) fn reset(&mut self) {
-        (self.failures, self.refusals) = (0, 0);
-        self.rest_of_slot = Duration::ZERO;
-        self.pause = None;
-    }
-
     /// The value that we hold came again. Once it is dead this does not count: there should be another.
     pub(super) fn no_progress(&mut self, now: Moment) {
-        self.reset();
+        *self = Self::default();
         let (calm, urgent) = (Policy::NO_PROGRESS_PAUSE, Duration::ZERO);
         self.pause = Some(Pause { since: now, calm, urgent });
     }
@@ -57,13 +46,13 @@ impl Spacing {
     pub(super) fn failed(
         &mut self,
         now: Moment,
-        policy: &Policy,
+        (policy, jitter): (&Policy, &mut Jitter),
         permanent: bool,
         retry_after: Option<Duration>,
     ) {
         self.failures = self.failures.saturating_add(1);
         let (mut calm, mut urgent) =
-            (self.slot(policy.window_pause), grown(policy.cold_pause, 2, self.failures));
+            (self.slot(policy.window_pause, jitter), grown(policy.cold_pause, 2, self.failures));
         if permanent {
             self.refusals = self.refusals.saturating_add(1);
             urgent = grown(policy.refusal_pause, 2, self.refusals);
@@ -76,9 +65,9 @@ impl Spacing {
     /// Time is cut into slots that grow, and each attempt falls at a random moment of its own slot. That
     /// spreads a fleet like a random pause of the full length does, and yet bounds the attempts in any
     /// time: by default to 15 in the ten minutes before an hour-long value dies.
-    fn slot(&mut self, range: (Duration, Duration)) -> Duration {
+    fn slot(&mut self, range: (Duration, Duration), jitter: &mut Jitter) -> Duration {
         let slot = grown(range, 3, self.failures);
-        let position = slot / 1000 * (1 + self.jitter.up_to(999));
+        let position = slot / 1000 * (1 + jitter.up_to(999));
         let pause = (self.rest_of_slot + position).min(range.1);
         self.rest_of_slot = (self.rest_of_slot + slot).saturating_sub(pause);
         pause

@@ -16,7 +16,8 @@ fn at(seconds: u64) -> Moment {
 
 /// A machine without jitter, so that every boundary is where the table says.
 fn machine() -> Machine {
-    let mut machine = Machine::new(Policy::default(), 1);
+    let policy = Policy::builder().scatter(false).build().expect("defaults are valid");
+    let mut machine = Machine::new(policy, 1);
     machine.earliness = 0;
     machine
 }
@@ -206,17 +207,49 @@ fn nothing_is_due_while_nobody_asks_for_what_failed_except_at_the_calm_pace() {
     check("0:tick 0:err 0:tick 1:tick 1:err 5:tick", "0 1 5");
 }
 
+/// Lets `machine` hold a value from `second` on, and says for how long it is fresh.
+fn hold(machine: &mut Machine, second: u64) -> Duration {
+    let Action::Fetch { flight, .. } = machine.poll(at(second)) else { panic!("nothing is due") };
+    let (started, lifetime) = (at(second), secs(3600));
+    machine.handle(started, Event::Fetched { flight, started, lifetime, same: false });
+    let (_, fresh_for, _) = machine.spans().expect("it was taken");
+    fresh_for
+}
+
 #[test]
 fn jitter_makes_instances_differ_only_towards_earlier_and_stays() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..200 {
-        let machine = Machine::new(Policy::default(), seed);
-        let fresh = machine.fresh_for(secs(3600));
+        let mut machine = Machine::new(Policy::default(), seed);
+        hold(&mut machine, 0);
+        let fresh = hold(&mut machine, 3000);
         assert!(secs(2850) <= fresh && fresh <= secs(3000), "{fresh:?}");
-        assert_eq!(fresh, machine.fresh_for(secs(3600)));
+        assert_eq!(fresh, hold(&mut machine, 6000));
         seen.insert(fresh);
     }
     assert!(seen.len() > 100, "{} different", seen.len());
+}
+
+#[test]
+fn what_came_at_need_or_after_a_failure_is_renewed_at_any_time_of_its_life() {
+    let mut minutes = [[0; 50]; 3];
+    for seed in 0..4_000 {
+        let mut machine = Machine::new(Policy::default(), seed);
+        let first = hold(&mut machine, 0);
+        let Action::Fetch { flight, .. } = machine.poll(at(3000)) else { panic!("it is due") };
+        let event = Event::Failed { flight, permanent: false, retry_after: None };
+        machine.handle(at(3000), event);
+        let late = hold(&mut machine, 3001);
+        // A life and more later.
+        let dead = hold(&mut machine, 7000);
+        for (minutes, fresh) in minutes.iter_mut().zip([first, late, dead]) {
+            minutes[usize::try_from(fresh.as_secs() / 60).unwrap().min(49)] += 1;
+        }
+    }
+    for minutes in minutes {
+        assert_eq!(minutes[0] + minutes[1], 0, "{minutes:?}");
+        assert!(minutes[3..].iter().all(|count| (40..=150).contains(count)), "{minutes:?}");
+    }
 }
 
 #[test]
