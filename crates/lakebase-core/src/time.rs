@@ -31,14 +31,9 @@ impl Timestamp {
     /// forms that were obsolete in 1999 among them. The name of the day is not checked.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
-        const MONTHS: [&str; 12] =
-            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let (_, text) = text.strip_suffix(" GMT")?.split_once(", ")?;
-        let mut parts = text.split(' ');
-        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-        let (time, None) = (parts.next()?, parts.next()) else { return None };
-        let month = MONTHS.iter().position(|name| *name == month)? + 1;
-        format!("{year}-{month:02}-{day}T{time}Z").parse().ok()
+        let rest = text.as_bytes().get(3..)?.strip_suffix(b" GMT")?;
+        let (seconds, rest) = http_date(rest)?;
+        rest.is_empty().then_some(Self(seconds * 1000))
     }
 
     /// This moment plus `duration`, stopping at the largest representable one.
@@ -108,14 +103,7 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     let minute = number(&mut rest, 2)?;
     literal(&mut rest, b":")?;
     let second = number(&mut rest, 2)?;
-    let in_range = (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !in_range {
-        return None;
-    }
+    let seconds = seconds_from_civil([year, month, day], [hour, minute, second])?;
     let mut fraction = 0;
     if literal(&mut rest, b".").is_some() {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -142,8 +130,29 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     if !rest.is_empty() {
         return None;
     }
-    let minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - offset;
-    Some(Timestamp((minutes * 60 + second) * 1000 + fraction))
+    Some(Timestamp((seconds - offset * 60) * 1000 + fraction))
+}
+
+/// Reads `, 06 Nov 1994 08:49:37`: the seconds since 1970, and what follows.
+fn http_date(mut rest: &[u8]) -> Option<(i64, &[u8])> {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    literal(&mut rest, b",")?;
+    literal(&mut rest, b" ")?;
+    let day = number(&mut rest, 2)?;
+    literal(&mut rest, b" ")?;
+    let (name, after) = rest.split_at_checked(3)?;
+    rest = after;
+    let month =
+        (1..).zip(MONTHS.chunks(3)).find_map(|(month, it)| (it == name).then_some(month))?;
+    literal(&mut rest, b" ")?;
+    let year = number(&mut rest, 4)?;
+    literal(&mut rest, b" ")?;
+    let hour = number(&mut rest, 2)?;
+    literal(&mut rest, b":")?;
+    let minute = number(&mut rest, 2)?;
+    literal(&mut rest, b":")?;
+    let second = number(&mut rest, 2)?;
+    Some((seconds_from_civil([year, month, day], [hour, minute, second])?, rest))
 }
 
 fn number(rest: &mut &[u8], digits: usize) -> Option<i64> {
@@ -157,6 +166,20 @@ fn number(rest: &mut &[u8], digits: usize) -> Option<i64> {
 fn literal(rest: &mut &[u8], accepted: &[u8]) -> Option<()> {
     let (first, after) = rest.split_first()?;
     accepted.contains(first).then(|| *rest = after)
+}
+
+/// Seconds since 1970-01-01T00:00:00Z, unless there is no such day or time of day. A minute may have 61 seconds.
+fn seconds_from_civil(
+    [year, month, day]: [i64; 3],
+    [hour, minute, second]: [i64; 3],
+) -> Option<i64> {
+    let in_range = (1..=12).contains(&month)
+        && (1..=days_in_month(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    let minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute;
+    in_range.then_some(minutes * 60 + second)
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {
