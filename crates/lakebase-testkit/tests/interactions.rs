@@ -102,7 +102,7 @@ fn a_child_is_never_minted_from_a_parent_that_may_die_in_flight_and_force_passes
     let tracked = TrackedSpawn::new(Arc::new(spawn.clone()));
     let runtime = fake_runtime(&time, Some(Arc::new(tracked)));
     let below = ScriptedOrigin::new(&time, vec![Reply::token(HOUR)]);
-    let policy = Policy::builder().scatter(false).build().unwrap();
+    let policy = Policy::default().scatter(false);
     let parent = Cache::with_policy(Arc::new(below.clone()), &runtime, policy);
     // The parent is older than the child, so that it would end inside the child's window.
     spawn.run(parent.get()).unwrap();

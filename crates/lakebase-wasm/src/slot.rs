@@ -39,8 +39,11 @@ pub(crate) struct Slot<T> {
 impl<T: Clone> Slot<T> {
     /// An empty one. `seed` decides how early within its window this one refreshes. A flight that reports
     /// nothing for `lease`, which is shorter than the machine's own, is given up.
+    ///
+    /// Nothing is scattered: workers start and fetch when requests come, not together.
     pub(crate) fn new(seed: u64, lease: Duration) -> Self {
-        let machine = Machine::new(Policy::default(), seed);
+        let policy = Policy::default().scatter(false);
+        let machine = Machine::new(policy, seed);
         Self { machine, value: None, trouble: None, flight_started: None, lease }
     }
 

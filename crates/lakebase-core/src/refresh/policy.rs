@@ -45,6 +45,14 @@ impl Policy {
         PolicyBuilder { draft: Self::default() }
     }
 
+    /// Whether a value that was not fetched ahead of need, but at the first need or after a failure, is fetched again at a random moment
+    /// between a twenty-fourth and five sixths of its life, so that what brings the instances of a fleet into step, a start or the end
+    /// of an outage, does not make them all renew in the same minute. It costs half a fetch each time. Default: yes.
+    #[must_use]
+    pub const fn scatter(self, scatter: bool) -> Self {
+        Self { scatter, ..self }
+    }
+
     /// The longest time that one flight (all attempts at one fetch) may take.
     #[must_use]
     pub fn flight_limit(&self) -> Duration {
@@ -145,14 +153,6 @@ impl PolicyBuilder {
     /// one more takes to become available. Default: 2, and one per 30 s.
     pub fn forced(mut self, burst: u32, interval: Duration) -> Self {
         self.draft.forced = (burst, interval);
-        self
-    }
-
-    /// Whether a value that was not fetched ahead of need, but at the first need or after a failure, is fetched again at a random moment
-    /// between a twenty-fourth and five sixths of its life, so that what brings the instances of a fleet into step, a start or the end
-    /// of an outage, does not make them all renew in the same minute. It costs half a fetch each time. Default: yes.
-    pub fn scatter(mut self, scatter: bool) -> Self {
-        self.draft.scatter = scatter;
         self
     }
 

@@ -16,7 +16,7 @@ fn at(seconds: u64) -> Moment {
 
 /// A machine without jitter, so that every boundary is where the table says.
 fn machine() -> Machine {
-    let policy = Policy::builder().scatter(false).build().expect("defaults are valid");
+    let policy = Policy::default().scatter(false);
     let mut machine = Machine::new(policy, 1);
     machine.earliness = 0;
     machine
