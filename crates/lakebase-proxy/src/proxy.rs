@@ -171,10 +171,13 @@ impl Monitor {
         self.connectors.iter().map(Connector::status).collect()
     }
 
-    /// Whether every server's token can be used: for readiness probes.
+    /// Whether there is a living token for every server: for readiness probes. Not before [`Proxy::run`] fetched the
+    /// first ones.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.status().iter().flatten().all(Status::is_ready)
+        let is_alive =
+            |status: &Status| matches!(status, Status::Fresh { .. } | Status::Degraded { .. });
+        self.status().iter().flatten().all(is_alive)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What clients see once they are in, and when they cannot get in.
 
 use lakebase_emulator::{Effect, Fault, Operation};
-use lakebase_proxy::{Limits, Listener};
+use lakebase_proxy::{Limits, Listener, Proxy};
 
 use crate::support::{
     Raw, Running, connector, failure, field, loopback, own_endpoint, shared, startup, success,
@@ -20,6 +20,18 @@ async fn psql_needs_no_password_and_is_the_configured_user() {
     assert!(stats.bytes_to_clients > 0 && stats.bytes_to_servers > 0);
     until("the session has ended", || proxy.monitor.stats().sessions == 0).await;
     assert!(proxy.monitor.is_ready());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_is_ready_once_it_has_a_token() {
+    let connector = connector(shared(), &shared().description().endpoint);
+    let proxy = Proxy::bind([Listener::new(loopback(), connector)], Limits::default()).await;
+    let proxy = proxy.unwrap();
+    let monitor = proxy.monitor();
+    assert!(!monitor.is_ready(), "nobody has asked for one");
+    let running = tokio::spawn(proxy.run(std::future::pending()));
+    until("there is a token", || monitor.is_ready()).await;
+    running.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
