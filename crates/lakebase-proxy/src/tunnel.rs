@@ -160,18 +160,24 @@ impl Tunnel {
     /// machine, and the tunnel uses verified TLS from there on.
     #[must_use]
     pub fn url(&self) -> Secret {
+        self.url_as(USER)
+    }
+
+    /// The same with another name for the user, for programs that show it or make a default of it.
+    #[must_use]
+    pub fn url_as(&self, user: &str) -> Secret {
         let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
-        let (database, port) = (encode(&self.database), self.port());
-        Secret::new(match (&self.address, &self.password) {
-            (Address::Unix(directory, _), _) => {
-                let directory = encode(&directory.to_string_lossy());
-                format!("postgresql://{USER}@/{database}?host={directory}&port={port}")
+        let (user, database) = (encode(user), encode(&self.database));
+        let (host, port) = (encode(&self.host()), self.port());
+        Secret::new(match &self.password {
+            Some(password) => {
+                let password = encode(password.expose());
+                format!("postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=disable")
             }
-            (Address::Tcp(address), password) => {
-                let password = password.as_ref().map_or("", Secret::expose);
-                let host = address.ip();
-                format!("postgresql://{USER}:{password}@{host}:{port}/{database}?sslmode=disable")
-            }
+            // Most parsers of URLs refuse a user in front of an empty host.
+            None => format!(
+                "postgresql:///{database}?host={host}&port={port}&user={user}&sslmode=disable"
+            ),
         })
     }
 

@@ -21,7 +21,7 @@ pub(crate) async fn run_command(global: &Global, arguments: &Exec) -> anyhow::Re
     command.args(rest);
     address.tell(&mut command, arguments.pass_credentials);
     if let Some(name) = &arguments.url_variable {
-        command.env(name, address.url());
+        command.env(name, address.url().expose());
     }
     run(command).await
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
 }
 
 /// `text` as it may stand in any part of a URL.
-pub(super) fn encode(text: &str) -> String {
+fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 

@@ -10,8 +10,6 @@ use lakebase_proxy::Tunnel;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
-use crate::command::url::encode;
-
 /// libpq's variables that would lead elsewhere, or ask for what a private address does not offer.
 ///
 /// Source: PostgreSQL's documentation, "Environment Variables" of libpq.
@@ -92,19 +90,8 @@ impl LocalAddress {
     }
 
     /// The address as a URL. With TCP it holds the password, as clients that need it read no file.
-    pub(crate) fn url(&self) -> String {
-        let (user, database) = (encode(&self.user), encode(self.tunnel.database()));
-        let (host, port) = (encode(&self.tunnel.host()), self.tunnel.port());
-        match self.tunnel.password() {
-            Some(password) => {
-                let password = encode(password.expose());
-                format!("postgresql://{user}:{password}@{host}:{port}/{database}?sslmode=disable")
-            }
-            // Most parsers of URLs refuse a user in front of an empty host.
-            None => format!(
-                "postgresql:///{database}?host={host}&port={port}&user={user}&sslmode=disable"
-            ),
-        }
+    pub(crate) fn url(&self) -> Secret {
+        self.tunnel.url_as(&self.user)
     }
 }
 
