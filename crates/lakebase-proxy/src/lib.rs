@@ -40,7 +40,7 @@ mod session;
 pub mod startup;
 mod stats;
 mod stream;
-mod tls;
+pub mod tls;
 mod tunnel;
 #[cfg(unix)]
 mod unix_socket;

@@ -11,6 +11,9 @@ pub const MAX_LENGTH: usize = 10_000;
 /// The first byte of a TLS handshake. No length of a valid first packet begins with it.
 pub const TLS_HANDSHAKE: u8 = 0x16;
 
+/// A whole `SSLRequest`.
+pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
 const CANCEL: u32 = 80_877_102;
 const TLS: u32 = 80_877_103;
 const GSS: u32 = 80_877_104;

@@ -1,4 +1,4 @@
-//! TLS towards servers, as `sslmode` says.
+//! TLS towards servers, as `sslmode` says: whom it trusts, and what it lets pass.
 
 use std::sync::Arc;
 
@@ -12,14 +12,9 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-/// Trusts Mozilla's roots and those of `tls`. Sessions are resumed among all users of the result.
+/// Verifies as `tls` says. Sessions are resumed among all users of the result.
 pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
-    let provider = provider();
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(pem) = &tls.extra_roots {
-        let parsed = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
-        roots.add_parsable_certificates(parsed);
-    }
+    let (provider, roots) = (provider(), trusted_roots(tls));
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
     let config = match tls.mode {
@@ -27,19 +22,44 @@ pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
         mode => {
             let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
             let web = web.build().map_err(|error| Error::General(error.to_string()))?;
-            let verifier = Arc::new(Lenient { web, check_chain: mode == SslMode::VerifyCa });
+            let verifier = Arc::new(Lenient { web, mode });
             builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
         }
     };
     Ok(config)
 }
 
-/// Checks less than everything: for `verify-ca` no name, for weaker modes nothing but that the server has the
-/// key of the certificate that it shows.
+/// Mozilla's authorities and those of [`Tls::extra_roots`]. What cannot be read among these is left out.
+#[must_use]
+pub fn trusted_roots(tls: &Tls) -> RootCertStore {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let extra = tls.extra_roots.as_deref().unwrap_or_default();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(extra).flatten());
+    roots
+}
+
+/// Whether a connection may go on with this problem, by libpq's meaning of the modes: `verify-ca` lets any name pass, weaker
+/// modes any certificate whose key the server has.
+#[must_use]
+pub fn is_allowed(mode: SslMode, problem: &Error) -> bool {
+    match mode {
+        SslMode::VerifyFull => false,
+        SslMode::VerifyCa => matches!(
+            problem,
+            // The name is looked at last, so everything else is right.
+            Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+            )
+        ),
+        _ => matches!(problem, Error::InvalidCertificate(_)),
+    }
+}
+
+/// Lets pass what the mode allows.
 #[derive(Debug)]
 struct Lenient {
     web: Arc<WebPkiServerVerifier>,
-    check_chain: bool,
+    mode: SslMode,
 }
 
 impl ServerCertVerifier for Lenient {
@@ -51,15 +71,9 @@ impl ServerCertVerifier for Lenient {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if !self.check_chain {
-            return Ok(ServerCertVerified::assertion());
-        }
         match self.web.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            // The name is looked at last, so everything else is right.
-            Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            result => result,
+            Err(problem) if is_allowed(self.mode, &problem) => Ok(ServerCertVerified::assertion()),
+            verdict => verdict,
         }
     }
 
@@ -89,4 +103,27 @@ impl ServerCertVerifier for Lenient {
 /// The one provider of cryptography.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_weaker_modes_go_on_with_a_bad_certificate() {
+        let name = Error::InvalidCertificate(CertificateError::NotValidForName);
+        let issuer = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let signature = Error::DecryptError;
+        for (mode, allowed) in [
+            (SslMode::VerifyFull, [false, false, false]),
+            (SslMode::VerifyCa, [true, false, false]),
+            (SslMode::Require, [true, true, false]),
+            (SslMode::Prefer, [true, true, false]),
+        ] {
+            assert_eq!(
+                [&name, &issuer, &signature].map(|problem| is_allowed(mode, problem)),
+                allowed
+            );
+        }
+    }
 }

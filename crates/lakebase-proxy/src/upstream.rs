@@ -17,12 +17,9 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::LoginError;
 use crate::read_ahead::ReadAhead;
-use crate::startup::CancelKey;
+use crate::startup::{CancelKey, SSL_REQUEST};
 use crate::stream::{Stream, tune};
 use crate::tls;
-
-/// `SSLRequest` with its length.
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// Opens connections to servers. Keeps what is expensive to make anew: trusted roots, and TLS sessions to resume.
 #[derive(Default)]

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use lakebase::SslMode;
 use lakebase::core::Tls;
+use lakebase_proxy::startup::SSL_REQUEST;
+use lakebase_proxy::tls::trusted_roots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
@@ -24,8 +25,6 @@ use super::verifier::Recorder;
 
 /// The longest that the handshake is waited for.
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
-
-const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Asks for TLS over `stream` and verifies the server to be `host`, as far as the mode wants it.
 pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Examined<()> {
@@ -51,7 +50,8 @@ pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Exami
     let failed = |detail: String| Finding::new(Fault::TlsFailed, detail);
     let name = ServerName::try_from(host.to_owned())
         .map_err(|error| failed(format!("{host:?} cannot be verified: {error}")))?;
-    let recorder = Recorder::new(roots(tls), tls.mode).map_err(|e| failed(e.to_string()))?;
+    let recorder =
+        Recorder::new(trusted_roots(tls), tls.mode).map_err(|e| failed(e.to_string()))?;
     let recorder = Arc::new(recorder);
     let config = config(Arc::clone(&recorder)).map_err(|error| failed(error.to_string()))?;
     let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
@@ -86,14 +86,6 @@ fn config(recorder: Arc<Recorder>) -> Result<ClientConfig, rustls::Error> {
         .with_custom_certificate_verifier(recorder)
         .with_no_client_auth();
     Ok(config)
-}
-
-/// Whom the driver trusts: Mozilla's authorities and those of [`Tls::extra_roots`].
-fn roots(tls: &Tls) -> RootCertStore {
-    let mut store = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let extra = tls.extra_roots.as_deref().unwrap_or_default();
-    store.add_parsable_certificates(CertificateDer::pem_slice_iter(extra).flatten());
-    store
 }
 
 fn reason(problem: &rustls::Error) -> String {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lakebase::SslMode;
+use lakebase_proxy::tls::is_allowed;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -10,9 +11,7 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::VerifierBuilderError;
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// The chain that was shown, and what is wrong with it.
 type Seen = (Vec<CertificateDer<'static>>, Option<Error>);
@@ -35,20 +34,6 @@ impl Recorder {
 
     pub(super) fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Whether a connection may go on with this problem, by libpq's meaning of the modes.
-fn is_allowed(mode: SslMode, problem: &Error) -> bool {
-    match mode {
-        SslMode::VerifyFull => false,
-        SslMode::VerifyCa => matches!(
-            problem,
-            Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
-            )
-        ),
-        _ => matches!(problem, Error::InvalidCertificate(_)),
     }
 }
 
@@ -98,28 +83,5 @@ impl ServerCertVerifier for Recorder {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_weaker_modes_go_on_with_a_bad_certificate() {
-        let name = Error::InvalidCertificate(CertificateError::NotValidForName);
-        let issuer = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let signature = Error::DecryptError;
-        for (mode, allowed) in [
-            (SslMode::VerifyFull, [false, false, false]),
-            (SslMode::VerifyCa, [true, false, false]),
-            (SslMode::Require, [true, true, false]),
-            (SslMode::Prefer, [true, true, false]),
-        ] {
-            assert_eq!(
-                [&name, &issuer, &signature].map(|problem| is_allowed(mode, problem)),
-                allowed
-            );
-        }
     }
 }
