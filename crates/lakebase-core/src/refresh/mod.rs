@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | empty | there is no value | the outcome of the one fetch, or the last error until the next is due |
 //! | fresh | most of its life | the value: no wait, no lock, no allocation |
-//! | window | the last sixth | the value at once, while the next is fetched in the background |
+//! | window | the last sixth; of a value that came at need, from a [random moment](Policy::scatter) on | the value at once, while the next is fetched in the background |
 //! | edge | the last minute | the outcome of the fetch; if it fails, the old value |
 //! | dead | after its life | never the old value; else as when empty |
 //!
