@@ -8,7 +8,7 @@ mod machine;
 mod report;
 
 use self::cells::{CELLS, Cell, Need, Step};
-use self::count::{Tally, tally};
+use self::count::{Tally, skipped, tally};
 use self::machine::Real;
 use self::report::{Report, Row};
 use crate::Outcome;
@@ -68,9 +68,11 @@ fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
             return row;
         }
     }
+    let mut nothing = None;
     for step in cell.steps {
         match machine.run(cell, step) {
             Ok(ran) => {
+                nothing = nothing.or_else(|| skipped(step.counts, &ran.output));
                 row.tally.add(tally(step.counts, ran.success, &ran.output));
                 row.note = row.note.or(ran.trouble);
             }
@@ -81,8 +83,11 @@ fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
         }
     }
     if row.tally.total() == 0 {
-        row.tally.failed = 1;
-        row.note = Some("ran no test".to_owned());
+        row.skipped = nothing;
+        if row.skipped.is_none() {
+            row.tally.failed = 1;
+            row.note = Some("ran no test".to_owned());
+        }
     }
     if row.tally.ignored > 0 {
         row.note = Some(format!("{} ignored tests count as failed", row.tally.ignored));
@@ -180,6 +185,7 @@ mod tests {
 
     const PASSES: Step = Step { run: Run::Cargo("passes"), counts: Counts::One, env: &[] };
     const EMPTY: Step = Step { run: Run::Cargo("empty"), counts: Counts::Tests, env: &[] };
+    const UNSURE: Step = Step { run: Run::Xtask("unsure"), counts: Counts::Closing, env: &[] };
     const BREAKS: Step = Step { run: Run::Cargo("breaks"), counts: Counts::One, env: &[] };
 
     /// Has no Python; does what the step's name says.
@@ -196,7 +202,8 @@ mod tests {
         fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
             let (Run::Cargo(what) | Run::Xtask(what)) = step.run;
             self.ran.push(format!("{}/{what}", cell.name));
-            Ok(Ran { success: what != "breaks", output: String::new(), trouble: None })
+            let output = if what == "unsure" { "skipped: nothing recorded" } else { "" };
+            Ok(Ran { success: what != "breaks", output: output.to_owned(), trouble: None })
         }
         fn end(&mut self, _: &Row) {}
     }
@@ -221,6 +228,16 @@ mod tests {
         let report = run(&[&cell], false, &mut Fake::default());
         assert!(!report.ok());
         assert_eq!(report.rows[0].note.as_deref(), Some("ran no test"));
+    }
+
+    #[test]
+    fn a_cell_that_says_that_it_has_nothing_to_check_is_skipped_also_in_ci() {
+        let unsure = cell("a", &[], &[UNSURE]);
+        let report = run(&[&unsure], true, &mut Fake::default());
+        assert!(report.ok());
+        assert_eq!(report.rows[0].skipped.as_deref(), Some("nothing recorded"));
+        let broken = cell("b", &[], &[UNSURE, BREAKS]);
+        assert!(!run(&[&broken], false, &mut Fake::default()).ok());
     }
 
     #[test]

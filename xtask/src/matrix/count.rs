@@ -39,6 +39,12 @@ pub(crate) fn tally(counts: Counts, success: bool, output: &str) -> Tally {
     tally
 }
 
+/// Why a step of our own had nothing to check, by its line `skipped: …`.
+pub(crate) fn skipped(counts: Counts, output: &str) -> Option<String> {
+    let mut lines = output.lines().filter(|_| counts == Counts::Closing).rev();
+    lines.find_map(|line| line.strip_prefix("skipped: ")).map(str::to_owned)
+}
+
 fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
     tallies.fold(Tally::default(), |mut sum, tally| {
         sum.add(tally);
@@ -125,5 +131,13 @@ mod tests {
         check(Counts::Closing, false, "8 passed, 2 failed", (8, 2));
         check(Counts::Closing, false, "no closing line", (0, 1));
         check(Counts::Closing, true, "no closing line", (0, 0));
+    }
+
+    #[test]
+    fn only_our_own_steps_may_have_nothing_to_check() {
+        let output = "a table\nskipped: nothing recorded\n";
+        assert_eq!(skipped(Counts::Closing, output).as_deref(), Some("nothing recorded"));
+        assert_eq!(skipped(Counts::Tests, output), None);
+        assert_eq!(skipped(Counts::Closing, "instructions: 4 passed, 0 failed"), None);
     }
 }
