@@ -3,6 +3,7 @@
 //! This builds the programs that measure, finds or installs the peers, and hands the lines that the programs print to the package
 //! `xtask-bench`, which makes tables, plots and JSON of them. See [`rows`] for how to add a row.
 
+mod check;
 mod provide;
 mod rows;
 
@@ -26,10 +27,15 @@ struct Options {
     output: Vec<(&'static str, PathBuf)>,
 }
 
-/// `bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]`.
+/// `bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]`, or `bench --check` or `--record`.
 ///
 /// Relative paths are taken from the folder that `cargo xtask` was called in.
 pub(crate) fn command(args: &[&str]) -> Outcome {
+    match args {
+        ["--check"] => return check::command(false),
+        ["--record"] | ["--check", "--record"] => return check::command(true),
+        _ => {}
+    }
     let here = std::env::current_dir().doing("find the current folder")?;
     let options = parse(args, &here)?;
     if options.list {
@@ -93,6 +99,9 @@ fn parse(args: &[&str], here: &Path) -> Result<Options, Failure> {
             "--json" => options.json = true,
             "--plot" => options.output.push(("--plot", here.join(value()?))),
             "--markdown" => options.output.push(("--markdown", here.join(value()?))),
+            "--check" | "--record" => {
+                return Err(Failure::usage(format!("{arg} goes with no row and no output")));
+            }
             other => return Err(Failure::usage(format!("bench does not take `{other}`"))),
         }
     }
@@ -190,7 +199,14 @@ mod tests {
 
     #[test]
     fn a_wrong_command_line_is_a_usage_error() {
-        for args in [&["--only"][..], &["--only", "tea"], &["--plot"], &["read"]] {
+        for args in [
+            &["--only"][..],
+            &["--only", "tea"],
+            &["--plot"],
+            &["read"],
+            &["--check", "--json"],
+            &["--only", "read", "--record"],
+        ] {
             assert_eq!(parse(args, Path::new("/")).unwrap_err().exit_code(), 2, "{args:?}");
         }
     }

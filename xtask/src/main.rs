@@ -35,7 +35,7 @@ cargo xtask <command>
   ci                                what CI runs: the whole test matrix
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
-  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node]...
+  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind]...
                                     fetch what the matrix needs into the target folder
   clients python|node|proxy         unmodified clients against the emulator
   outside                           programs outside the workspace, on each runtime
@@ -47,7 +47,8 @@ cargo xtask <command>
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
   bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]
-                                    ours, peers and floors side by side; --check compares instruction counts
+                                    ours, peers and floors side by side
+  bench --check | --record          instruction counts of hot paths: compare with the recorded ones, or record
   help                              this text
 ";
 

@@ -44,6 +44,8 @@ pub(crate) enum Tool {
     Edge,
     /// A browser.
     Chromium,
+    /// What counts instructions.
+    Valgrind,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -62,13 +64,15 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Edge => edge().map(|_| Vec::new()),
         Tool::Chromium => chromium::provide()
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
+        Tool::Valgrind => valgrind().map(|_| Vec::new()),
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | chromium]...`; everything without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | chromium | valgrind]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    const ALL: &[&str] = &["wasm", "postgres", "python", "node", "edge", "chromium"];
-    let args = if args.is_empty() { ALL } else { args };
+    const ALL: &[&str] = &["wasm", "postgres", "python", "node", "edge", "chromium", "valgrind"];
+    let all = if cfg!(target_os = "linux") { ALL } else { &ALL[..ALL.len() - 1] };
+    let args = if args.is_empty() { all } else { args };
     let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
         let ready = match *arg {
@@ -84,9 +88,10 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "node" => node()?.display().to_string(),
             "edge" => edge()?.display().to_string(),
             "chromium" => chromium::provide()?.display().to_string(),
+            "valgrind" => valgrind()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, chromium, python and node, not `{other}`"
+                    "provision knows postgres, wasm, edge, chromium, python, node and valgrind, not `{other}`"
                 )));
             }
         };
@@ -126,6 +131,11 @@ fn wasm() -> Result<(), Failure> {
             "no standard library for {WASM} and no rustup that could add it ({error})"
         ))
     })
+}
+
+/// The program; there is none for macOS and Windows.
+pub(crate) fn valgrind() -> Result<PathBuf, Failure> {
+    Package { program: "valgrind", apt: "valgrind", brew: "valgrind" }.provide()
 }
 
 /// The Python of the virtual environment.

@@ -24,6 +24,7 @@ pub(crate) enum Need {
     Node,
     Edge,
     Chromium,
+    Valgrind,
 }
 
 /// One command.
@@ -48,7 +49,7 @@ pub(crate) enum Counts {
     One,
     /// By cargo's `test result:` lines.
     Tests,
-    /// By the closing line `[word: ]N passed, N failed`.
+    /// By the closing line `[word: ]N passed, N failed`; without one, `skipped: REASON` says that there was nothing to check.
     Closing,
 }
 
@@ -101,7 +102,9 @@ pub(crate) const CELLS: &[Cell] = &[
         "xtask",
         "the automation itself",
         &[],
-        &[tests("test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db")],
+        &[tests(
+            "test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db -p xtask-instructions",
+        )],
     ),
     // Crates, from the bottom up
     cell(
@@ -366,6 +369,12 @@ pub(crate) const CELLS: &[Cell] = &[
         "the demo, in which no query may fail",
         &[Need::Postgres],
         &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
+    ),
+    cell(
+        "instructions",
+        "instruction counts of a read and of an acquire, beside the recorded ones",
+        &[Need::Valgrind],
+        &[own("bench --check")],
     ),
     cell(
         "simulate",

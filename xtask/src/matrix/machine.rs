@@ -77,6 +77,7 @@ impl Machine for Real {
             Need::Node => Tool::Node,
             Need::Edge => Tool::Edge,
             Need::Chromium => Tool::Chromium,
+            Need::Valgrind => Tool::Valgrind,
         };
         let result = provision::provide(tool)
             .map(|env| self.env.extend(env))

@@ -1,0 +1,141 @@
+//! `cargo xtask bench --check`: instruction counts of hot paths, compared with recorded ones, so that a regression shows without a quiet machine.
+//!
+//! The paths are those of the package `xtask-instructions`, run under callgrind. Its counts include the C library's and leave out the kernel's; valgrind
+//! has no vDSO, so that reading a clock counts as a few instructions and not as its real cost. They repeat to a thousandth, whatever else the machine does.
+
+mod recorded;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use self::recorded::{Counts, Recorded, deviation, table};
+use super::{build, member};
+use crate::Outcome;
+use crate::process::captured;
+use crate::provision;
+use crate::system::{Doing, Failure, root, target_dir};
+
+/// As the program calls them. `acquire` is ours, which is made from sqlx's pool and so contains what that one takes.
+const PATHS: [&str; 3] = ["read", "acquire", "acquire-sqlx"];
+/// The part of `acquire` that is not in `acquire-sqlx`.
+const ADDED: &str = "acquire-added";
+/// How often a path is taken; a second run takes it twice as often.
+const TIMES: u64 = 2000;
+const FILE: &str = "xtask/instructions/recorded.json";
+
+/// Compares, or records anew.
+pub(super) fn command(record: bool) -> Outcome {
+    let valgrind = provision::valgrind()?;
+    let program = build(&mut member("xtask-instructions"), "xtask-instructions", &target_dir())?;
+    let toolchain = toolchain(&captured(Command::new("rustc").arg("-vV"))?)?;
+    let counts = measure(&valgrind, &program)?;
+    let file = root().join(FILE);
+    let text = fs::read_to_string(&file).doing(format!("read {FILE}"))?;
+    let mut recorded = Recorded::parse(&text).doing(format!("read {FILE}"))?;
+    println!("{toolchain}\n\n{}", table(&counts, recorded.of(&toolchain)));
+    if record {
+        recorded.set(&toolchain, counts);
+        fs::write(&file, recorded.to_string()).doing(format!("write {FILE}"))?;
+        println!("recorded in {FILE}");
+        return Ok(true);
+    }
+    let Some(expected) = recorded.of(&toolchain) else {
+        let measured: Vec<_> =
+            counts.iter().map(|(path, count)| format!("{path} {count}")).collect();
+        println!(
+            "skipped: {FILE} records nothing for {toolchain}, only for {}; measured: {}",
+            recorded.toolchains(),
+            measured.join(", ")
+        );
+        return Ok(true);
+    };
+    let wrong: Vec<_> =
+        counts.iter().filter_map(|(path, count)| deviation(path, *count, expected)).collect();
+    for line in &wrong {
+        println!("{line}; if that is meant: cargo xtask bench --record");
+    }
+    println!("instructions: {} passed, {} failed", counts.len() - wrong.len(), wrong.len());
+    Ok(wrong.is_empty())
+}
+
+/// Instructions of each path, and of the part of `acquire` that is ours.
+fn measure(valgrind: &Path, program: &PathBuf) -> Result<Counts, Failure> {
+    let mut counts = Counts::new();
+    for path in PATHS {
+        let count = |times: u64| {
+            let mut command = Command::new(valgrind);
+            command
+                .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1"])
+                .arg(program)
+                .args([path, &times.to_string()]);
+            let printed = captured(&mut command)?;
+            collected(&printed).ok_or_else(|| {
+                Failure::new(format!("valgrind counted no instructions of {path}: {printed}"))
+            })
+        };
+        counts.insert(path.to_owned(), each(count(TIMES)?, count(2 * TIMES)?));
+    }
+    let added = counts["acquire"].saturating_sub(counts["acquire-sqlx"]);
+    counts.insert(ADDED.to_owned(), added);
+    Ok(counts)
+}
+
+/// Instructions of one time, rounded, by those of [`TIMES`] and of twice as many.
+fn each(once: u64, twice: u64) -> u64 {
+    (twice.saturating_sub(once) + TIMES / 2) / TIMES
+}
+
+/// `==42== Collected : 1234`.
+fn collected(printed: &str) -> Option<u64> {
+    let (_, count) = printed.lines().find_map(|line| line.split_once("Collected : "))?;
+    count.trim().parse().ok()
+}
+
+/// What makes counts comparable, by `rustc -vV`.
+fn toolchain(version: &str) -> Result<String, Failure> {
+    let mut lines = version.lines();
+    let name = lines.next().filter(|line| line.starts_with("rustc "));
+    let host = lines.find_map(|line| line.strip_prefix("host: "));
+    match (name, host) {
+        (Some(name), Some(host)) => Ok(format!("{name}, {host}, release")),
+        _ => Err(Failure::new(format!("`rustc -vV` names no version and host: {version}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callgrind_prints_is_read() {
+        let printed = "==7== Events    : Ir\n==7== Collected : 1038000\n==7== \n==7== I   refs:      1,038,000\n";
+        assert_eq!(collected(printed), Some(1_038_000));
+        assert_eq!(collected("valgrind: mmap failed"), None);
+    }
+
+    #[test]
+    fn starting_and_ending_cancel_out() {
+        assert_eq!(each(5_000_000 + 519 * TIMES, 5_000_000 + 519 * 2 * TIMES), 519);
+        assert_eq!(each(0, TIMES - 1), 1);
+    }
+
+    #[test]
+    fn a_toolchain_is_a_version_and_a_host() {
+        let version = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n";
+        assert_eq!(
+            toolchain(version).unwrap(),
+            "rustc 1.95.0 (59807616e 2026-04-14), x86_64-unknown-linux-gnu, release"
+        );
+        assert!(toolchain("rustc").is_err());
+    }
+
+    #[test]
+    fn what_is_recorded_covers_every_path() {
+        let recorded = Recorded::parse(&fs::read_to_string(root().join(FILE)).unwrap()).unwrap();
+        for (toolchain, counts) in recorded.entries() {
+            let paths: Vec<_> = counts.keys().map(String::as_str).collect();
+            assert_eq!(paths, ["acquire", "acquire-added", "acquire-sqlx", "read"], "{toolchain}");
+        }
+    }
+}

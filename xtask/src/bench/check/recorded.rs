@@ -1,0 +1,135 @@
+//! Recorded counts: an object of toolchains, each an object of paths and their instructions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Instructions by path.
+pub(super) type Counts = BTreeMap<String, u64>;
+
+/// More than this, up or down, is a deviation.
+const TOLERANCE: f64 = 0.05;
+
+/// Counts by the toolchain that they hold for.
+#[derive(Debug, Default)]
+pub(super) struct Recorded(BTreeMap<String, Counts>);
+
+impl Recorded {
+    pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    pub(super) fn of(&self, toolchain: &str) -> Option<&Counts> {
+        self.0.get(toolchain)
+    }
+
+    /// Replaces what was recorded for `toolchain`, and nothing else.
+    pub(super) fn set(&mut self, toolchain: &str, counts: Counts) {
+        self.0.insert(toolchain.to_owned(), counts);
+    }
+
+    /// Their names.
+    pub(super) fn toolchains(&self) -> String {
+        let names: Vec<_> = self.0.keys().map(String::as_str).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join("; ") }
+    }
+
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Counts)> {
+        self.0.iter()
+    }
+}
+
+/// The file's text.
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string_pretty(&self.0).map_err(|_| fmt::Error)?;
+        writeln!(f, "{text}")
+    }
+}
+
+/// How far `count` is from what was recorded, as a part of it.
+fn change(count: u64, recorded: u64) -> f64 {
+    (count as f64 - recorded as f64) / (recorded as f64).max(1.0)
+}
+
+/// What is wrong with the count of `path`, if it is.
+pub(super) fn deviation(path: &str, count: u64, recorded: &Counts) -> Option<String> {
+    let Some(before) = recorded.get(path) else { return Some(format!("{path}: not recorded")) };
+    let change = change(count, *before);
+    (change.abs() > TOLERANCE).then(|| {
+        format!(
+            "{path}: {count} instructions are {:+.1} % from the recorded {before}, more than ± {:.0} %",
+            change * 100.0,
+            TOLERANCE * 100.0
+        )
+    })
+}
+
+/// Measured beside recorded counts.
+pub(super) fn table(counts: &Counts, recorded: Option<&Counts>) -> String {
+    let mut text = format!("{:<14} {:>9} {:>9}\n", "instructions", "measured", "recorded");
+    for (path, count) in counts {
+        let line = match recorded.and_then(|recorded| recorded.get(path)) {
+            Some(before) => {
+                format!(
+                    "{path:<14} {count:>9} {before:>9} {:>+8.2} %\n",
+                    change(*count, *before) * 100.0
+                )
+            }
+            None => format!("{path:<14} {count:>9} {:>9}\n", "–"),
+        };
+        text.push_str(&line);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(list: &[(&str, u64)]) -> Counts {
+        list.iter().map(|(path, count)| ((*path).to_owned(), *count)).collect()
+    }
+
+    #[test]
+    fn recording_replaces_one_toolchain_and_keeps_the_others() {
+        let mut recorded = Recorded::parse(r#"{"a": {"read": 1}, "b": {"read": 2}}"#).unwrap();
+        recorded.set("b", counts(&[("read", 3)]));
+        recorded.set("c", counts(&[("read", 4)]));
+        let recorded = Recorded::parse(&recorded.to_string()).unwrap();
+        let read = |toolchain| recorded.of(toolchain).map(|counts| counts["read"]);
+        assert_eq!(["a", "b", "c", "d"].map(read), [Some(1), Some(3), Some(4), None]);
+        assert_eq!(recorded.toolchains(), "a; b; c");
+    }
+
+    #[test]
+    fn five_percent_up_or_down_are_borne() {
+        let recorded = counts(&[("read", 1000)]);
+        for (count, wrong) in
+            [(1000, false), (1050, false), (950, false), (1051, true), (949, true)]
+        {
+            assert_eq!(deviation("read", count, &recorded).is_some(), wrong, "{count}");
+        }
+        let text = deviation("read", 1100, &recorded).unwrap();
+        assert_eq!(
+            text,
+            "read: 1100 instructions are +10.0 % from the recorded 1000, more than ± 5 %"
+        );
+        assert_eq!(deviation("write", 1, &recorded).unwrap(), "write: not recorded");
+    }
+
+    #[test]
+    fn the_table_shows_what_is_not_recorded_too() {
+        let measured = counts(&[("acquire", 210), ("read", 50)]);
+        let text = table(&measured, Some(&counts(&[("acquire", 200)])));
+        assert!(text.contains("acquire              210       200    +5.00 %\n"), "{text}");
+        assert!(text.contains("read                  50         –\n"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_record_is_refused() {
+        assert!(
+            Recorded::parse("[]").is_err() && Recorded::parse(r#"{"a": {"read": -1}}"#).is_err()
+        );
+    }
+}
