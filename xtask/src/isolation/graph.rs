@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::process::Command;
 
 use crate::process::captured;
 use crate::system::{Failure, cargo};
@@ -40,7 +41,7 @@ impl fmt::Display for Selection {
 
 /// Packages below one root, the root itself left out.
 #[derive(Debug, Default)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     packages: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
@@ -56,14 +57,19 @@ pub(super) fn resolve(selection: &Selection) -> Result<Graph, Failure> {
         "--features",
         selection.features,
     ]);
-    command.args(["--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"]);
     if let Some(target) = selection.target {
         command.args(["--target", target]);
     }
-    Ok(Graph::parse(&captured(&mut command)?))
+    Graph::ask(&mut command)
 }
 
 impl Graph {
+    /// What `command`, a `cargo tree` of one package, shows.
+    pub(crate) fn ask(command: &mut Command) -> Result<Self, Failure> {
+        command.args(["--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"]);
+        Ok(Self::parse(&captured(command)?))
+    }
+
     /// Reads `name v1.2.3 (path or proc-macro)|feature,feature (*)` lines; the first is the root.
     pub(super) fn parse(tree: &str) -> Self {
         let mut graph = Self::default();
@@ -99,7 +105,7 @@ impl Graph {
     }
 
     /// Packages, two versions of one counted twice.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.packages.len()
     }
 

@@ -1,10 +1,6 @@
 //! The invariants, as data.
 
-use std::fs;
-
-use super::graph::{Graph, Selection};
-use crate::process::captured;
-use crate::system::{Doing, Failure, cargo, root, target_dir};
+use super::graph::Selection;
 
 /// None of `names` may be in the graph of `of`, and all of `present` must be, so that the rule is about something.
 ///
@@ -193,49 +189,3 @@ pub(super) const SQLX: OverSqlxRule =
 /// Crates whose public signatures name no type of these libraries.
 pub(super) const PUBLIC: &[&str] = &["lakebase-core", "lakebase-workspace", "lakebase"];
 pub(super) const PRIVATE_LIBRARIES: &[&str] = &["reqwest", "hyper", "surf", "rustls"];
-
-/// What sqlx alone brings with tokio and rustls on ring: the graph of a package that depends on nothing else, resolved to our versions.
-pub(super) fn baseline() -> Result<Graph, Failure> {
-    let folder = target_dir().join("isolation/sqlx");
-    fs::create_dir_all(folder.join("src")).doing(format!("create {}", folder.display()))?;
-    let manifest = format!(
-        "[package]\nname = \"baseline\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n[dependencies.sqlx]\nversion = \"{}\"\n\
-         default-features = false\nfeatures = [\"postgres\", \"runtime-tokio\", \"tls-rustls-ring-webpki\"]\n",
-        sqlx_version()?
-    );
-    fs::write(folder.join("Cargo.toml"), manifest).doing("write the baseline manifest")?;
-    fs::write(folder.join("src/lib.rs"), "").doing("write the baseline library")?;
-    fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).doing("copy Cargo.lock")?;
-    let mut command = cargo();
-    command
-        .args(["tree", "--quiet", "--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"])
-        .current_dir(&folder);
-    Ok(Graph::parse(&captured(&mut command)?))
-}
-
-/// The version in the root manifest, so that both graphs use the same one.
-fn sqlx_version() -> Result<String, Failure> {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).doing("read Cargo.toml")?;
-    version_of(&manifest, "sqlx")
-        .ok_or_else(|| Failure::new("[workspace.dependencies] names no version of sqlx"))
-}
-
-fn version_of(manifest: &str, package: &str) -> Option<String> {
-    let line = manifest
-        .lines()
-        .find(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == package))?;
-    let (_, rest) = line.split_once("version")?;
-    rest.split('"').nth(1).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_is_read_from_a_dependency_table() {
-        let manifest = "sqlx-core = { version = \"1\" }\nsqlx = { version = \"0.9.0\", default-features = false }\n";
-        assert_eq!(version_of(manifest, "sqlx").as_deref(), Some("0.9.0"));
-        assert_eq!(version_of(manifest, "tokio"), None);
-    }
-}
