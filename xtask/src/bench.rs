@@ -4,6 +4,7 @@
 //! `xtask-bench`, which makes tables, plots and JSON of them. See [`rows`] for how to add a row.
 
 mod check;
+mod dependencies;
 mod provide;
 mod rows;
 
@@ -17,17 +18,22 @@ use crate::Outcome;
 use crate::process::{captured, describe, shown};
 use crate::system::{Doing, Failure, cargo, root, target_dir};
 
+/// The lines of a row, and whether it could measure all that it should.
+type Measured = (String, bool);
+
 /// What the command line asks for.
 #[derive(Debug, Default)]
 struct Options {
     rows: Vec<&'static Row>,
     list: bool,
     json: bool,
+    /// Instead of each row's own number.
+    rounds: Option<u32>,
     /// With absolute paths: `--plot DIR`, `--markdown FILE`.
     output: Vec<(&'static str, PathBuf)>,
 }
 
-/// `bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]`, or `bench --check` or `--record`.
+/// `bench [--only ROW]... [--rounds N] [--list] [--json] [--plot DIR] [--markdown FILE]`, or `bench --check` or `--record`.
 ///
 /// Relative paths are taken from the folder that `cargo xtask` was called in.
 pub(crate) fn command(args: &[&str]) -> Outcome {
@@ -49,17 +55,13 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     let mut good = true;
     for row in &options.rows {
         eprintln!("bench: {}", row.name);
-        match run(row) {
+        match run(row, options.rounds) {
             Ok((printed, complete)) => {
                 lines.push_str(&printed);
                 good &= complete;
             }
             Err(failure) => {
-                let note = failure.to_string();
-                let line = serde_json::json!({
-                    "bench": row.name, "case": "", "subject": "all", "unit": "", "values": [], "note": note,
-                });
-                lines.push_str(&format!("{line}\n"));
+                lines.push_str(&line(row.name, "", "all", "", &[], &failure.to_string()));
                 good = false;
             }
         }
@@ -95,6 +97,11 @@ fn parse(args: &[&str], here: &Path) -> Result<Options, Failure> {
                 })?;
                 options.rows.push(row);
             }
+            "--rounds" => {
+                let rounds = value()?.parse().ok().filter(|rounds| *rounds > 0);
+                options.rounds =
+                    Some(rounds.ok_or_else(|| Failure::usage("--rounds takes a number from 1"))?);
+            }
             "--list" => options.list = true,
             "--json" => options.json = true,
             "--plot" => options.output.push(("--plot", here.join(value()?))),
@@ -105,20 +112,27 @@ fn parse(args: &[&str], here: &Path) -> Result<Options, Failure> {
             other => return Err(Failure::usage(format!("bench does not take `{other}`"))),
         }
     }
+    if let Some(row) = options.rows.iter().find(|row| options.rounds.is_some() && !row.rounds) {
+        return Err(Failure::usage(format!("`{}` has a number of rounds of its own", row.name)));
+    }
     if options.rows.is_empty() {
-        options.rows = ROWS.iter().collect();
+        options.rows = ROWS.iter().filter(|row| options.rounds.is_none() || row.rounds).collect();
     }
     Ok(options)
 }
 
-/// The lines of one row, and whether its program reached its end.
-fn run(row: &Row) -> Result<(String, bool), Failure> {
+/// Runs the program of one row.
+fn run(row: &Row, rounds: Option<u32>) -> Result<Measured, Failure> {
     let (program, without) = match row.program {
         Program::Member(package) => (build(&mut member(package), package, &target_dir())?, None),
         Program::Peers(package) => peers(package)?,
+        Program::Own(run) => return run(rounds),
     };
     let mut command = Command::new(program);
     command.arg(row.name).current_dir(root());
+    if let Some(rounds) = rounds {
+        command.args(["--rounds", &rounds.to_string()]);
+    }
     if let Some(reason) = without {
         command.args(["--absent", &format!("all={reason}")]);
     }
@@ -140,12 +154,20 @@ fn run(row: &Row) -> Result<(String, bool), Failure> {
     let mut lines = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let note = format!("the program ended with {}", output.status);
-        let line = serde_json::json!({
-            "bench": row.name, "case": "", "subject": "all", "unit": "", "values": [], "note": note,
-        });
-        lines.push_str(&format!("{line}\n"));
+        lines.push_str(&line(row.name, "", "all", "", &[], &note));
     }
     Ok((lines, output.status.success()))
+}
+
+/// A line as programs print it; without values, the note says why.
+fn line(bench: &str, case: &str, subject: &str, unit: &str, values: &[f64], note: &str) -> String {
+    let mut line = serde_json::json!({
+        "bench": bench, "case": case, "subject": subject, "unit": unit, "values": values,
+    });
+    if !note.is_empty() {
+        line["note"] = note.into();
+    }
+    format!("{line}\n")
 }
 
 /// `cargo build` of a package of this workspace, for release.
@@ -195,6 +217,9 @@ mod tests {
         assert_eq!(options.output, [("--plot", PathBuf::from("/here/p"))]);
         assert!(options.json && !options.list);
         assert_eq!(parse(&[], here).unwrap().rows.len(), ROWS.len());
+        let options = parse(&["--rounds", "2"], here).unwrap();
+        assert_eq!(options.rounds, Some(2));
+        assert!(options.rows.iter().all(|row| row.rounds) && !options.rows.is_empty());
     }
 
     #[test]
@@ -204,6 +229,8 @@ mod tests {
             &["--only", "tea"],
             &["--plot"],
             &["read"],
+            &["--rounds", "0"],
+            &["--only", "read", "--rounds", "2"],
             &["--check", "--json"],
             &["--only", "read", "--record"],
         ] {

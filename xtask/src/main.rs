@@ -46,7 +46,7 @@ cargo xtask <command>
                                     first and further mints beside hand-written JavaScript and the official SDK
   simulate [--plot FILE.svg] [--json] [--instances N] [--days N] [--seed N]
                                     a fleet over a month of outages: logins refused by three ways of refreshing
-  bench [--only ROW]... [--list] [--json] [--plot DIR] [--markdown FILE]
+  bench [--only ROW]... [--rounds N] [--list] [--json] [--plot DIR] [--markdown FILE]
                                     ours, peers and floors side by side
   bench --check | --record          instruction counts of hot paths: compare with the recorded ones, or record
   help                              this text

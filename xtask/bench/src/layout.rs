@@ -4,6 +4,7 @@
 pub(crate) fn is_reference(bench: &str, subject: &str) -> bool {
     match bench {
         "pool" => subject == "sqlx without ping",
+        "dependencies" => subject == "sqlx alone",
         "proxy" => subject == "direct",
         _ => subject == "floor" || subject.starts_with("floor: "),
     }

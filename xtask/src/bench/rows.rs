@@ -13,7 +13,7 @@
 
 use std::path::PathBuf;
 
-use super::provide;
+use super::{Measured, dependencies, provide};
 use crate::system::Failure;
 
 /// One row.
@@ -24,17 +24,21 @@ pub(crate) struct Row {
     /// One line for `--list`.
     pub(crate) purpose: &'static str,
     pub(crate) program: Program,
+    /// Whether the number of rounds can be chosen; the program then takes `--rounds N`.
+    pub(crate) rounds: bool,
     /// What is handed to the program besides what is built into it.
     pub(crate) peers: &'static [Peer],
 }
 
 /// What measures a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
     /// A package of this workspace, built for release.
     Member(&'static str),
     /// A package of `xtask/peers`, whose feature `peers` brings the peers in and is left out if they cannot be built.
     Peers(&'static str),
+    /// A part of this program, which is told the number of rounds if one was chosen.
+    Own(fn(Option<u32>) -> Result<Measured, Failure>),
 }
 
 /// A program or folder that is provisioned.
@@ -60,49 +64,64 @@ pub(crate) const ROWS: &[Row] = &[
         name: "read",
         purpose: "reading a fresh credential: time and allocations, 1, 2 and 8 tasks",
         program: Program::Peers("peers-cache"),
+        rounds: false,
         peers: &[],
     },
     Row {
         name: "callers",
         purpose: "100 and 10,000 callers at once, and impatient ones: mints and waiting",
         program: Program::Peers("peers-cache"),
+        rounds: false,
         peers: &[],
     },
     Row {
         name: "endpoints",
         purpose: "1 to 1,000 endpoints in one process: memory, wake-ups, spread of mints",
         program: Program::Member("xtask-bench"),
+        rounds: false,
         peers: &[],
     },
     Row {
         name: "first-query",
         purpose: "from nothing to the first row, with an HTTP latency of 0 to 200 ms",
         program: DB,
+        rounds: true,
         peers: &[POSTGRES, PYTHON, NODE],
     },
     Row {
         name: "pool",
         purpose: "one-shot queries and checkouts on a warm pool, with a latency of 0 to 5 ms",
         program: DB,
+        rounds: true,
         peers: &[POSTGRES, DEADPOOL, NODE],
     },
     Row {
         name: "rotation",
         purpose: "a pool whose token changes every second: errors and slowest queries",
         program: DB,
+        rounds: true,
         peers: &[POSTGRES],
     },
     Row {
         name: "wake-up",
         purpose: "logins at a suspended compute: what they are late by, and attempts",
         program: DB,
+        rounds: true,
         peers: &[POSTGRES],
     },
     Row {
         name: "proxy",
         purpose: "lakebase proxy, pgbouncer, socat and stunnel before the same server",
         program: DB,
+        rounds: true,
         peers: &[POSTGRES, LAKEBASE, PGBOUNCER, SOCAT, STUNNEL],
+    },
+    Row {
+        name: "dependencies",
+        purpose: "crates and processor time of a cold build, beside sqlx alone and two peers",
+        program: Program::Own(dependencies::run),
+        rounds: true,
+        peers: &[],
     },
 ];
 

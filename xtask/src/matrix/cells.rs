@@ -94,6 +94,7 @@ pub(crate) const CELLS: &[Cell] = &[
             ),
             check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
             check("fmt --all --manifest-path xtask/peers/Cargo.toml --check"),
+            check("fmt --all --manifest-path xtask/peers/dependencies/Cargo.toml --check"),
         ],
     ),
     cell("tidy", "what no compiler checks", &[], &[own("tidy")]),

@@ -1,0 +1,1 @@
+//! Nothing: only what its package depends on matters.

@@ -1,0 +1,185 @@
+//! Row `dependencies`: what a program gets with us, with sqlx alone, and with peers: crates, and processor time of a build from nothing.
+//!
+//! Ours and sqlx alone are resolved by this workspace's lock file, peers by that of `xtask/peers/dependencies`. Crates are those of normal
+//! dependencies on this machine's target, the subject's own among them, two versions of one counted twice.
+
+mod build;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use self::build::cold;
+use super::{Measured, line};
+use crate::isolation::{Graph, sqlx_alone};
+use crate::process::captured;
+use crate::system::{Failure, cargo, host_triple, root};
+
+const ROW: &str = "dependencies";
+/// Builds take minutes, and their processor time repeats well.
+const ROUNDS: u32 = 1;
+
+/// What a program may depend on.
+struct Subject {
+    name: &'static str,
+    /// The runtime.
+    case: &'static str,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    /// A package of this workspace with these features, the default ones off.
+    Ours(&'static str, &'static str),
+    /// sqlx as `lakebase-sqlx` has it, on this runtime.
+    Sqlx(&'static str),
+    /// A package of `xtask/peers/dependencies`.
+    Peer(&'static str),
+}
+
+const fn subject(name: &'static str, case: &'static str, what: What) -> Subject {
+    Subject { name, case, what }
+}
+
+/// In the order of the table; sqlx alone before those that are compared with it.
+const SUBJECTS: &[Subject] = &[
+    subject("sqlx alone", "tokio", What::Sqlx("tokio")),
+    subject("sqlx alone", "smol", What::Sqlx("smol")),
+    subject("sqlx alone", "async-std", What::Sqlx("async-std")),
+    subject("ours", "tokio", What::Ours("lakebase", "sqlx,tokio")),
+    subject("ours", "smol", What::Ours("lakebase", "sqlx,smol")),
+    subject("ours", "async-std", What::Ours("lakebase", "sqlx,async-std")),
+    subject("ours: core alone", "no runtime", What::Ours("lakebase-core", "")),
+    subject("sqlx by its README", "tokio", What::Peer("sqlx-readme")),
+    subject("aurora-dsql-sqlx-connector 0.2.2", "tokio", What::Peer("aurora")),
+    subject("aws-sdk-rds 1.159.0 + aws-config 1.13.0", "tokio", What::Peer("aws-rds")),
+];
+
+impl What {
+    /// A cargo command about the package.
+    fn cargo(self, command: &str) -> Result<Command, Failure> {
+        let mut cargo = cargo();
+        cargo.args([command, "--quiet"]);
+        match self {
+            Self::Ours(package, features) => {
+                cargo.args(["--package", package, "--no-default-features", "--features", features])
+            }
+            Self::Sqlx(runtime) => cargo.current_dir(sqlx_alone(runtime)?),
+            Self::Peer(package) => {
+                let folder = root().join("xtask/peers/dependencies");
+                cargo.args(["--locked", "--package", package]).current_dir(folder)
+            }
+        };
+        Ok(cargo)
+    }
+
+    /// Downloads what a build needs.
+    fn fetch(self) -> Result<(), Failure> {
+        let mut fetch = cargo();
+        fetch.args(["fetch", "--quiet", "--target", &host_triple()?]);
+        if let Some(folder) = self.cargo("fetch")?.get_current_dir() {
+            fetch.current_dir(folder);
+        }
+        captured(&mut fetch).map(drop)
+    }
+
+    /// How many crates a program gets with it.
+    fn crates(self) -> Result<usize, Failure> {
+        let below = Graph::ask(&mut self.cargo("tree")?)?.count();
+        // The package in which sqlx or a peer stands alone is not theirs.
+        Ok(below + usize::from(matches!(self, Self::Ours(..))))
+    }
+
+    /// Whether it builds sqlx, too.
+    fn holds_sqlx(self) -> bool {
+        !matches!(self, Self::Ours("lakebase-core", _) | Self::Peer("aws-rds"))
+    }
+}
+
+/// Measures everything; what cannot be built is a line that says so.
+pub(super) fn run(rounds: Option<u32>) -> Result<Measured, Failure> {
+    let (mut lines, mut good) = (String::new(), true);
+    let mut print = |subject: &Subject, unit, values: &[f64], note: &str| {
+        lines.push_str(&line(ROW, subject.case, subject.name, unit, values, note));
+    };
+    let mut alone = BTreeMap::new();
+    let mut ready = Vec::new();
+    for subject in SUBJECTS {
+        match subject.what.fetch().and_then(|()| subject.what.crates()) {
+            Ok(count) => {
+                print(subject, "crates", &[count as f64], "");
+                let base = *alone.entry(subject.case).or_insert(count);
+                if subject.what.holds_sqlx() {
+                    print(subject, "crates beyond sqlx alone", &[count as f64 - base as f64], "");
+                }
+                ready.push((subject, Ok(Vec::new())));
+            }
+            Err(failure) => {
+                print(subject, "crates", &[], &failure.to_string());
+                good = false;
+            }
+        }
+    }
+    for round in 0..rounds.unwrap_or(ROUNDS) {
+        for (subject, times) in &mut ready {
+            eprintln!("bench: building {} ({}), round {}", subject.name, subject.case, round + 1);
+            let Ok(list) = times else { continue };
+            match subject.what.cargo("build").and_then(cold) {
+                Ok(time) => list.push(time),
+                Err(failure) => *times = Err(failure),
+            }
+        }
+    }
+    for (subject, times) in &ready {
+        match times {
+            Ok(times) => print(subject, "processor s of a cold build", times, ""),
+            Err(failure) => {
+                print(subject, "processor s of a cold build", &[], &failure.to_string());
+                good = false;
+            }
+        }
+    }
+    Ok((lines, good))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn names_say_which_versions_are_pinned() {
+        let manifest = |package: &str| {
+            let path = format!("xtask/peers/dependencies/{package}/Cargo.toml");
+            fs::read_to_string(root().join(path)).unwrap()
+        };
+        for subject in SUBJECTS {
+            let What::Peer(package) = subject.what else { continue };
+            for pair in subject.name.split(" + ") {
+                let Some((name, version)) = pair.split_once(' ') else { continue };
+                if version.starts_with(|c: char| c.is_ascii_digit()) {
+                    let pinned = manifest(package);
+                    let found = pinned.lines().any(|line| {
+                        line.starts_with(name) && line.contains(&format!("\"={version}\""))
+                    });
+                    assert!(found, "{pair} in {pinned}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sqlx_alone_comes_before_what_is_compared_with_it() {
+        for subject in SUBJECTS.iter().filter(|subject| subject.what.holds_sqlx()) {
+            let first = SUBJECTS.iter().find(|first| first.case == subject.case).unwrap();
+            assert!(matches!(first.what, What::Sqlx(runtime) if runtime == subject.case));
+        }
+    }
+
+    #[test]
+    fn our_own_crate_is_counted() {
+        let core = What::Ours("lakebase-core", "");
+        let below = Graph::ask(&mut core.cargo("tree").unwrap()).unwrap().count();
+        assert_eq!(core.crates().unwrap(), below + 1);
+    }
+}
