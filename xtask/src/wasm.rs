@@ -2,6 +2,8 @@
 //!
 //! Done by the program `xtask-wasm`, so that this one builds quickly.
 
+use std::process::{Command, Stdio};
+
 use crate::Outcome;
 use crate::process::shown;
 use crate::provision::{self, Tool};
@@ -23,6 +25,26 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             return Err(Failure::usage(text));
         }
     };
+    let status = prepare(&what)?.status().doing("run xtask-wasm")?;
+    Ok(status.success())
+}
+
+/// Row `wasm` of the benchmarks: lines of JSON, and whether every mint took the requests that it should.
+pub(crate) fn measure(runs: Option<u32>) -> Result<(String, bool), Failure> {
+    let mut command = prepare(&["bench", "--json"])?;
+    if let Some(runs) = runs {
+        command.args(["--runs", &runs.to_string()]);
+    }
+    let output = command.stderr(Stdio::inherit()).output().doing("run xtask-wasm")?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    if lines.is_empty() {
+        return Err(Failure::new(format!("xtask-wasm measured nothing: {}", output.status)));
+    }
+    Ok((lines, output.status.success()))
+}
+
+/// The call of `xtask-wasm`, once all that it needs is there.
+fn prepare(what: &[&str]) -> Result<Command, Failure> {
     let bench = what.first() == Some(&"bench");
     provision::provide(Tool::Wasm)?;
     if bench || what.iter().any(|suite| ELSEWHERE.contains(suite)) {
@@ -43,8 +65,8 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     }
     command.args(["run", "--quiet", "--package", "xtask-wasm", "--"]);
     command.arg("--target-dir").arg(target_dir()).arg("--tools").arg(provision::edge_folder());
-    let status = command.args(what).status().doing("run xtask-wasm")?;
-    Ok(status.success())
+    command.args(what);
+    Ok(command)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use super::{Measured, dependencies, provide};
 use crate::system::Failure;
+use crate::wasm;
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +121,13 @@ pub(crate) const ROWS: &[Row] = &[
         name: "dependencies",
         purpose: "crates and processor time of a cold build, beside sqlx alone and two peers",
         program: Program::Own(dependencies::run),
+        rounds: true,
+        peers: &[],
+    },
+    Row {
+        name: "wasm",
+        purpose: "the npm package: size, first and further mints in workerd, Node, Deno and Bun",
+        program: Program::Own(wasm::measure),
         rounds: true,
         peers: &[],
     },
