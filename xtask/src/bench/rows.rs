@@ -1,8 +1,9 @@
 //! The rows of the benchmarks, as data.
 //!
 //! To add one, add an entry here, a case to [`Program`] if it lies elsewhere, and its [`Peer`]s; if its reference is not called `floor`, also a
-//! line in `xtask/bench/src/layout.rs`. A row is a program that takes the row's name, then `--peer NAME=PATH` or `--absent NAME=REASON` for each
-//! peer, and prints one line of JSON per subject and case:
+//! line in `xtask/bench/src/layout.rs`. A row is a program that takes the row's name, then `--rounds N` where the row lets one choose, and
+//! `--peer NAME=PATH` or `--absent NAME=REASON` for each peer; it prints one line of JSON per subject and case. Or it is a function that gives
+//! these lines.
 //!
 //! ```text
 //! {"bench": ROW, "case": "8 tasks", "subject": "ours", "unit": "ns", "values": [one per round], "note": "optional"}
