@@ -112,8 +112,7 @@ pub(super) fn run(rounds: Option<u32>) -> Result<Measured, Failure> {
                 print(subject, CRATES, &[count as f64], "");
                 if let What::Sqlx(runtime) = subject.what {
                     alone.insert(runtime, count);
-                }
-                if let Some(base) = alone.get(subject.case)
+                } else if let Some(base) = alone.get(subject.case)
                     && subject.what.holds_sqlx()
                 {
                     print(subject, BEYOND, &[count as f64 - *base as f64], "");
