@@ -1,14 +1,17 @@
 //! `cargo xtask bench --check`: instruction counts of hot paths, compared with recorded ones, so that a regression shows without a quiet machine.
 //!
-//! The paths are those of the package `xtask-instructions`, run under callgrind. Its counts include the C library's and leave out the kernel's; valgrind
-//! has no vDSO, so that reading a clock counts as a few instructions and not as its real cost. They repeat to a thousandth, whatever else the machine does.
+//! The paths are those of the package `xtask-instructions`, run under callgrind. Counts leave out the kernel and the allocator, whose calls are counted
+//! instead; valgrind has no vDSO, so that reading a clock counts as a few instructions and not as its real cost. They repeat to a thousandth, whatever else
+//! the machine does.
 
+mod profile;
 mod recorded;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use self::profile::Profile;
 use self::recorded::{Counts, Recorded, deviation, table};
 use super::{build, member};
 use crate::Outcome;
@@ -59,37 +62,43 @@ pub(super) fn command(record: bool) -> Outcome {
     Ok(wrong.is_empty())
 }
 
-/// Instructions of each path, and of the part of `acquire` that is ours.
-fn measure(valgrind: &Path, program: &PathBuf) -> Result<Counts, Failure> {
+/// Instructions and allocations of each path, and instructions of the part of `acquire` that is ours.
+fn measure(valgrind: &Path, program: &Path) -> Result<Counts, Failure> {
     let mut counts = Counts::new();
     for path in PATHS {
-        let count = |times: u64| {
-            let mut command = Command::new(valgrind);
-            command
-                .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-fd=1"])
-                .arg(program)
-                .args([path, &times.to_string()]);
-            let printed = captured(&mut command)?;
-            collected(&printed).ok_or_else(|| {
-                Failure::new(format!("valgrind counted no instructions of {path}: {printed}"))
-            })
-        };
-        counts.insert(path.to_owned(), each(count(TIMES)?, count(2 * TIMES)?));
+        let once = profile(valgrind, program, path, TIMES)?;
+        let twice = profile(valgrind, program, path, 2 * TIMES)?;
+        counts.insert(path.to_owned(), each(once.instructions, twice.instructions));
+        let allocations = each(once.allocations, twice.allocations);
+        counts.insert(format!("{path}-allocations"), allocations);
     }
     let added = counts["acquire"].saturating_sub(counts["acquire-sqlx"]);
     counts.insert(ADDED.to_owned(), added);
     Ok(counts)
 }
 
-/// Instructions of one time, rounded, by those of [`TIMES`] and of twice as many.
-fn each(once: u64, twice: u64) -> u64 {
-    (twice.saturating_sub(once) + TIMES / 2) / TIMES
+/// Takes `path` so many times under callgrind.
+fn profile(valgrind: &Path, program: &Path, path: &str, times: u64) -> Result<Profile, Failure> {
+    let folder = target_dir().join("bench");
+    fs::create_dir_all(&folder).doing(format!("create {}", folder.display()))?;
+    let output = folder.join("callgrind.out");
+    let mut command = Command::new(valgrind);
+    command
+        .args(["--tool=callgrind", "--quiet"])
+        .arg(format!("--callgrind-out-file={}", output.display()))
+        .arg(program)
+        .args([path, &times.to_string()])
+        // What lies on the stack below `main` decides how some bytes are aligned, and so how they are copied.
+        .env_clear();
+    captured(&mut command)?;
+    let text = fs::read_to_string(&output).doing(format!("read {}", output.display()))?;
+    Profile::parse(&text)
+        .ok_or_else(|| Failure::new(format!("{} is no profile of callgrind", output.display())))
 }
 
-/// `==42== Collected : 1234`.
-fn collected(printed: &str) -> Option<u64> {
-    let (_, count) = printed.lines().find_map(|line| line.split_once("Collected : "))?;
-    count.trim().parse().ok()
+/// Of one time, rounded, by those of [`TIMES`] and of twice as many.
+fn each(once: u64, twice: u64) -> u64 {
+    (twice.saturating_sub(once) + TIMES / 2) / TIMES
 }
 
 /// What makes counts comparable, by `rustc -vV`.
@@ -106,13 +115,6 @@ fn toolchain(version: &str) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_callgrind_prints_is_read() {
-        let printed = "==7== Events    : Ir\n==7== Collected : 1038000\n==7== \n==7== I   refs:      1,038,000\n";
-        assert_eq!(collected(printed), Some(1_038_000));
-        assert_eq!(collected("valgrind: mmap failed"), None);
-    }
 
     #[test]
     fn starting_and_ending_cancel_out() {
@@ -134,8 +136,11 @@ mod tests {
     fn what_is_recorded_covers_every_path() {
         let recorded = Recorded::parse(&fs::read_to_string(root().join(FILE)).unwrap()).unwrap();
         for (toolchain, counts) in recorded.entries() {
-            let paths: Vec<_> = counts.keys().map(String::as_str).collect();
-            assert_eq!(paths, ["acquire", "acquire-added", "acquire-sqlx", "read"], "{toolchain}");
+            for path in PATHS {
+                assert!(counts.contains_key(path), "{path} on {toolchain}");
+                assert!(counts.contains_key(&format!("{path}-allocations")), "{path}, {toolchain}");
+            }
+            assert!(counts.contains_key(ADDED), "{toolchain}");
         }
     }
 }
