@@ -9,7 +9,7 @@ use lakebase_core::{Clock, Timestamp};
 ///
 /// [`monotonic`](Clock::monotonic) counts from a moment that all values of this type share; on most platforms it
 /// stands still while the machine is suspended. [`coarse`](Clock::coarse) lags by up to one tick of the
-/// kernel, 1 to 10 ms, on Linux and Android, and is a tenth of the price there.
+/// kernel, 1 to 10 ms, on Linux with glibc, and is a quarter of the price there.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -37,7 +37,7 @@ impl Clock for SystemClock {
 }
 
 /// `CLOCK_MONOTONIC_COARSE` and `CLOCK_REALTIME_COARSE`, which the standard library does not read.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod system {
     use std::time::Duration;
 
@@ -62,7 +62,7 @@ mod system {
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 mod system {
     use std::sync::LazyLock;
     use std::time::{Duration, Instant};
