@@ -67,7 +67,6 @@ mod system {
     use std::sync::LazyLock;
     use std::time::{Duration, Instant};
 
-    use lakebase_core::Clock as _;
     use lakebase_core::refresh::Moment;
 
     static START: LazyLock<Instant> = LazyLock::new(now);
