@@ -32,8 +32,7 @@ impl Timestamp {
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let rest = text.as_bytes().get(3..)?.strip_suffix(b" GMT")?;
-        let (seconds, rest) = http_date(rest)?;
-        rest.is_empty().then_some(Self(seconds * 1000))
+        http_date(rest).map(|seconds| Self(seconds * 1000))
     }
 
     /// This moment plus `duration`, stopping at the largest representable one.
@@ -98,12 +97,7 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     literal(&mut rest, b"-")?;
     let day = number(&mut rest, 2)?;
     literal(&mut rest, b"Tt ")?;
-    let hour = number(&mut rest, 2)?;
-    literal(&mut rest, b":")?;
-    let minute = number(&mut rest, 2)?;
-    literal(&mut rest, b":")?;
-    let second = number(&mut rest, 2)?;
-    let seconds = seconds_from_civil([year, month, day], [hour, minute, second])?;
+    let seconds = seconds_from_civil([year, month, day], time_of_day(&mut rest)?)?;
     let mut fraction = 0;
     if literal(&mut rest, b".").is_some() {
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -133,8 +127,8 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     Some(Timestamp((seconds - offset * 60) * 1000 + fraction))
 }
 
-/// Reads `, 06 Nov 1994 08:49:37`: the seconds since 1970, and what follows.
-fn http_date(mut rest: &[u8]) -> Option<(i64, &[u8])> {
+/// Reads `, 06 Nov 1994 08:49:37`: the seconds since 1970.
+fn http_date(mut rest: &[u8]) -> Option<i64> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     literal(&mut rest, b",")?;
     literal(&mut rest, b" ")?;
@@ -147,12 +141,17 @@ fn http_date(mut rest: &[u8]) -> Option<(i64, &[u8])> {
     literal(&mut rest, b" ")?;
     let year = number(&mut rest, 4)?;
     literal(&mut rest, b" ")?;
-    let hour = number(&mut rest, 2)?;
-    literal(&mut rest, b":")?;
-    let minute = number(&mut rest, 2)?;
-    literal(&mut rest, b":")?;
-    let second = number(&mut rest, 2)?;
-    Some((seconds_from_civil([year, month, day], [hour, minute, second])?, rest))
+    let seconds = seconds_from_civil([year, month, day], time_of_day(&mut rest)?)?;
+    rest.is_empty().then_some(seconds)
+}
+
+/// Reads `08:49:37`.
+fn time_of_day(rest: &mut &[u8]) -> Option<[i64; 3]> {
+    let hour = number(rest, 2)?;
+    literal(rest, b":")?;
+    let minute = number(rest, 2)?;
+    literal(rest, b":")?;
+    Some([hour, minute, number(rest, 2)?])
 }
 
 fn number(rest: &mut &[u8], digits: usize) -> Option<i64> {
