@@ -7,6 +7,7 @@
 
 mod allocation;
 mod callers;
+#[path = "../../../bench/src/line.rs"]
 mod line;
 mod read;
 mod service;
