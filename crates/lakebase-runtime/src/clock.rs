@@ -46,18 +46,16 @@ mod system {
     use rustix::time::{ClockId, clock_gettime};
 
     pub(super) fn monotonic() -> Duration {
-        since_boot(ClockId::Monotonic)
+        read(ClockId::Monotonic)
     }
 
     pub(super) fn coarse() -> Moment {
-        let wall = clock_gettime(ClockId::RealtimeCoarse);
-        let millis = wall.tv_sec.saturating_mul(1_000).saturating_add(wall.tv_nsec / 1_000_000);
-        let monotonic = since_boot(ClockId::MonotonicCoarse);
-        Moment { monotonic, wall: Timestamp::from_unix_millis(millis) }
+        let wall = Timestamp::from_unix_millis(0).saturating_add(read(ClockId::RealtimeCoarse));
+        Moment { monotonic: read(ClockId::MonotonicCoarse), wall }
     }
 
-    fn since_boot(clock: ClockId) -> Duration {
-        // Neither part is ever negative.
+    /// Zero if a wall clock shows a time before 1970: then nothing is fresh by it.
+    fn read(clock: ClockId) -> Duration {
         Duration::try_from(clock_gettime(clock)).unwrap_or_default()
     }
 }
