@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_core::connect::Connector;
+use lakebase_core::connect::{Connector, socket_path};
 use lakebase_core::{Error, ErrorKind, Result, Secret};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -37,9 +37,7 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix(directory, port) => {
-                write!(f, "{}", directory.join(format!(".s.PGSQL.{port}")).display())
-            }
+            Self::Unix(directory, port) => socket_path(directory, *port).display().fmt(f),
         }
     }
 }

@@ -5,11 +5,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use lakebase_core::connect::{SOCKET_PATH_LIMIT, socket_path};
 use lakebase_core::{Error, ErrorKind, Result};
 use tokio::net::{UnixListener, UnixStream};
-
-/// The longest path of a Unix socket.
-const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// A listening socket, removed on drop.
 #[derive(Debug)]
@@ -61,11 +59,11 @@ impl UnixSocket {
             );
             return Err(refuse(&problem));
         }
-        let path = directory.join(format!(".s.PGSQL.{port}"));
+        let path = socket_path(directory, port);
         let length = path.as_os_str().len();
-        if length > PATH_LIMIT {
+        if length > SOCKET_PATH_LIMIT {
             let problem = format!(
-                "the socket's path would have {length} bytes; accepted: up to {PATH_LIMIT}"
+                "the socket's path would have {length} bytes; accepted: up to {SOCKET_PATH_LIMIT}"
             );
             return Err(refuse(&problem));
         }

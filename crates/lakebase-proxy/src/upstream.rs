@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lakebase_core::connect::socket_path;
 use lakebase_core::{ConnectParams, SslMode, Tls};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -152,7 +153,7 @@ impl Upstream {
 /// Where to try, in order.
 async fn addresses(params: &ConnectParams) -> io::Result<Vec<Address>> {
     if let Some(directory) = &params.socket_directory {
-        return Ok(vec![Address::Unix(directory.join(format!(".s.PGSQL.{}", params.port)))]);
+        return Ok(vec![Address::Unix(socket_path(directory, params.port))]);
     }
     if !params.addresses.is_empty() {
         let at = |ip| Address::Tcp(SocketAddr::new(ip, params.port));

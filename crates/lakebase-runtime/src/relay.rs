@@ -57,6 +57,7 @@ mod unix {
     use std::time::Duration;
 
     use futures_util::future::{AbortHandle, abortable};
+    use lakebase_core::connect::{SOCKET_PATH_LIMIT, socket_path};
     use lakebase_core::effect::RelaySocket;
     use lakebase_core::{Error, ErrorKind, Result};
 
@@ -67,8 +68,6 @@ mod unix {
     const CONNECT_LIMIT: Duration = Duration::from_secs(5);
     /// The pause after an error of `accept`, which means that file descriptors ran out.
     const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-    /// The longest path of a Unix socket.
-    const PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
     struct Open {
         directory: PrivateFolder,
@@ -107,11 +106,11 @@ mod unix {
         let directory = PrivateFolder::new_in(&parent).map_err(|error| {
             refuse("could not make a folder for a Unix socket").with_source(error)
         })?;
-        let path = directory.path().join(format!(".s.PGSQL.{port}"));
+        let path = socket_path(directory.path(), port);
         let length = path.as_os_str().len();
-        if length > PATH_LIMIT {
+        if length > SOCKET_PATH_LIMIT {
             let problem = format!(
-                "a Unix socket would have a path of {length} bytes, more than the {PATH_LIMIT} that the \
+                "a Unix socket would have a path of {length} bytes, more than the {SOCKET_PATH_LIMIT} that the \
                  platform accepts,"
             );
             return Err(refuse(&problem));

@@ -22,6 +22,8 @@ mod refusal;
 pub use connector::{Auth, Connector, ConnectorConfig, Login, Sources};
 pub use factory::{ConnectFailure, ConnectionFactory};
 pub use failure::{Cause, Failure};
-pub use params::{ConnectParams, SslMode, StartupOption, Tls, is_loopback_name};
+pub use params::{
+    ConnectParams, SOCKET_PATH_LIMIT, SslMode, StartupOption, Tls, is_loopback_name, socket_path,
+};
 pub use policy::{Attempts, ConnectPolicy, Next};
 pub use refusal::classify_refusal;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -74,6 +74,17 @@ pub struct Tls {
     pub mode: SslMode,
     /// Authorities to trust besides the public and the platform's ones, as PEM.
     pub extra_roots: Option<Bytes>,
+}
+
+/// The longest path of a Unix socket that the platform accepts, in bytes.
+pub const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// The path of a server's Unix socket, by the folder and port that clients name.
+///
+/// Source: PostgreSQL's documentation, "Connection Settings", `unix_socket_directories`.
+#[must_use]
+pub fn socket_path(directory: &Path, port: u16) -> PathBuf {
+    directory.join(format!(".s.PGSQL.{port}"))
 }
 
 /// A server setting to apply at start-up: its name and value.

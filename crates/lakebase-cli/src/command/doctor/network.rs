@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use lakebase::core::HostResolver;
-use lakebase::core::connect::{Connector, ConnectorConfig};
+use lakebase::core::connect::{Connector, ConnectorConfig, socket_path};
 use lakebase::{Lakebase, SslMode};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, CertificateError};
@@ -74,7 +74,7 @@ pub(super) async fn examine_socket(
 #[cfg(unix)]
 async fn socket(config: &ConnectorConfig) -> Examined<()> {
     let folder = config.socket_directory.clone().unwrap_or_default();
-    let path = folder.join(format!(".s.PGSQL.{}", config.port));
+    let path = socket_path(&folder, config.port);
     match tokio::net::UnixStream::connect(&path).await {
         Ok(_) => Ok(((), format!("not TCP, but the Unix socket {}", path.display()))),
         Err(error) => {
