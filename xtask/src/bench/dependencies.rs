@@ -6,6 +6,7 @@
 mod build;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use self::build::cold;
@@ -58,19 +59,25 @@ const SUBJECTS: &[Subject] = &[
 ];
 
 impl What {
+    /// The workspace that the package is in.
+    fn folder(self) -> Result<PathBuf, Failure> {
+        match self {
+            Self::Ours(..) => Ok(root()),
+            Self::Sqlx(runtime) => sqlx_alone(runtime),
+            Self::Peer(_) => Ok(root().join("xtask/peers/dependencies")),
+        }
+    }
+
     /// A cargo command about the package.
     fn cargo(self, command: &str) -> Result<Command, Failure> {
         let mut cargo = cargo();
-        cargo.args([command, "--quiet"]);
+        cargo.args([command, "--quiet"]).current_dir(self.folder()?);
         match self {
             Self::Ours(package, features) => {
                 cargo.args(["--package", package, "--no-default-features", "--features", features])
             }
-            Self::Sqlx(runtime) => cargo.current_dir(sqlx_alone(runtime)?),
-            Self::Peer(package) => {
-                let folder = root().join("xtask/peers/dependencies");
-                cargo.args(["--locked", "--package", package]).current_dir(folder)
-            }
+            Self::Sqlx(_) => &mut cargo,
+            Self::Peer(package) => cargo.args(["--locked", "--package", package]),
         };
         Ok(cargo)
     }
@@ -78,10 +85,7 @@ impl What {
     /// Downloads what a build needs.
     fn fetch(self) -> Result<(), Failure> {
         let mut fetch = cargo();
-        fetch.args(["fetch", "--quiet", "--target", &host_triple()?]);
-        if let Some(folder) = self.cargo("fetch")?.get_current_dir() {
-            fetch.current_dir(folder);
-        }
+        fetch.args(["fetch", "--quiet", "--target", &host_triple()?]).current_dir(self.folder()?);
         captured(&mut fetch).map(drop)
     }
 
