@@ -18,7 +18,7 @@ pub fn run(data: &[u8]) {
     match kind {
         b'p' => judge(wire::endpoint_page(body).map(|page| {
             assert_ne!(page.next_page_token.as_deref(), Some(""));
-            page.endpoints.len()
+            page.items.len()
         })),
         b'e' => judge(wire::endpoint(body).map(|endpoint| {
             let hosts = endpoint.hosts;

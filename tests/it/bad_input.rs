@@ -48,8 +48,9 @@ async fn settings() {
             "LAKEBASE_PG_URL (environment variable) and LAKEBASE_PROJECT (environment variable) contradict",
         ]),
         (it().set("PGSSLMODE", "TLS"), Config, &["PGSSLMODE (environment variable): \"TLS\"", "verify-full"]),
-        (it().set("PGSSLMODE", "require"), Config, &["sslmode require would send a token", "accepted: verify-full"]),
-        (it().set("PGSSLMODE", "disable"), Config, &["sslmode disable would send a token"]),
+        (it().set("PGSSLMODE", "disable"), Config, &[
+            "PGSSLMODE (environment variable): sslmode disable would send a token", "accepted: verify-full",
+        ]),
         (it().set("PGPORT", 0), Config, &["PGPORT (environment variable): \"0\" is not a port", "1 to 65535"]),
         (it().set("PGPORT", "x"), Config, &["PGPORT (environment variable): \"x\" is not a port"]),
         (it().set("PGPORT", 65_536), Config, &["\"65536\" is not a port; accepted: 1 to 65535"]),
@@ -296,7 +297,9 @@ async fn replies() {
 
 async fn servers() {
     let it = || Setup::m2m(shared());
-    let unresolved = it().set("PGHOST", "nowhere.emulator.lakebase.test");
+    // A native password goes to any host.
+    let native = || Setup::password(shared());
+    let unresolved = native().set("PGHOST", "nowhere.emulator.lakebase.test");
     let other_root = another_authority();
     check([
         (it().set("PGHOSTADDR", "127.0.0.1").set("PGPORT", 1), TimedOut, &[
@@ -307,7 +310,10 @@ async fn servers() {
         ]),
         (it().unset("PGSSLROOTCERT"), Tls, &["invalid peer certificate", "PGSSLROOTCERT"]),
         (it().file("/emulated/ca.pem", &other_root), Tls, &["invalid peer certificate", "PGSSLROOTCERT"]),
-        (it().set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1"), Tls, &["check the host name"]),
+        (native().set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1"), Tls, &["check the host name"]),
+        (it().set("PGHOST", "db.example").set("PGHOSTADDR", "127.0.0.1"), Config, &[
+            "db.example is not a host of projects/demo/", "only to hosts that the workspace reports; there: ep-primary",
+        ]),
         (it().set("DATABRICKS_HOST", "http://127.0.0.1:1"), TimedOut, &["could not reach 127.0.0.1:1"]),
     ])
     .await;

@@ -23,7 +23,7 @@ async fn by_type_over_all_pages() {
     let setup = Setup::m2m(emulator).branch(project, "wide");
     let lakebase = setup.build();
     let chosen = lakebase.endpoint().await.unwrap().unwrap();
-    assert_eq!(chosen.name.endpoint(), "last");
+    assert_eq!(chosen.name.id(), "last");
     assert_eq!(chosen.endpoint_type, EndpointType::ReadWrite);
     let pages = emulator.requests().iter().filter(|r| r.path.contains(&branch)).count();
     assert_eq!(pages, 10);
@@ -45,7 +45,7 @@ async fn unknown_kinds_and_fields() {
     lakebase.connect().await.unwrap().close().await.unwrap();
     // By type it is never chosen.
     let lakebase = Setup::m2m(shared()).branch("demo", "dev").build();
-    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.endpoint(), "sleepy");
+    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.id(), "sleepy");
 }
 
 async fn missing_fields() {

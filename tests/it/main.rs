@@ -14,6 +14,7 @@ mod bad_input;
 mod contracts;
 mod dns;
 mod endpoints;
+mod handed_over;
 mod leaks;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lakebase::core::{
-    ConnectFailure, CredentialRequest, DatabaseCredential, Endpoint, EndpointHosts, EndpointState,
-    EndpointType, Error, Secret, Target, Timestamp,
+    ConnectFailure, CredentialRequest, DatabaseCredential, Endpoint, EndpointHosts, EndpointName,
+    EndpointState, EndpointType, Error, Secret, Target, Timestamp,
 };
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Access, ErrorKind, PoolOptions};
@@ -28,7 +28,7 @@ fn credential(token: &str) -> DatabaseCredential {
 
 fn endpoint(name: &str, host: &str) -> Endpoint {
     Endpoint {
-        name: name.parse().unwrap(),
+        name: name.parse::<EndpointName>().unwrap().into(),
         endpoint_type: EndpointType::ReadWrite,
         state: EndpointState::Active,
         disabled: false,
@@ -62,7 +62,7 @@ async fn sources_without_a_workspace() {
     let mut credentials = MockCredentialSource::new();
     credentials
         .expect_fetch()
-        .withf(move |request: &CredentialRequest| request.endpoint.as_str() == name)
+        .withf(move |request: &CredentialRequest| request.compute.to_string() == name)
         .times(1)
         .returning(move |_| Ok(credential(&it.password)));
     let mut users = MockUserResolver::new();

@@ -177,7 +177,7 @@ async fn by_project_and_branch() {
     assert_eq!(writable, "off");
     conn.close().await.unwrap();
     // The read-only one is listed first.
-    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.as_str(), it.endpoint);
+    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.to_string(), it.endpoint);
 }
 
 async fn read_only_on_request() {
@@ -186,7 +186,7 @@ async fn read_only_on_request() {
     for access in [Access::ReadOnly, Access::PreferReadOnly] {
         let lakebase = setup.builder().access(access).build().unwrap();
         assert_eq!(
-            lakebase.endpoint().await.unwrap().unwrap().name.as_str(),
+            lakebase.endpoint().await.unwrap().unwrap().name.to_string(),
             it.read_only_endpoint
         );
         let mut conn = lakebase.connect().await.unwrap();
@@ -201,7 +201,7 @@ async fn prefers_read_only_only_if_there_is_one() {
     let setup = Setup::m2m(shared()).branch(project, "dev");
     let lakebase = setup.builder().access(Access::PreferReadOnly).build().unwrap();
     let endpoint = lakebase.endpoint().await.unwrap().unwrap();
-    assert_eq!(endpoint.name.endpoint(), "sleepy");
+    assert_eq!(endpoint.name.id(), "sleepy");
 
     let error = setup.builder().access(Access::ReadOnly).build().unwrap();
     let error = error.connect().await.map(drop).unwrap_err();

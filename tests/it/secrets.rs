@@ -136,7 +136,7 @@ async fn canary() {
         Setup::password(shared()).set("PGPASSWORD", "hunter2hunter2"),
         Setup::m2m(shared()).set("DATABRICKS_TOKEN", &it.token),
         Setup::empty().set("LAKEBASE_PG_URL", url),
-        Setup::m2m(shared()).set("PGSSLMODE", "require"),
+        Setup::m2m(shared()).set("PGSSLMODE", "disable"),
         Setup::m2m(shared()).set("PGUSER", "nobody"),
         Setup::m2m(shared()).unset("PGSSLROOTCERT"),
     ] {

@@ -30,6 +30,7 @@ pub(crate) fn lakebase_at(global: &Global, name: &str, target: &Target) -> Resul
         Target::Branch(branch) => builder
             .setting("project", setting(branch.project()))?
             .setting("branch", setting(branch.branch()))?,
+        Target::Host(host) => builder.setting("host", setting(host))?,
     }
     .build()
 }

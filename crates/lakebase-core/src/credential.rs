@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{EndpointName, MaybeSend, MaybeSync, Result, Secret, Timestamp};
+use crate::{ComputeName, EndpointName, MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
 /// A short-lived Postgres password and the moment it stops working.
 ///
@@ -33,9 +33,10 @@ pub struct Claim {
 /// What credential is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CredentialRequest {
-    /// The endpoint to log in to. The service wants it named; the token works for the whole workspace.
-    pub endpoint: EndpointName,
+    /// The compute to log in to. The service wants it named; the token works for the whole workspace.
+    pub compute: ComputeName,
     /// How long the token shall live: 5 minutes to 1 hour; `None` leaves it to the service (1 hour).
+    /// Provisioned instances take `None` only.
     pub ttl: Option<Duration>,
     /// Narrows the token; empty means everything that the identity may do.
     pub claims: Vec<Claim>,
@@ -47,7 +48,13 @@ impl CredentialRequest {
     /// A request for `endpoint` with the service's defaults.
     #[must_use]
     pub fn new(endpoint: EndpointName) -> Self {
-        Self { endpoint, ttl: None, claims: Vec::new(), force: false }
+        Self::for_compute(endpoint.into())
+    }
+
+    /// A request for `compute`, which may be a Provisioned instance, with the service's defaults.
+    #[must_use]
+    pub fn for_compute(compute: ComputeName) -> Self {
+        Self { compute, ttl: None, claims: Vec::new(), force: false }
     }
 }
 

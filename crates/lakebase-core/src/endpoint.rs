@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{EndpointName, Error, ErrorKind, MaybeSend, MaybeSync, Result, Target};
+use crate::{ComputeName, Error, ErrorKind, MaybeSend, MaybeSync, Result, Target};
 
 /// What an endpoint may be used for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,11 +49,11 @@ pub struct EndpointHosts {
     pub read_only_pooled_host: Option<Arc<str>>,
 }
 
-/// A compute of a branch.
+/// A compute: an endpoint of a branch, or a database instance of Lakebase Provisioned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its full resource name.
-    pub name: EndpointName,
+    /// Its name: for an endpoint the full resource name.
+    pub name: ComputeName,
     /// What it may be used for.
     pub endpoint_type: EndpointType,
     /// What it was doing when the service was asked.
@@ -64,6 +64,21 @@ pub struct Endpoint {
     pub hosts: EndpointHosts,
     /// How long it may be idle before it scales to zero; `None` if the service did not say.
     pub suspend_timeout: Option<Duration>,
+}
+
+impl EndpointHosts {
+    /// Whether `host` is one of these, whatever the case of its letters and with or without a final dot.
+    #[must_use]
+    pub fn contains(&self, host: &str) -> bool {
+        let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
+        self.iter().any(|known| plain(known) == plain(host))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<str>> {
+        let Self { host, read_only_host, read_write_pooled_host, read_only_pooled_host } = self;
+        [host, read_only_host, read_write_pooled_host, read_only_pooled_host].into_iter().flatten()
+    }
 }
 
 impl Endpoint {
@@ -78,7 +93,7 @@ impl Endpoint {
         if self.disabled {
             return Err(Error::new(
                 ErrorKind::Disabled,
-                format!("endpoint {} is disabled; enable it in the workspace", self.name),
+                format!("{} is disabled; enable it in the workspace", self.name),
             ));
         }
         let host = match access {
@@ -111,7 +126,7 @@ impl Endpoint {
         let Self { name, state, .. } = self;
         Error::new(
             ErrorKind::Unavailable,
-            format!("the workspace reports no {what} for endpoint {name} (state {state})"),
+            format!("the workspace reports no {what} for {name} (state {state})"),
         )
     }
 }
@@ -162,7 +177,7 @@ fn none_fits(target: &Target, access: Access, endpoints: &[Endpoint]) -> Error {
         .iter()
         .map(|endpoint| {
             let disabled = if endpoint.disabled { ", disabled" } else { "" };
-            format!("{} ({}{disabled})", endpoint.name.endpoint(), endpoint.endpoint_type)
+            format!("{} ({}{disabled})", endpoint.name.id(), endpoint.endpoint_type)
         })
         .collect();
     let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
@@ -204,6 +219,9 @@ impl fmt::Display for EndpointState {
 /// - **Freshness:** every call asks the service; implementations do not cache.
 /// - **Choice:** a branch's endpoint is chosen with [`choose`] over *all* pages of the list.
 /// - **Named endpoints** are returned as they are, whatever their type and also when disabled.
+/// - **Hosts:** for [`Target::Host`] only a compute that the service itself reports with this host is returned
+///   ([`EndpointHosts::contains`]); with another access than read-write, the compute of the same branch that
+///   [`choose`] takes, unless the host's own has that type or reports a host for reads.
 /// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
 /// - **Secrecy:** neither `Debug` output nor an error may contain a secret.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
@@ -235,6 +253,7 @@ pub trait UserResolver: fmt::Debug + MaybeSend + MaybeSync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EndpointName;
 
     fn endpoint(
         id: &str,
@@ -243,7 +262,10 @@ mod tests {
         disabled: bool,
     ) -> Endpoint {
         Endpoint {
-            name: format!("projects/p/branches/b/endpoints/{id}").parse().unwrap(),
+            name: format!("projects/p/branches/b/endpoints/{id}")
+                .parse::<EndpointName>()
+                .unwrap()
+                .into(),
             endpoint_type,
             state,
             disabled,
@@ -255,7 +277,7 @@ mod tests {
     fn check(access: Access, endpoints: &[Endpoint], expected: &str) {
         let target = "projects/p/branches/b".parse().unwrap();
         let found = match choose(&target, access, endpoints) {
-            Ok(endpoint) => endpoint.name.endpoint().to_owned(),
+            Ok(endpoint) => endpoint.name.id().to_owned(),
             Err(error) => format!("{}: {error}", error.kind().as_str()),
         };
         assert_eq!(found, expected);

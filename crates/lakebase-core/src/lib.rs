@@ -27,6 +27,7 @@ mod observe;
 pub mod refresh;
 mod secret;
 mod setting;
+mod target;
 mod time;
 
 pub use connect::{ConnectFailure, ConnectParams, ConnectionFactory, SslMode, Tls};
@@ -38,8 +39,9 @@ pub use endpoint::{
 pub use error::{Error, ErrorKind, Result};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};
 pub use jitter::Jitter;
-pub use name::{BranchName, EndpointName, Target};
+pub use name::{BranchName, EndpointName, ProjectName};
 pub use refresh::CredentialCache;
 pub use secret::Secret;
 pub use setting::{Environment, Setting, SettingOrigin};
+pub use target::{ComputeName, Target};
 pub use time::Timestamp;

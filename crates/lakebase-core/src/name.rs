@@ -12,6 +12,10 @@ use crate::{Error, ErrorKind};
 /// The longest id that is accepted; the service's own limit is 63.
 const MAX_ID: usize = 255;
 
+/// A project: `projects/{project}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProjectName(Arc<str>);
+
 /// A branch: `projects/{project}/branches/{branch}`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BranchName(Arc<str>);
@@ -82,39 +86,22 @@ impl EndpointName {
     }
 }
 
-/// What to connect to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// The endpoint of this branch that has the wanted type; it is looked up.
-    Branch(BranchName),
-    /// This endpoint.
-    Endpoint(EndpointName),
-}
+pub(crate) const BRANCH: &str = "projects/{project}/branches/{branch}";
+pub(crate) const ENDPOINT: &str = "projects/{project}/branches/{branch}/endpoints/{endpoint}";
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Branch(name) => name.fmt(f),
-            Self::Endpoint(name) => name.fmt(f),
-        }
-    }
-}
-
-/// Reads either kind of full resource name.
-impl FromStr for Target {
+impl FromStr for ProjectName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match text.split('/').count() {
-            4 => text.parse().map(Self::Branch),
-            6 => text.parse().map(Self::Endpoint),
-            _ => Err(shape(text, &format!("{BRANCH} or {ENDPOINT}"))),
+        match text.split('/').collect::<Vec<_>>()[..] {
+            ["projects", project] => {
+                id("project", project)?;
+                Ok(Self(text.into()))
+            }
+            _ => Err(shape(text, "projects/{project}")),
         }
     }
 }
-
-const BRANCH: &str = "projects/{project}/branches/{branch}";
-const ENDPOINT: &str = "projects/{project}/branches/{branch}/endpoints/{endpoint}";
 
 impl FromStr for BranchName {
     type Err = Error;
@@ -140,7 +127,7 @@ impl FromStr for EndpointName {
     }
 }
 
-fn shape(text: &str, accepted: &str) -> Error {
+pub(crate) fn shape(text: &str, accepted: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!("\"{}\" is not a resource name; accepted: {accepted}", printable(text)),
@@ -186,13 +173,14 @@ macro_rules! print_as_text {
         }
     )* };
 }
-print_as_text!(BranchName EndpointName);
+print_as_text!(ProjectName BranchName EndpointName);
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Target;
 
     #[test]
     fn takes_a_name_apart() {

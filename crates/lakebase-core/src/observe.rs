@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use crate::{ConnectFailure, Timestamp};
+use crate::{ConnectFailure, SettingOrigin, SslMode, Timestamp};
 
 /// Tells once what the metrics are, if a recorder is installed that cares.
 #[cfg(feature = "metrics")]
@@ -120,6 +120,20 @@ pub(crate) fn phase(kind: &'static str, phase: impl fmt::Debug) {
     let _ = (kind, &phase);
     #[cfg(feature = "tracing")]
     tracing::info!(kind, phase = ?phase, "phase");
+}
+
+/// A token is sent over a connection that is verified further than `sslmode` asks for.
+pub(crate) fn ssl_mode_raised(mode: SslMode, origin: Option<&SettingOrigin>) {
+    let _ = (mode, origin);
+    #[cfg(feature = "tracing")]
+    {
+        let setting = origin.map_or_else(|| "a default".to_owned(), ToString::to_string);
+        tracing::info!(
+            sslmode = mode.as_str(),
+            setting,
+            "sslmode raised to verify-full for a token"
+        );
+    }
 }
 
 /// A login worked, after `failed` attempts that did not.

@@ -328,7 +328,7 @@ impl Inner {
         let name = match (&known, &settings.target) {
             (Some(facts), _) => Some(facts.name.clone()),
             (None, Target::Endpoint(name)) => Some(name.clone()),
-            (None, Target::Branch(_)) => None,
+            (None, Target::Branch(_) | Target::Host(_)) => None,
         };
         let (name, found) = match name {
             Some(name) => (name, None),
@@ -386,6 +386,7 @@ fn seed(settings: &Settings) -> u64 {
     let target = match &settings.target {
         Target::Endpoint(name) => name.as_str(),
         Target::Branch(name) => name.as_str(),
+        Target::Host(host) => host,
     };
     settings
         .host

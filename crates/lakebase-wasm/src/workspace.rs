@@ -129,6 +129,7 @@ impl Workspace {
         let branch = match &self.settings.target {
             Target::Endpoint(name) => return Ok((name.clone(), None)),
             Target::Branch(branch) => branch,
+            Target::Host(_) => return Err(host_alone()),
         };
         let (mut best, mut token): (Option<Candidate>, _) = (None, String::new());
         for _ in 0..MAX_PAGES {
@@ -359,9 +360,17 @@ fn is_disabled(endpoint: &Value) -> bool {
     matches!(said, Some(Value::Bool(true)))
 }
 
-fn body(request: &CredentialRequest) -> String {
+/// A module for the edge does not search the workspace for a host: that takes many requests.
+pub(crate) fn host_alone() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "name an endpoint, or a project and branch, not a host or instance",
+    )
+}
+
+fn body(endpoint: &EndpointName, request: &CredentialRequest) -> String {
     let mut body = String::from("{\"endpoint\":");
-    quote(&mut body, request.endpoint.as_str());
+    quote(&mut body, endpoint.as_str());
     if let Some(ttl) = request.ttl {
         let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
         let _ = write!(body, ",\"ttl\":\"{seconds}s\"");
@@ -389,11 +398,12 @@ fn body(request: &CredentialRequest) -> String {
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl CredentialSource for Workspace {
     async fn fetch(&self, request: &CredentialRequest) -> Result<DatabaseCredential> {
+        let endpoint = request.compute.as_endpoint().ok_or_else(host_alone)?;
         if request.force {
             self.forget(None);
         }
-        let answer =
-            self.call("POST", "/api/2.0/postgres/credentials".to_owned(), body(request)).await?;
+        let body = body(endpoint, request);
+        let answer = self.call("POST", "/api/2.0/postgres/credentials".to_owned(), body).await?;
         let missing =
             |field| protocol(self.host(), &["answered without a usable `", field, "`"].concat());
         let token = answer.value.text("token").ok_or_else(|| missing("token"))?;

@@ -13,12 +13,13 @@ use lakebase_core::{
 };
 
 use crate::auth::TokenOrigin;
+use crate::host_search::HostSearch;
 use crate::retry::Attempts;
 use crate::session::{Session, authorize};
 use crate::{AccessToken, Retry, TokenSource, WorkspaceConfig, WorkspaceHost, wire};
 
 /// The most pages of a list that are read.
-const MAX_PAGES: usize = 1000;
+pub(crate) const MAX_PAGES: usize = 1000;
 
 /// A Databricks workspace.
 ///
@@ -37,8 +38,8 @@ pub struct WorkspaceClient {
 }
 
 #[derive(Debug)]
-struct Inner {
-    session: Session,
+pub(crate) struct Inner {
+    pub(crate) session: Session,
     source: Arc<dyn TokenSource>,
     tokens: Cache<AccessToken>,
 }
@@ -148,7 +149,11 @@ impl WorkspaceClient {
 }
 
 impl Inner {
-    async fn list_endpoints(&self, branch: &BranchName, retry: Retry) -> Result<Vec<Endpoint>> {
+    pub(crate) async fn list_endpoints(
+        &self,
+        branch: &BranchName,
+        retry: Retry,
+    ) -> Result<Vec<Endpoint>> {
         let what = format!("listing the endpoints of {branch}");
         let mut attempts = Attempts::new(&self.session.runtime, retry);
         let mut endpoints = Vec::new();
@@ -159,7 +164,7 @@ impl Inner {
                 wire::endpoint_page(reply.body())
             });
             let page = page.await?;
-            endpoints.extend(page.endpoints);
+            endpoints.extend(page.items);
             if page.next_page_token.is_none() {
                 return Ok(endpoints);
             }
@@ -186,7 +191,7 @@ impl Inner {
         retry: Retry,
     ) -> Result<DatabaseCredential> {
         let mut attempts = Attempts::new(&self.session.runtime, retry);
-        let what = format!("getting a database credential for {}", request.endpoint);
+        let what = format!("getting a database credential for {}", request.compute);
         let sent = wire::generate_credential(&self.session.host, request)?;
         self.call(&what, &mut attempts, sent, request.force, |reply| {
             wire::credential(reply.body(), wire::served_at(reply.headers()))
@@ -202,7 +207,7 @@ impl Inner {
     }
 
     /// Makes one call, again while `attempts` allows, and reads its reply.
-    async fn call<T>(
+    pub(crate) async fn call<T>(
         &self,
         what: &str,
         attempts: &mut Attempts<'_>,
@@ -273,6 +278,7 @@ impl EndpointResolver for WorkspaceClient {
                 let endpoints = self.inner.list_endpoints(branch, Retry::NONE).await?;
                 endpoint::choose(target, access, &endpoints)
             }
+            Target::Host(host) => HostSearch::new(&self.inner, host).run(access).await,
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod auth;
 mod client;
 mod config;
 mod host;
+mod host_search;
 mod observe;
 mod retry;
 mod session;

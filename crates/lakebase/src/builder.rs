@@ -6,25 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::connect::{ConnectPolicy, Sources};
 use lakebase_core::{
-    Access, Claim, CredentialSource, EndpointResolver, Environment, Error, ErrorKind, HostResolver,
-    Result, Runtime, Secret, Setting, SettingOrigin, SslMode, Tls, UserResolver,
+    Access, Claim, CredentialSource, EndpointResolver, Environment, HostResolver, Result, Runtime,
+    Secret, Setting, SslMode, UserResolver,
 };
-use lakebase_runtime::Options;
-use lakebase_workspace::{
-    EffectiveSetting, WorkspaceClient, WorkspaceConfig, WorkspaceConfigBuilder,
-};
+use lakebase_workspace::{EffectiveSetting, WorkspaceConfig, WorkspaceConfigBuilder};
 
-use crate::default_runtime::{HasRuntime, default_runtime};
-use crate::settings::{Place, SETTINGS, Settings};
+use crate::default_runtime::HasRuntime;
+use crate::settings::{SETTINGS, Settings};
 use crate::{Lakebase, process};
-
-/// The database that every project has at first.
-const DEFAULT_DATABASE: &str = "databricks_postgres";
-
-/// How long a local server is waited for; it has nothing to wake.
-const LOCAL_BUDGET: Duration = Duration::from_secs(10);
 
 /// Collects settings for a [`Lakebase`]; nothing is read or checked before [`build`](Self::build).
 ///
@@ -32,21 +23,21 @@ const LOCAL_BUDGET: Duration = Duration::from_secs(10);
 /// from a profile file: see the [crate's documentation](crate#configuration).
 #[must_use]
 pub struct Builder {
-    settings: BTreeMap<&'static str, Setting<String>>,
-    environment: Environment,
-    workspace: WorkspaceConfigBuilder,
-    sources: Sources,
-    hosts: Option<Arc<dyn HostResolver>>,
-    access: Access,
-    pooled: bool,
-    ttl: Option<Duration>,
-    claims: Vec<Claim>,
-    roots: Option<Bytes>,
-    policy: ConnectPolicy,
+    pub(crate) settings: BTreeMap<&'static str, Setting<String>>,
+    pub(crate) environment: Environment,
+    pub(crate) workspace: WorkspaceConfigBuilder,
+    pub(crate) sources: Sources,
+    pub(crate) hosts: Option<Arc<dyn HostResolver>>,
+    pub(crate) access: Access,
+    pub(crate) pooled: bool,
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) claims: Vec<Claim>,
+    pub(crate) roots: Option<Bytes>,
+    pub(crate) policy: ConnectPolicy,
     #[cfg(feature = "http-reqwest")]
-    reqwest: bool,
+    pub(crate) reqwest: bool,
     #[cfg(feature = "http-surf")]
-    surf: bool,
+    pub(crate) surf: bool,
 }
 
 impl Default for Builder {
@@ -72,7 +63,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The endpoint, as its full resource name. `LAKEBASE_ENDPOINT`.
+    /// The endpoint, as its full resource name. `LAKEBASE_ENDPOINT`; also `PGENDPOINT` and `ENDPOINT_NAME`, where
+    /// the value has the form of such a name.
     pub fn endpoint(self, name: impl Into<String>) -> Self {
         self.set("endpoint", name)
     }
@@ -87,7 +79,11 @@ impl Builder {
         self.set("branch", id)
     }
 
-    /// A connection URL instead of an endpoint, e.g. of a local server. `LAKEBASE_PG_URL`.
+    /// A connection URL instead of an endpoint. `LAKEBASE_PG_URL`; `DATABASE_URL` if nothing else says what to
+    /// connect to.
+    ///
+    /// With a password in it, or for a server of this machine, no workspace is asked. Otherwise the login is made
+    /// with a token, and its host is searched for in the workspace, as with [`host`](Self::host).
     pub fn url(self, url: impl Into<String>) -> Self {
         self.set("url", url)
     }
@@ -107,7 +103,15 @@ impl Builder {
         self.set("password", password.into().expose())
     }
 
-    /// The host, instead of the one that the workspace reports. `PGHOST`.
+    /// The host. `PGHOST`.
+    ///
+    /// With an endpoint or project it replaces the host that the workspace reports. Alone it is enough: without a
+    /// password, the endpoint or Provisioned instance that has it is searched for in the workspace, and the login
+    /// is made with a token for that. A token goes only to a host that the workspace reports, or to this machine.
+    ///
+    /// The search takes one request for each page of the lists of projects, of their branches and of their
+    /// endpoints, up to the match, at most eight at a time; for `instance-{uid}.…` it takes one. The result is
+    /// kept like every endpoint. Naming the endpoint is faster: it takes one request beside the others.
     pub fn host(self, host: impl Into<String>) -> Self {
         self.set("host", host)
     }
@@ -123,7 +127,8 @@ impl Builder {
     }
 
     /// How far the server is verified. Default: `verify-full`; for a URL of this machine `prefer`.
-    /// Tokens need `verify-full`, except to this machine. `PGSSLMODE`.
+    /// With a token, modes below `verify-full` are raised to it and `disable` is an error, except to this
+    /// machine: see [`SslMode`]. `PGSSLMODE`.
     pub fn sslmode(self, mode: SslMode) -> Self {
         self.set("sslmode", mode.as_str())
     }
@@ -242,7 +247,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if there is no such setting.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no such setting.
     pub fn setting(mut self, name: &str, setting: Setting<String>) -> Result<Self> {
         let Some((name, _)) = SETTINGS.iter().find(|(known, _)| *known == name) else {
             return Err(setting.error(format!("there is no setting {name:?}")));
@@ -263,7 +268,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if there is a URL that cannot be read, or that contradicts a project or endpoint.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is a URL that cannot be read, or that contradicts a project or endpoint.
     pub fn effective_settings(&self) -> Result<Vec<EffectiveSetting>> {
         Ok(Settings::new(&self.settings, &self.environment)?.report())
     }
@@ -284,7 +289,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] or [`ErrorKind::Unsupported`]; the message names the setting, where its value
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) or [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported); the message names the setting, where its value
     /// came from, and what is accepted.
     pub fn build(self) -> Result<Lakebase>
     where
@@ -302,153 +307,6 @@ impl Builder {
     /// As [`build`](Self::build).
     pub fn build_with(self, runtime: Runtime) -> Result<Lakebase> {
         self.assemble(Some(runtime))
-    }
-
-    fn assemble(mut self, runtime: Option<Runtime>) -> Result<Lakebase> {
-        let explicit = std::mem::take(&mut self.settings);
-        let environment = self.environment.clone();
-        let settings = Settings::new(&explicit, &environment)?;
-        let place = settings.place()?;
-        let options = self.runtime_options(&settings)?;
-        let mut runtime = match runtime {
-            Some(runtime) => runtime,
-            None => default_runtime(&options)?,
-        };
-        if let Some(hosts) = self.hosts.take() {
-            runtime.hosts = hosts;
-        }
-        let is_static = matches!(place, Place::Static);
-        let target = match place {
-            Place::Lakebase(target) => Some(target),
-            Place::Static => None,
-        };
-        let auth = self.auth(&settings, is_static)?;
-        let (host, socket_directory) = settings.host();
-        let has_server = host.is_some() || socket_directory.is_some();
-        let host = if is_static && !has_server { Some("localhost".into()) } else { host };
-        let user = settings.text("user");
-        if user.is_none() && !matches!(auth, Auth::Credential { .. }) {
-            return Err(Error::new(
-                ErrorKind::Config,
-                "logging in without a token needs a user; set user, PGUSER, or the user in the URL",
-            ));
-        }
-        let workspace =
-            self.complete_sources(&auth, host.is_some() || has_server, user.is_some(), &runtime)?;
-        let database = match (settings.text("database"), &user) {
-            (Some(database), _) => database,
-            (None, Some(user)) if is_static => Arc::clone(user),
-            (None, _) => DEFAULT_DATABASE.into(),
-        };
-        let config = ConnectorConfig {
-            target,
-            access: self.access,
-            pooled: self.pooled,
-            host,
-            socket_directory,
-            addresses: settings.addresses()?,
-            port: settings.port()?,
-            database,
-            user,
-            auth,
-            tls: self.tls(&settings, is_static, &options)?,
-            application_name: settings
-                .text("application_name")
-                .or_else(|| Some(concat!("lakebase-rust/", env!("CARGO_PKG_VERSION")).into())),
-            options: settings.options()?,
-            policy: self.policy(&settings, is_static)?,
-        };
-        let connector = Connector::new(config, self.sources, &runtime)?;
-        Ok(Lakebase::new(connector, workspace))
-    }
-
-    fn runtime_options(&self, settings: &Settings<'_>) -> Result<Options> {
-        let mut options = Options::new();
-        if let Some(dns) = settings.get("dns") {
-            let servers = dns.try_map(|text| lakebase_runtime::parse_servers(&text))?;
-            options = options.dns_servers(servers.value);
-        }
-        if let Some(roots) = &self.roots {
-            options = options.root_certificates_pem(roots)?;
-        }
-        #[cfg(feature = "http-reqwest")]
-        {
-            options = options.reqwest(self.reqwest);
-        }
-        #[cfg(feature = "http-surf")]
-        {
-            options = options.surf(self.surf);
-        }
-        Ok(options)
-    }
-
-    fn auth(&self, settings: &Settings<'_>, is_static: bool) -> Result<Auth> {
-        if let Some(password) = settings.password() {
-            return Ok(Auth::Password(password.value));
-        }
-        if !is_static {
-            return Ok(Auth::Credential { ttl: self.ttl, claims: self.claims.clone() });
-        }
-        match settings.get("host") {
-            Some(host) if !settings.is_local() => Err(host.error(
-                "a host alone cannot be logged in to; set LAKEBASE_ENDPOINT or LAKEBASE_PROJECT to log in with \
-                 tokens, or PGPASSWORD for a native role",
-            )),
-            _ => Ok(Auth::Nothing),
-        }
-    }
-
-    /// The workspace, if anything is to be asked of it; fills in the sources that the program left out.
-    fn complete_sources(
-        &mut self,
-        auth: &Auth,
-        has_host: bool,
-        has_user: bool,
-        runtime: &Runtime,
-    ) -> Result<Option<WorkspaceClient>> {
-        let Sources { credentials, endpoints, users } = &mut self.sources;
-        let with_token = matches!(auth, Auth::Credential { .. });
-        let missing = (with_token && credentials.is_none())
-            || (!has_host && endpoints.is_none())
-            || (!has_user && users.is_none());
-        if !missing {
-            return Ok(None);
-        }
-        let config = std::mem::take(&mut self.workspace).build(&self.environment)?;
-        let client = WorkspaceClient::new(config, runtime);
-        credentials.get_or_insert_with(|| Arc::new(client.clone()));
-        endpoints.get_or_insert_with(|| Arc::new(client.clone()));
-        users.get_or_insert_with(|| Arc::new(client.clone()));
-        Ok(Some(client))
-    }
-
-    fn tls(&self, settings: &Settings<'_>, is_static: bool, options: &Options) -> Result<Tls> {
-        let default =
-            if is_static && settings.is_local() { SslMode::Prefer } else { SslMode::VerifyFull };
-        let mode = settings.ssl_mode()?.unwrap_or(default);
-        let mut options = options.clone();
-        if let Some(roots) = settings.root_certificates()? {
-            let origin: SettingOrigin = roots.origin.clone();
-            options = options
-                .root_certificates_pem(&roots.value)
-                .map_err(|error| Setting::new((), origin).error(&error).with_source(error))?;
-        }
-        let extra_roots = match mode {
-            SslMode::VerifyCa | SslMode::VerifyFull => lakebase_runtime::extra_roots_pem(&options),
-            _ => None,
-        };
-        Ok(Tls { mode, extra_roots })
-    }
-
-    fn policy(&self, settings: &Settings<'_>, is_static: bool) -> Result<ConnectPolicy> {
-        let mut policy = self.policy;
-        if is_static && settings.is_local() && policy == ConnectPolicy::default() {
-            policy.budget = LOCAL_BUDGET;
-        }
-        if let Some(timeout) = settings.connect_timeout()? {
-            policy.budget = timeout;
-        }
-        Ok(policy)
     }
 }
 

@@ -78,9 +78,12 @@
 //! [`sqlx`] is re-exported, because its types are what `connect` and `pool` return. The traits for own
 //! token sources, resolvers, drivers and runtimes are in [`core`].
 
+mod assemble;
 mod builder;
 mod default_runtime;
 mod handle;
+mod observe;
+mod place;
 mod process;
 mod settings;
 mod url;

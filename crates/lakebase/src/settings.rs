@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lakebase_core::connect::{StartupOption, is_loopback_name};
-use lakebase_core::{
-    BranchName, Environment, Error, ErrorKind, Secret, Setting, SettingOrigin, SslMode, Target,
-};
+use lakebase_core::{Environment, Error, Secret, Setting, SslMode};
 use lakebase_workspace::{EffectiveSetting, SettingValue};
 
 use crate::url::UrlParts;
@@ -38,22 +36,11 @@ pub(crate) const SETTINGS: [(&str, &str); 16] = [
     ("user", "PGUSER"),
 ];
 
-/// The branch that every project has at first.
-const DEFAULT_BRANCH: &str = "production";
-
 /// All sources together, in order of precedence.
 pub(crate) struct Settings<'a> {
-    explicit: &'a BTreeMap<&'static str, Setting<String>>,
-    url: UrlParts,
-    environment: &'a Environment,
-}
-
-/// What the settings say to connect to.
-pub(crate) enum Place {
-    /// A branch or endpoint of a workspace.
-    Lakebase(Target),
-    /// A server named by URL or host, with nothing to ask a workspace for.
-    Static,
+    pub(crate) explicit: &'a BTreeMap<&'static str, Setting<String>>,
+    pub(crate) url: UrlParts,
+    pub(crate) environment: &'a Environment,
 }
 
 impl<'a> Settings<'a> {
@@ -69,31 +56,16 @@ impl<'a> Settings<'a> {
         Ok(settings)
     }
 
-    fn url_setting(&self) -> Result<Option<Setting<Secret>>, Error> {
-        let targets = ["endpoint", "project"];
-        if let Some(url) = self.explicit.get("url") {
-            if let Some(other) = targets.iter().find_map(|name| self.explicit.get(name)) {
-                return Err(contradiction(&url.origin, &other.origin));
-            }
-            return Ok(Some(url.clone().into_secret()));
-        }
-        if targets.iter().any(|name| self.explicit.contains_key(name)) {
-            return Ok(None);
-        }
-        let Some(url) = self.environment.var("LAKEBASE_PG_URL") else { return Ok(None) };
-        if let Some(other) = targets.iter().find_map(|name| self.get(name)) {
-            return Err(contradiction(&url.origin, &other.origin));
-        }
-        Ok(Some(url.into_secret()))
-    }
-
     /// Whether a URL is used.
-    fn has_url(&self) -> bool {
+    pub(crate) fn has_url(&self) -> bool {
         self.url.get("host").is_some() || self.explicit.contains_key("url")
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Setting<String>> {
         self.explicit.get(name).cloned().or_else(|| self.url.get(name)).or_else(|| {
+            if name == "endpoint" {
+                return self.endpoint_variable();
+            }
             let (_, variable) = SETTINGS.iter().find(|(known, _)| *known == name)?;
             self.environment.var(variable)
         })
@@ -133,49 +105,6 @@ impl<'a> Settings<'a> {
         explicit
             .or_else(|| self.url.password.clone())
             .or_else(|| self.environment.var("PGPASSWORD").map(Setting::into_secret))
-    }
-
-    /// What to connect to.
-    pub(crate) fn place(&self) -> Result<Place, Error> {
-        if self.has_url() {
-            return Ok(Place::Static);
-        }
-        // What the program says about the target replaces what the environment says, as a whole; only a
-        // branch alone goes with the environment's project.
-        let explicit = ["endpoint", "project"].iter().any(|name| self.explicit.contains_key(name));
-        let get = |name: &str| match explicit {
-            true => self.explicit.get(name).cloned(),
-            false => self.get(name),
-        };
-        if let (Some(endpoint), Some(branch)) = (get("endpoint"), self.explicit.get("branch")) {
-            return Err(contradiction(&endpoint.origin, &branch.origin));
-        }
-        match (get("endpoint"), get("project")) {
-            (Some(endpoint), Some(project)) => {
-                Err(contradiction(&endpoint.origin, &project.origin))
-            }
-            (Some(endpoint), None) => Ok(Place::Lakebase(endpoint.parse()?.value)),
-            (None, Some(project)) => {
-                let branch = get("branch");
-                let id = branch.as_ref().map_or(DEFAULT_BRANCH, |branch| &branch.value);
-                let name = BranchName::new(&project.value, id).map_err(|error| match &branch {
-                    Some(branch) if error.to_string().contains("the branch") => branch.error(error),
-                    _ => project.error(error),
-                })?;
-                Ok(Place::Lakebase(Target::Branch(name)))
-            }
-            (None, None) => match (self.get("branch"), self.get("host")) {
-                (_, Some(_)) => Ok(Place::Static),
-                (Some(branch), None) => {
-                    Err(branch.error("a branch needs a project; set LAKEBASE_PROJECT too"))
-                }
-                (None, None) => Err(Error::new(
-                    ErrorKind::Config,
-                    "nothing says what to connect to; set one of LAKEBASE_ENDPOINT (projects/…/branches/…/endpoints/…), \
-                     LAKEBASE_PROJECT (and LAKEBASE_BRANCH), LAKEBASE_PG_URL (postgresql://…), or PGHOST",
-                )),
-            },
-        }
     }
 
     /// The host, or the folder of a Unix socket.
@@ -260,11 +189,6 @@ impl<'a> Settings<'a> {
             (None, None) => self.has_url(),
         }
     }
-}
-
-fn contradiction(one: &SettingOrigin, other: &SettingOrigin) -> Error {
-    let message = format!("{one} and {other} contradict each other; set only one of them");
-    Error::new(ErrorKind::Config, message)
 }
 
 fn parse_options(text: &str) -> Option<Vec<StartupOption>> {

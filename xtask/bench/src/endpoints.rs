@@ -41,7 +41,7 @@ impl CredentialSource for Counting {
             *count += 1;
         }
         Ok(DatabaseCredential {
-            token: Secret::new(format!("{:-<800}", request.endpoint)),
+            token: Secret::new(format!("{:-<800}", request.compute)),
             expires_at: self.time.real().saturating_add(LIFE),
             served_at: Some(self.time.real()),
         })

@@ -101,6 +101,7 @@ fn config(server: &Server) -> Result<ConnectorConfig, Fault> {
         user: Some("user".into()),
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
         tls: Tls { mode: SslMode::Disable, extra_roots: None },
+        ssl_mode_origin: None,
         application_name: None,
         options: Vec::new(),
         policy: Default::default(),

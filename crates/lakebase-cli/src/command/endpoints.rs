@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use lakebase::core::endpoint::choose;
-use lakebase::core::{BranchName, Endpoint, EndpointName, Target};
+use lakebase::core::{ComputeName, Endpoint, Target};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -30,17 +30,31 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
         "a server is configured, not a project; set --project or --endpoint to list a branch's endpoints",
     )?;
     let workspace = lakebase.workspace().context("no workspace is configured to be asked")?;
-    let endpoints =
-        progress::during(global, ASKING, workspace.list_endpoints(&branch(target))).await?;
-    let chosen = match target {
-        Target::Endpoint(name) => Some(name.clone()),
-        Target::Branch(_) => match choose(target, config.access, &endpoints) {
-            Ok(endpoint) => Some(endpoint.name),
-            Err(error) => {
-                note(format!("lakebase: warning: {error}"));
-                None
-            }
-        },
+    let (endpoints, chosen) = match target {
+        Target::Endpoint(name) => {
+            let listed = workspace.list_endpoints(&name.branch());
+            (progress::during(global, ASKING, listed).await?, Some(name.clone().into()))
+        }
+        Target::Branch(branch) => {
+            let listed = workspace.list_endpoints(branch);
+            let endpoints = progress::during(global, ASKING, listed).await?;
+            let chosen = choose(target, config.access, &endpoints);
+            let chosen = chosen.inspect_err(|error| note(format!("lakebase: warning: {error}")));
+            (endpoints, chosen.ok().map(|endpoint| endpoint.name))
+        }
+        Target::Host(_) => {
+            let found = progress::during(global, ASKING, lakebase.endpoint()).await?;
+            let found = found.context("the workspace reports no endpoint for the host")?;
+            let chosen = Some(found.name.clone());
+            let endpoints = match found.name.as_endpoint() {
+                Some(name) => {
+                    let listed = workspace.list_endpoints(&name.branch());
+                    progress::during(global, ASKING, listed).await?
+                }
+                None => vec![found],
+            };
+            (endpoints, chosen)
+        }
     };
     let entries: Vec<Entry<'_>> =
         endpoints.iter().map(|endpoint| entry(endpoint, chosen.as_ref())).collect();
@@ -53,16 +67,12 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     Ok(output.flush()?)
 }
 
-fn branch(target: &Target) -> BranchName {
-    match target {
-        Target::Branch(branch) => branch.clone(),
-        Target::Endpoint(endpoint) => endpoint.branch(),
-    }
-}
-
-fn entry<'a>(endpoint: &'a Endpoint, chosen: Option<&EndpointName>) -> Entry<'a> {
+fn entry<'a>(endpoint: &'a Endpoint, chosen: Option<&ComputeName>) -> Entry<'a> {
     Entry {
-        name: endpoint.name.as_str(),
+        name: match &endpoint.name {
+            ComputeName::Endpoint(name) => name.as_str(),
+            ComputeName::Instance(name) => name,
+        },
         endpoint_type: endpoint.endpoint_type.to_string(),
         state: endpoint.state.to_string(),
         disabled: endpoint.disabled,

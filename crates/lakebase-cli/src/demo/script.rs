@@ -92,15 +92,16 @@ impl Stage {
     async fn endpoint(&self) -> anyhow::Result<()> {
         let workspace = self.lakebase.workspace().context("the demo has no workspace")?;
         let chosen = self.lakebase.endpoint().await?.context("the demo has no endpoint")?;
-        let listed = workspace.list_endpoints(&chosen.name.branch()).await?;
+        let name = chosen.name.as_endpoint().context("the demo has no endpoint")?;
+        let listed = workspace.list_endpoints(&name.branch()).await?;
         let shown: Vec<String> = listed
             .iter()
-            .map(|endpoint| format!("{} ({})", endpoint.name.endpoint(), endpoint.endpoint_type))
+            .map(|endpoint| format!("{} ({})", endpoint.name.id(), endpoint.endpoint_type))
             .collect();
         self.timeline.event(format!("the branch lists {}", shown.join(", then ")));
         self.timeline.event(format!(
             "chosen: {}, because its type is {}; the place in the list does not count",
-            chosen.name.endpoint(),
+            chosen.name.id(),
             chosen.endpoint_type
         ));
         Ok(())

@@ -4,24 +4,27 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future;
 
-use super::failure::{Cause, Failure, check_token_is_safe};
+use super::failure::{Cause, Failure};
 use super::hosts::Hosts;
+use super::params::is_loopback_name;
+use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{
     Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption,
     Tls,
 };
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::observe::{self, Span};
-use crate::refresh::{Cache, CredentialCache, Generation, Status};
+use crate::refresh::{Cache, CredentialCache, Generation, Policy, Status};
 use crate::{
-    Access, Claim, CredentialRequest, CredentialSource, Endpoint, EndpointName, EndpointResolver,
-    Error, ErrorKind, Result, Runtime, Secret, Target, UserResolver,
+    Access, Claim, ComputeName, CredentialRequest, CredentialSource, Endpoint, EndpointResolver,
+    Error, ErrorKind, Result, Runtime, Secret, SettingOrigin, Target, UserResolver,
 };
 
 /// How to prove who is logging in.
@@ -54,13 +57,14 @@ pub struct Sources {
 /// What to connect to, and how. Plain data; [`Connector::new`] checks it.
 #[derive(Clone, Debug)]
 pub struct ConnectorConfig {
-    /// The branch or endpoint; needed unless `host` is set and no credential is used.
+    /// What to connect to; needed unless `host` is set and no credential is used.
     pub target: Option<Target>,
     /// The kind of endpoint that is wanted.
     pub access: Access,
     /// Use the endpoint's built-in pooler; native passwords only.
     pub pooled: bool,
-    /// The host, instead of the one that the service reports.
+    /// The host, instead of the one that the service reports. With a credential it must be one of those that
+    /// the service reports for the target, or this machine.
     pub host: Option<Arc<str>>,
     /// A folder with the server's Unix socket, instead of TCP.
     pub socket_directory: Option<PathBuf>,
@@ -74,8 +78,11 @@ pub struct ConnectorConfig {
     pub user: Option<Arc<str>>,
     /// How to prove who is logging in.
     pub auth: Auth,
-    /// How the connection is protected.
+    /// How the connection is protected. With a credential every mode but `disable` counts as `verify-full`,
+    /// except to this machine.
     pub tls: Tls,
+    /// Where [`Tls::mode`] came from, for messages; `None` for a default.
+    pub ssl_mode_origin: Option<SettingOrigin>,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up.
@@ -106,8 +113,10 @@ struct Inner {
     endpoint: Option<Cache<Fact<Endpoint>>>,
     user: Option<Cache<Fact<Arc<str>>>>,
     /// The cache for the endpoint that was found last.
-    cache: Mutex<Option<(EndpointName, CredentialCache)>>,
+    cache: Mutex<Option<(ComputeName, CredentialCache)>>,
     hosts: Hosts,
+    /// Whether it was said that the verification is raised.
+    told_raised: AtomicBool,
 }
 
 impl Connector {
@@ -134,12 +143,20 @@ impl Connector {
             if config.pooled {
                 return fail("pooled hosts take native passwords only; tokens are refused there");
             }
+            let target = match &config.target {
+                Some(Target::Host(host)) => Some(host),
+                _ => None,
+            };
+            for host in config.host.iter().chain(target) {
+                check_host_is_direct(host)?;
+            }
         }
         let endpoint = match (&config.target, endpoints) {
             (Some(target), Some(resolver)) => {
                 let origin =
                     EndpointFact { resolver, target: target.clone(), access: config.access };
-                Some(Cache::new(Arc::new(origin), runtime))
+                let policy = endpoint_policy(target)?;
+                Some(Cache::with_policy(Arc::new(origin), runtime, policy))
             }
             _ => None,
         };
@@ -147,8 +164,9 @@ impl Connector {
         if endpoint.is_none() && !local {
             return fail("there is neither a host nor a workspace that could be asked for one");
         }
-        if endpoint.is_none() && matches!(config.target, Some(Target::Branch(_))) {
-            return fail("finding the endpoint of a branch needs a workspace; none is configured");
+        if endpoint.is_none() && matches!(config.target, Some(Target::Branch(_) | Target::Host(_)))
+        {
+            return fail("finding the endpoint needs a workspace; none is configured");
         }
         let user = users.map(|resolver| Cache::new(Arc::new(UserFact { resolver }), runtime));
         if user.is_none() && config.user.is_none() {
@@ -162,6 +180,7 @@ impl Connector {
             user,
             cache: Mutex::new(None),
             hosts: Hosts::default(),
+            told_raised: AtomicBool::new(false),
         })))
     }
 
@@ -177,7 +196,7 @@ impl Connector {
         &self.0.runtime
     }
 
-    /// The endpoint that logins go to; `None` if only a host is configured.
+    /// The endpoint that logins go to; `None` if there is nothing to ask a workspace for.
     ///
     /// # Errors
     ///
@@ -214,7 +233,7 @@ impl Connector {
             return Ok(None);
         };
         let name = match &self.0.config.target {
-            Some(Target::Endpoint(name)) => name.clone(),
+            Some(Target::Endpoint(name)) => ComputeName::Endpoint(name.clone()),
             _ => match self.endpoint().await? {
                 Some(endpoint) => endpoint.name,
                 None => return Ok(None),
@@ -229,7 +248,7 @@ impl Connector {
         let request = CredentialRequest {
             ttl: *ttl,
             claims: claims.clone(),
-            ..CredentialRequest::new(name.clone())
+            ..CredentialRequest::for_compute(name.clone())
         };
         let cache = CredentialCache::new(Arc::clone(source), request, &self.0.runtime);
         *slot = Some((name, cache.clone()));
@@ -249,18 +268,26 @@ impl Connector {
     /// Everything for one login: from the caches where they are fresh, else asked for, all at the same time.
     ///
     /// Cold, with a named endpoint, that is one round of requests after the workspace's own token; with a
-    /// branch two. The host is looked up meanwhile. Dropping the future loses nothing that was under way.
+    /// branch two, with a host as many as it takes to find it. The host is looked up meanwhile. Dropping the
+    /// future loses nothing that was under way.
     ///
     /// # Errors
     ///
-    /// Those of the sources; [`ErrorKind::Config`] if a token would go over a connection that is not
-    /// verified, or to a pooled host; [`ErrorKind::NotFound`] if no resolver knows the host.
+    /// Those of the sources; [`ErrorKind::Config`] if a token would go over a connection without TLS, to a host
+    /// that the service does not report, or to a pooled host; [`ErrorKind::NotFound`] if no resolver knows the
+    /// host.
     pub async fn login(&self) -> Result<Login> {
         let config = &self.0.config;
         let place = async {
             let host = self.host().await?;
-            let addresses = self.addresses(&host).await?;
-            Ok((host, addresses))
+            match self.addresses(&host).await {
+                Ok(addresses) => Ok((host, addresses)),
+                Err(error) => {
+                    // That the workspace does not know the host either tells more.
+                    self.check_host().await?;
+                    Err(error)
+                }
+            }
         };
         let password = async {
             match self.credentials().await? {
@@ -274,9 +301,9 @@ impl Connector {
                 },
             }
         };
-        let ((host, addresses), (password, generation), user) =
-            future::try_join3(place, password, self.user()).await?;
-        let params = ConnectParams {
+        let ((host, addresses), (password, generation), user, ()) =
+            future::try_join4(place, password, self.user(), self.check_host()).await?;
+        let mut params = ConnectParams {
             host,
             socket_directory: config.socket_directory.clone(),
             addresses,
@@ -289,7 +316,12 @@ impl Connector {
             options: config.options.clone(),
         };
         if generation.is_some() {
-            check_token_is_safe(&params)?;
+            check_host_is_direct(&params.host)?;
+            let (mode, origin) = (config.tls.mode, config.ssl_mode_origin.as_ref());
+            let raised = raise_verification(&mut params, origin)?;
+            if raised && !self.0.told_raised.swap(true, Ordering::Relaxed) {
+                observe::ssl_mode_raised(mode, origin);
+            }
         }
         Ok(Login { params: Arc::new(params), generation })
     }
@@ -299,12 +331,33 @@ impl Connector {
         if let Some(host) = &config.host {
             return Ok(Arc::clone(host));
         }
+        if let (Some(Target::Host(host)), Access::ReadWrite) = (&config.target, config.access) {
+            return Ok(Arc::clone(host));
+        }
         let Some(cache) = &self.0.endpoint else {
             return Ok("localhost".into());
         };
         let endpoint = cache.get().await?;
         // Disabled, or not there yet: that may change, so it is asked for again next time.
         self.host_of(&endpoint.0).inspect_err(|_| cache.revalidate(endpoint.generation()))
+    }
+
+    /// Refuses a host that the service does not report for the target, if a token would go there.
+    async fn check_host(&self) -> Result<()> {
+        let config = &self.0.config;
+        let (Some(cache), Auth::Credential { .. }) = (&self.0.endpoint, &config.auth) else {
+            return Ok(());
+        };
+        let host = match (&config.host, &config.target) {
+            (Some(host), _) if !is_loopback_name(host) => host,
+            // The search compares it.
+            (None, Some(Target::Host(_))) => return cache.get().await.map(drop),
+            _ => return Ok(()),
+        };
+        let endpoint = cache.get().await?;
+        // It may have been created anew, with other hosts: that is asked for again next time.
+        check_host_is_reported(host, &endpoint.0)
+            .inspect_err(|_| cache.revalidate(endpoint.generation()))
     }
 
     fn host_of(&self, endpoint: &Endpoint) -> Result<Arc<str>> {
@@ -471,6 +524,16 @@ impl Connector {
             (None, Some(target)) => target.to_string(),
             (None, None) => self.0.config.host.as_deref().unwrap_or("the server").to_owned(),
         }
+    }
+}
+
+/// How long an endpoint may be looked for: a search through a large workspace takes many requests, and has
+/// nearly the whole default budget of a login.
+fn endpoint_policy(target: &Target) -> Result<Policy> {
+    const SEARCH: Duration = Duration::from_secs(50);
+    match target {
+        Target::Host(_) => Policy::builder().limits(SEARCH, SEARCH).build(),
+        Target::Branch(_) | Target::Endpoint(_) => Ok(Policy::default()),
     }
 }
 

@@ -3,9 +3,9 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{ConnectFailure, ConnectParams, Login};
+use super::{ConnectFailure, Login};
 use crate::refresh::Generation;
-use crate::{Error, ErrorKind, Result, SslMode};
+use crate::{Error, ErrorKind};
 
 /// An attempt at a login that failed.
 #[derive(Debug)]
@@ -160,27 +160,4 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::Disabled => "; enable the endpoint in the workspace",
         _ => "",
     }
-}
-
-/// Refuses to send a token where it could be read or where it is not accepted.
-pub(super) fn check_token_is_safe(params: &ConnectParams) -> Result<()> {
-    let ConnectParams { host, tls, .. } = params;
-    if host.split('.').next().unwrap_or_default().ends_with("-pooler") {
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "{host} is a pooled host, which takes native passwords only; use the direct host"
-            ),
-        ));
-    }
-    if tls.mode != SslMode::VerifyFull && !params.is_loopback() {
-        let mode = tls.mode;
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "sslmode {mode} would send a token to {host} without verifying it; accepted: verify-full"
-            ),
-        ));
-    }
-    Ok(())
 }

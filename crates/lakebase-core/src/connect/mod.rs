@@ -18,6 +18,7 @@ mod hosts;
 mod params;
 mod policy;
 mod refusal;
+mod token;
 
 pub use connector::{Auth, Connector, ConnectorConfig, Login, Sources};
 pub use factory::{ConnectFailure, ConnectionFactory};

@@ -11,6 +11,13 @@ use bytes::Bytes;
 use crate::{Error, ErrorKind, Secret};
 
 /// How far the server's identity is checked; libpq's `sslmode`.
+///
+/// With a native password the modes mean what libpq says. With a token they do not go below `verify-full`:
+/// `allow`, `prefer`, `require` and `verify-ca` are raised to it, because a token is a password that works for
+/// everything that its owner may do, and Databricks writes `require` where it means a verified server.
+/// `disable` is an error then. Only to this machine (`localhost`, Unix sockets) every mode is what it says.
+///
+/// Source of the modes: PostgreSQL's documentation, "SSL Support".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SslMode {
     /// No TLS.

@@ -81,7 +81,7 @@ impl Origin<DatabaseCredential> for SourceOrigin {
     }
 
     fn subject(&self) -> String {
-        format!("a database credential for {}", self.request.endpoint)
+        format!("a database credential for {}", self.request.compute)
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod place;
+mod token;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ fn seconds(count: u64) -> Duration {
 
 fn endpoint(disabled: bool) -> Endpoint {
     Endpoint {
-        name: ENDPOINT.parse().unwrap(),
+        name: ENDPOINT.parse::<EndpointName>().unwrap().into(),
         endpoint_type: EndpointType::ReadWrite,
         state: EndpointState::Active,
         disabled,
@@ -47,6 +48,7 @@ fn config() -> ConnectorConfig {
         user: None,
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
         tls: Tls::default(),
+        ssl_mode_origin: None,
         application_name: None,
         options: Vec::new(),
         policy: ConnectPolicy::default(),
@@ -314,27 +316,6 @@ fn a_native_password_is_never_retried_when_refused() {
     let (outcome, passwords, took) = check(native, &[Server::Refuses]);
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::LoginRefused);
     assert_eq!((passwords, took), (vec!["secret".to_owned()], Duration::ZERO));
-}
-
-#[test]
-fn tokens_only_go_where_they_are_verified_and_accepted() {
-    let weak = Tls { mode: SslMode::Require, ..Tls::default() };
-    let local =
-        |host: &str| ConnectorConfig { host: Some(host.into()), tls: weak.clone(), ..config() };
-    let (outcome, passwords, _) = check(ConnectorConfig { tls: weak.clone(), ..config() }, &[]);
-    let error = outcome.unwrap_err();
-    assert_eq!((error.kind(), passwords.len()), (ErrorKind::Config, 0));
-    assert!(
-        error.report().contains("sslmode require would send a token to ep-primary"),
-        "{}",
-        error.report()
-    );
-    assert!(check(local("localhost"), &[]).0.is_ok());
-    // The address is this machine's, but it is the name that is verified.
-    assert_eq!(check(local("db.example.com"), &[]).0.unwrap_err().kind(), ErrorKind::Config);
-    let pooled = ConnectorConfig { host: Some("ep-1-pooler.example.com".into()), ..config() };
-    let error = check(pooled, &[]).0.unwrap_err();
-    assert!(error.report().contains("takes native passwords only"), "{}", error.report());
 }
 
 #[test]

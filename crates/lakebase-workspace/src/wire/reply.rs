@@ -2,24 +2,43 @@
 //!
 //! Errors are [`ErrorKind::Protocol`](lakebase_core::ErrorKind::Protocol) and name the field, never its value.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use lakebase_core::{
-    DatabaseCredential, Endpoint, EndpointHosts, EndpointState, EndpointType, Error, Result,
-    Secret, Timestamp,
+    BranchName, DatabaseCredential, Endpoint, EndpointHosts, EndpointName, EndpointState,
+    EndpointType, Error, ProjectName, Result, Secret, Timestamp,
 };
 use serde_json::Value;
 
 use super::json::{duration, integer, missing, parse, protocol, required, take, text};
 use crate::AccessToken;
 
-/// One page of a list of endpoints.
-#[derive(Clone, Debug, Default)]
-pub struct EndpointPage {
-    /// The endpoints on this page, in the service's order.
-    pub endpoints: Vec<Endpoint>,
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on this page, in the service's order.
+    pub items: Vec<T>,
     /// What to ask for the next page with; `None` on the last one.
     pub next_page_token: Option<String>,
+}
+
+/// Reads the reply to [`list_projects`](super::list_projects). A list that is absent is empty.
+///
+/// # Errors
+///
+/// `Protocol`: not JSON, or a project without a usable name.
+pub fn project_page(body: &[u8]) -> Result<Page<ProjectName>> {
+    page(body, "projects", |value| name("a project", value, "projects/…"))
+}
+
+/// Reads the reply to [`list_branches`](super::list_branches). A list that is absent is empty.
+///
+/// # Errors
+///
+/// `Protocol`: not JSON, or a branch without a usable name.
+pub fn branch_page(body: &[u8]) -> Result<Page<BranchName>> {
+    page(body, "branches", |value| name("a branch", value, "projects/…/branches/…"))
 }
 
 /// Reads the reply to [`list_endpoints`](super::list_endpoints). A list that is absent is empty.
@@ -27,17 +46,24 @@ pub struct EndpointPage {
 /// # Errors
 ///
 /// `Protocol`: not JSON, or an endpoint without a usable name.
-pub fn endpoint_page(body: &[u8]) -> Result<EndpointPage> {
-    const WHAT: &str = "the list of endpoints";
-    let page = parse(WHAT, body)?;
-    let endpoints = match page.get("endpoints") {
+pub fn endpoint_page(body: &[u8]) -> Result<Page<Endpoint>> {
+    page(body, "endpoints", one_endpoint)
+}
+
+fn page<T>(body: &[u8], plural: &str, one: impl Fn(&Value) -> Result<T>) -> Result<Page<T>> {
+    let what = format!("the list of {plural}");
+    let page = parse(&what, body)?;
+    let items = match page.get(plural) {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(endpoints)) => {
-            endpoints.iter().map(one_endpoint).collect::<Result<_>>()?
-        }
-        Some(_) => return Err(protocol(format!("{WHAT}: `endpoints` is not a list"))),
+        Some(Value::Array(items)) => items.iter().map(one).collect::<Result<_>>()?,
+        Some(_) => return Err(protocol(format!("{what}: `{plural}` is not a list"))),
     };
-    Ok(EndpointPage { endpoints, next_page_token: text(&page, "next_page_token").map(Into::into) })
+    Ok(Page { items, next_page_token: text(&page, "next_page_token").map(Into::into) })
+}
+
+fn name<T: FromStr>(what: &str, value: &Value, shape: &str) -> Result<T> {
+    let name = required(what, value, "name")?;
+    name.parse().map_err(|_| protocol(format!("{what} has a `name` that is not {shape}")))
 }
 
 /// Reads the reply to [`get_endpoint`](super::get_endpoint).
@@ -50,11 +76,7 @@ pub fn endpoint(body: &[u8]) -> Result<Endpoint> {
 }
 
 fn one_endpoint(value: &Value) -> Result<Endpoint> {
-    const WHAT: &str = "an endpoint";
-    let name = required(WHAT, value, "name")?;
-    let name = name.parse().map_err(|_| {
-        protocol(format!("{WHAT} has a `name` that is not projects/…/branches/…/endpoints/…"))
-    })?;
+    let name: EndpointName = name("an endpoint", value, "projects/…/branches/…/endpoints/…")?;
     let null = Value::Null;
     let part = |field| value.get(field).unwrap_or(&null);
     let (status, spec) = (part("status"), part("spec"));
@@ -64,11 +86,7 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
         [status, spec].into_iter().find(set).and_then(|part| part.get(field))
     };
     let hosts = status.get("hosts").unwrap_or(&null);
-    let host = |field: &str| match text(hosts, field) {
-        None => Ok(None),
-        Some(host) if is_host_name(host) => Ok(Some(Arc::from(host))),
-        Some(_) => Err(protocol(format!("{name}: `status.hosts.{field}` is not a host name"))),
-    };
+    let host = |field: &str| host_name(name.as_str(), hosts, field);
     let hosts = EndpointHosts {
         host: host("host")?,
         read_only_host: host("read_only_host")?,
@@ -92,8 +110,17 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
         disabled: either("disabled").and_then(Value::as_bool).unwrap_or(false),
         suspend_timeout: either("suspend_timeout_duration").and_then(duration),
         hosts,
-        name,
+        name: name.into(),
     })
+}
+
+/// The host name in `field`, if there is one.
+pub(super) fn host_name(what: &str, value: &Value, field: &str) -> Result<Option<Arc<str>>> {
+    match text(value, field) {
+        None => Ok(None),
+        Some(host) if is_host_name(host) => Ok(Some(host.into())),
+        Some(_) => Err(protocol(format!("{what}: `{field}` is not a host name"))),
+    }
 }
 
 fn is_host_name(text: &str) -> bool {
@@ -101,20 +128,26 @@ fn is_host_name(text: &str) -> bool {
 }
 
 /// An enum value that this version does not know, fit for an error message.
-fn enum_text(value: &str) -> Arc<str> {
+pub(super) fn enum_text(value: &str) -> Arc<str> {
     if value.is_empty() { "unknown".into() } else { super::clean(value).into() }
 }
 
 /// Reads the reply to [`generate_credential`](super::generate_credential). An expiry in the past is passed on.
 ///
+/// The expiry is called `expire_time`, and `expiration_time` for Provisioned instances.
+///
 /// # Errors
 ///
-/// `Protocol`: not JSON, no `token`, no `expire_time`, or one that is not a timestamp.
+/// `Protocol`: not JSON, no `token`, no expiry, or one that is not a timestamp.
 pub fn credential(body: &[u8], served_at: Option<Timestamp>) -> Result<DatabaseCredential> {
     const WHAT: &str = "the database credential";
     let mut value = parse(WHAT, body)?;
     let token = Secret::new(take(WHAT, &mut value, "token")?);
-    let expires_at = moment(WHAT, &value, "expire_time")?;
+    let field = match text(&value, "expiration_time") {
+        Some(_) => "expiration_time",
+        None => "expire_time",
+    };
+    let expires_at = moment(WHAT, &value, field)?;
     Ok(DatabaseCredential { token, expires_at, served_at })
 }
 

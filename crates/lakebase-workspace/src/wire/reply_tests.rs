@@ -19,7 +19,7 @@ fn an_endpoint_as_the_service_writes_it() {
         "status":{"endpoint_type":"ENDPOINT_TYPE_READ_WRITE","current_state":"ACTIVE","disabled":false,
         "autoscaling_limit_min_cu":0.5,"suspend_timeout_duration":"300s","hosts":{"host":"ep-1.example",
         "read_only_host":"","read_write_pooled_host":"ep-1-pooler.example","other":7}}"#);
-    assert_eq!(found.name.as_str(), NAME);
+    assert_eq!(found.name.to_string(), NAME);
     assert_eq!(found.endpoint_type, EndpointType::ReadWrite);
     assert_eq!(found.state, EndpointState::Active);
     assert!(!found.disabled);
@@ -91,7 +91,7 @@ fn pages_end_with_a_missing_or_empty_token() {
         ),
     ] {
         let page = endpoint_page(body.as_bytes()).unwrap();
-        assert_eq!(page.endpoints.len(), endpoints, "{body}");
+        assert_eq!(page.items.len(), endpoints, "{body}");
         assert_eq!(page.next_page_token.as_deref(), next, "{body}");
     }
 }

@@ -8,18 +8,42 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Uri};
 use lakebase_core::{
-    BranchName, CredentialRequest, EndpointName, Error, ErrorKind, Result, Secret,
+    BranchName, ComputeName, CredentialRequest, EndpointName, Error, ErrorKind, ProjectName,
+    Result, Secret,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::instance::instance_credential;
 use crate::WorkspaceHost;
 
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// `GET /api/2.0/postgres/projects`: one page of the projects that the identity may see.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] if `page_token` is too long for a URL.
+pub fn list_projects(host: &WorkspaceHost, page_token: Option<&str>) -> Result<Request<Bytes>> {
+    list(host, "projects", page_token)
+}
+
+/// `GET /api/2.0/postgres/{project}/branches`: one page of a project's branches.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] if `page_token` is too long for a URL.
+pub fn list_branches(
+    host: &WorkspaceHost,
+    project: &ProjectName,
+    page_token: Option<&str>,
+) -> Result<Request<Bytes>> {
+    list(host, &format!("{project}/branches"), page_token)
 }
 
 /// `GET /api/2.0/postgres/{branch}/endpoints`: one page of a branch's endpoints.
@@ -32,8 +56,12 @@ pub fn list_endpoints(
     branch: &BranchName,
     page_token: Option<&str>,
 ) -> Result<Request<Bytes>> {
+    list(host, &format!("{branch}/endpoints"), page_token)
+}
+
+fn list(host: &WorkspaceHost, path: &str, page_token: Option<&str>) -> Result<Request<Bytes>> {
     let query = page_token.map_or(String::new(), |token| format!("?page_token={}", encode(token)));
-    get(&format!("{host}/api/2.0/postgres/{branch}/endpoints{query}"))
+    get(&format!("{host}/api/2.0/postgres/{path}{query}"))
 }
 
 /// `GET /api/2.0/postgres/{endpoint}`: one endpoint.
@@ -54,19 +82,27 @@ pub fn current_user(host: &WorkspaceHost) -> Result<Request<Bytes>> {
     get(&format!("{host}/api/2.0/preview/scim/v2/Me"))
 }
 
-/// `POST /api/2.0/postgres/credentials`: a new database credential.
+/// `POST /api/2.0/postgres/credentials`, or `/api/2.0/database/credentials` for a Provisioned instance: a new
+/// database credential.
 ///
 /// `ttl` is sent in whole seconds, rounded up; the service accepts 300 to 3600. Claims with the same
 /// permission set are not merged.
 ///
 /// # Errors
 ///
-/// None in practice: the URL is fixed.
+/// [`ErrorKind::Config`] for a `ttl` with a Provisioned instance, whose API has none.
 pub fn generate_credential(
     host: &WorkspaceHost,
     request: &CredentialRequest,
 ) -> Result<Request<Bytes>> {
-    let mut body = json!({ "endpoint": request.endpoint.as_str() });
+    let (path, mut body) = match &request.compute {
+        ComputeName::Endpoint(endpoint) => {
+            ("postgres/credentials", json!({ "endpoint": endpoint.as_str() }))
+        }
+        ComputeName::Instance(instance) => {
+            ("database/credentials", instance_credential(instance, request)?)
+        }
+    };
     if let Some(ttl) = request.ttl {
         body["ttl"] = Value::String(seconds(ttl));
     }
@@ -80,7 +116,7 @@ pub fn generate_credential(
         });
         body["claims"] = claims.collect();
     }
-    let mut request = get(&format!("{host}/api/2.0/postgres/credentials"))?;
+    let mut request = get(&format!("{host}/api/2.0/{path}"))?;
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     *request.body_mut() = Bytes::from(body.to_string());
@@ -153,7 +189,7 @@ pub fn oauth_metadata(issuer: &str) -> Result<Request<Bytes>> {
     get(&format!("{}/.well-known/oauth-authorization-server", issuer.trim_end_matches('/')))
 }
 
-fn get(uri: &str) -> Result<Request<Bytes>> {
+pub(super) fn get(uri: &str) -> Result<Request<Bytes>> {
     let request = Request::get(uri).header(ACCEPT, "application/json").body(Bytes::new());
     request.map_err(|error| {
         Error::new(ErrorKind::Protocol, "a request's address is not a URL").with_source(error)

@@ -94,7 +94,7 @@ fn a_branch_is_resolved_over_all_pages_by_type() {
     let client = client(PAT, &http, &FakeTime::default());
     let target: Target = BRANCH.parse().unwrap();
     let found = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite)).unwrap();
-    assert_eq!(found.name.endpoint(), "primary");
+    assert_eq!(found.name.id(), "primary");
     assert_eq!(http.seen().len(), 3);
     let all = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap();
     assert_eq!(all[1].endpoint_type, EndpointType::Unknown("SOMETHING_NEW".into()));

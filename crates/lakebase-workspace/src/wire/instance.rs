@@ -1,0 +1,121 @@
+//! Database instances of Lakebase Provisioned: the `database` service.
+//!
+//! Source: Databricks' SDK for Python 0.133, `service/database.py`.
+
+use bytes::Bytes;
+use http::Request;
+use lakebase_core::{
+    ComputeName, CredentialRequest, Endpoint, EndpointHosts, EndpointState, EndpointType, Error,
+    ErrorKind, Jitter, Result,
+};
+use serde_json::{Value, json};
+
+use super::json::{parse, required, text};
+use super::reply::{enum_text, host_name};
+use super::request::{encode, get};
+use crate::WorkspaceHost;
+
+/// `GET /api/2.0/database/instances:findByUid`: the instance with this uid.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] if the uid is too long for a URL.
+pub fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> {
+    get(&format!("{host}/api/2.0/database/instances:findByUid?uid={}", encode(uid)))
+}
+
+/// Reads the reply to [`find_instance`].
+///
+/// A stopped instance counts as disabled, because a login does not start it.
+///
+/// # Errors
+///
+/// `Protocol`: not JSON, no name, or a host that is none.
+pub fn instance(body: &[u8]) -> Result<Endpoint> {
+    const WHAT: &str = "the database instance";
+    let value = parse(WHAT, body)?;
+    let name = required(WHAT, &value, "name")?;
+    let flag = |field: &str| value.get(field).and_then(Value::as_bool);
+    let state = text(&value, "state").unwrap_or_default();
+    let stopped = flag("effective_stopped").or(flag("stopped")).unwrap_or(false);
+    Ok(Endpoint {
+        name: ComputeName::Instance(name.into()),
+        endpoint_type: EndpointType::ReadWrite,
+        state: match state {
+            "AVAILABLE" => EndpointState::Active,
+            "STARTING" => EndpointState::Init,
+            other => EndpointState::Unknown(enum_text(other)),
+        },
+        disabled: stopped || state == "STOPPED",
+        hosts: EndpointHosts {
+            host: host_name(WHAT, &value, "read_write_dns")?,
+            read_only_host: host_name(WHAT, &value, "read_only_dns")?,
+            ..EndpointHosts::default()
+        },
+        suspend_timeout: None,
+    })
+}
+
+/// The body of a request for a credential for `instance`, without claims.
+pub(super) fn instance_credential(instance: &str, request: &CredentialRequest) -> Result<Value> {
+    if request.ttl.is_some() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the life of a token for database instance {instance} cannot be chosen; leave the ttl out"
+            ),
+        ));
+    }
+    Ok(json!({ "instance_names": [instance], "request_id": random_uuid() }))
+}
+
+/// A UUID of version 4 (RFC 9562), by which the service recognises a request that is repeated.
+fn random_uuid() -> String {
+    let mut jitter = Jitter::new();
+    let (high, low) = (jitter.number(), jitter.number());
+    let high = (high & !0xf000) | 0x4000;
+    let low = (low & !(0b11 << 62)) | (0b10 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xffff,
+        low >> 48,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_are_uuids_of_version_4_and_differ() {
+        let (one, other) = (random_uuid(), random_uuid());
+        assert_ne!(one, other);
+        for uuid in [one, other] {
+            let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{uuid}");
+            assert_eq!(&uuid[14..15], "4", "{uuid}");
+            assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        }
+    }
+
+    #[test]
+    fn replies_are_read() {
+        let body = br#"{"name":"shop","uid":"u","state":"AVAILABLE","read_write_dns":"instance-u.example","capacity":"CU_1"}"#;
+        let found = instance(body).unwrap();
+        assert_eq!(found.name, ComputeName::Instance("shop".into()));
+        assert_eq!((found.disabled, found.state), (false, EndpointState::Active));
+        assert!(found.hosts.contains("instance-u.example"));
+        let stopped = instance(br#"{"name":"shop","state":"STOPPED"}"#).unwrap();
+        assert!(stopped.disabled);
+        for (body, part) in [
+            (r#"{"uid":"u"}"#, "has no `name`"),
+            (r#"{"name":"shop","read_write_dns":"a b"}"#, "`read_write_dns` is not a host name"),
+        ] {
+            let error = instance(body.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Puts what the program and its environment say together to a [`Lakebase`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::{
+    Error, ErrorKind, Result, Runtime, Setting, SettingOrigin, SslMode, Target, Tls,
+};
+use lakebase_runtime::Options;
+use lakebase_workspace::WorkspaceClient;
+
+use crate::default_runtime::default_runtime;
+use crate::place::Place;
+use crate::settings::Settings;
+use crate::{Builder, Lakebase, observe};
+
+/// The database that every project has at first.
+const DEFAULT_DATABASE: &str = "databricks_postgres";
+
+/// How long a local server is waited for; it has nothing to wake.
+const LOCAL_BUDGET: Duration = Duration::from_secs(10);
+
+impl Builder {
+    pub(crate) fn assemble(mut self, runtime: Option<Runtime>) -> Result<Lakebase> {
+        let explicit = std::mem::take(&mut self.settings);
+        let environment = self.environment.clone();
+        let settings = Settings::new(&explicit, &environment)?;
+        let place = settings.place()?;
+        if let Some(url) = settings.last_resort() {
+            observe::last_resort(&url);
+        }
+        let options = self.runtime_options(&settings)?;
+        let mut runtime = match runtime {
+            Some(runtime) => runtime,
+            None => default_runtime(&options)?,
+        };
+        if let Some(hosts) = self.hosts.take() {
+            runtime.hosts = hosts;
+        }
+        let (target, auth) = self.login(&settings, place);
+        let is_static = target.is_none();
+        let (host, socket_directory) = settings.host();
+        let host = match &target {
+            // The search finds it, and only then is it connected to.
+            Some(Target::Host(_)) => None,
+            None if host.is_none() && socket_directory.is_none() => Some("localhost".into()),
+            _ => host,
+        };
+        let has_server = host.is_some() || socket_directory.is_some();
+        let user = settings.text("user");
+        if user.is_none() && !matches!(auth, Auth::Credential { .. }) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "logging in without a token needs a user; set user, PGUSER, or the user in the URL",
+            ));
+        }
+        let workspace = self
+            .complete_sources(&auth, has_server, user.is_some(), &runtime)
+            .map_err(|error| explain_host(&settings, target.as_ref(), error))?;
+        let database = match (settings.text("database"), &user) {
+            (Some(database), _) => database,
+            (None, Some(user)) if is_static => Arc::clone(user),
+            (None, _) => DEFAULT_DATABASE.into(),
+        };
+        let config = ConnectorConfig {
+            target,
+            access: self.access,
+            pooled: self.pooled,
+            host,
+            socket_directory,
+            addresses: settings.addresses()?,
+            port: settings.port()?,
+            database,
+            user,
+            tls: tls(&settings, is_static, &auth, &options)?,
+            ssl_mode_origin: settings.get("sslmode").map(|setting| setting.origin),
+            auth,
+            application_name: settings
+                .text("application_name")
+                .or_else(|| Some(concat!("lakebase-rust/", env!("CARGO_PKG_VERSION")).into())),
+            options: settings.options()?,
+            policy: self.policy(&settings, is_static)?,
+        };
+        let connector = Connector::new(config, self.sources, &runtime)?;
+        Ok(Lakebase::new(connector, workspace))
+    }
+
+    fn runtime_options(&self, settings: &Settings<'_>) -> Result<Options> {
+        let mut options = Options::new();
+        if let Some(dns) = settings.get("dns") {
+            let servers = dns.try_map(|text| lakebase_runtime::parse_servers(&text))?;
+            options = options.dns_servers(servers.value);
+        }
+        if let Some(roots) = &self.roots {
+            options = options.root_certificates_pem(roots)?;
+        }
+        #[cfg(feature = "http-reqwest")]
+        {
+            options = options.reqwest(self.reqwest);
+        }
+        #[cfg(feature = "http-surf")]
+        {
+            options = options.surf(self.surf);
+        }
+        Ok(options)
+    }
+
+    /// What to connect to, and how to prove who is logging in.
+    fn login(&self, settings: &Settings<'_>, place: Place) -> (Option<Target>, Auth) {
+        let token = || Auth::Credential { ttl: self.ttl, claims: self.claims.clone() };
+        let password = settings.password().map(|password| Auth::Password(password.value));
+        match (place, password) {
+            (Place::Lakebase(target), password) => (Some(target), password.unwrap_or_else(token)),
+            (Place::Static, Some(password)) => (None, password),
+            (Place::Static, None) => match settings.host() {
+                (Some(host), None) if !settings.is_local() => (Some(Target::Host(host)), token()),
+                _ => (None, Auth::Nothing),
+            },
+        }
+    }
+
+    /// The workspace, if anything is to be asked of it; fills in the sources that the program left out.
+    fn complete_sources(
+        &mut self,
+        auth: &Auth,
+        has_host: bool,
+        has_user: bool,
+        runtime: &Runtime,
+    ) -> Result<Option<WorkspaceClient>> {
+        let Sources { credentials, endpoints, users } = &mut self.sources;
+        let with_token = matches!(auth, Auth::Credential { .. });
+        let missing = (with_token && credentials.is_none())
+            || (!has_host && endpoints.is_none())
+            || (!has_user && users.is_none());
+        if !missing {
+            return Ok(None);
+        }
+        let config = std::mem::take(&mut self.workspace).build(&self.environment)?;
+        let client = WorkspaceClient::new(config, runtime);
+        credentials.get_or_insert_with(|| Arc::new(client.clone()));
+        endpoints.get_or_insert_with(|| Arc::new(client.clone()));
+        users.get_or_insert_with(|| Arc::new(client.clone()));
+        Ok(Some(client))
+    }
+
+    fn policy(&self, settings: &Settings<'_>, is_static: bool) -> Result<ConnectPolicy> {
+        let mut policy = self.policy;
+        if is_static && settings.is_local() && policy == ConnectPolicy::default() {
+            policy.budget = LOCAL_BUDGET;
+        }
+        if let Some(timeout) = settings.connect_timeout()? {
+            policy.budget = timeout;
+        }
+        Ok(policy)
+    }
+}
+
+fn tls(settings: &Settings<'_>, is_static: bool, auth: &Auth, options: &Options) -> Result<Tls> {
+    let default =
+        if is_static && settings.is_local() { SslMode::Prefer } else { SslMode::VerifyFull };
+    let mode = settings.ssl_mode()?.unwrap_or(default);
+    let mut options = options.clone();
+    if let Some(roots) = settings.root_certificates()? {
+        let origin: SettingOrigin = roots.origin.clone();
+        options = options
+            .root_certificates_pem(&roots.value)
+            .map_err(|error| Setting::new((), origin).error(&error).with_source(error))?;
+    }
+    // With a token, what is weaker is raised to `verify-full`.
+    let is_verified = matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull)
+        || (matches!(auth, Auth::Credential { .. }) && mode != SslMode::Disable);
+    let extra_roots = if is_verified { lakebase_runtime::extra_roots_pem(&options) } else { None };
+    Ok(Tls { mode, extra_roots })
+}
+
+/// Says why a workspace is needed at all, where only a host is configured.
+fn explain_host(settings: &Settings<'_>, target: Option<&Target>, error: Error) -> Error {
+    match (target, settings.get("host")) {
+        (Some(Target::Host(_)), Some(host)) => host
+            .error(
+                "without a password the login to a host is made with a token of a workspace identity; set PGPASSWORD \
+                 for a native role, or a workspace (DATABRICKS_HOST) and an identity in it",
+            )
+            .with_source(error),
+        _ => error,
+    }
+}

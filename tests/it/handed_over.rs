@@ -1,0 +1,226 @@
+//! What Databricks hands to its users (an environment, a host, a connection string) works as it is.
+
+use std::time::Duration;
+
+use lakebase::core::Target;
+use lakebase::sqlx::{Connection as _, query_scalar};
+use lakebase::{Access, Error, ErrorKind, Lakebase};
+use lakebase_emulator::{Body, Effect, Emulator, EndpointKind, Fault, Operation, sequential_hops};
+
+use crate::support::{Setup, endpoint, shared};
+
+on_each_runtime! {
+    environment_of_an_app host_alone host_of_a_replica host_in_a_url host_that_no_endpoint_has
+    weak_modes_with_passwords names_of_templates last_resort identity_is_missing
+}
+
+/// The user and the database of one login, which is verified by the emulator's certificate.
+async fn log_in(lakebase: &Lakebase) -> Result<(String, String), Error> {
+    let mut connection = lakebase.connect().await?;
+    let user = query_scalar("select current_user::text").fetch_one(&mut connection).await.unwrap();
+    let database =
+        query_scalar("select current_database()::text").fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    Ok((user, database))
+}
+
+/// The last parts of the paths that were asked for, sorted.
+fn asked(emulator: &Emulator) -> Vec<String> {
+    let last = |path: String| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut asked: Vec<String> = emulator.requests().into_iter().map(|r| last(r.path)).collect();
+    asked.sort_unstable();
+    asked
+}
+
+/// As the service principal, with nothing that says what to connect to.
+fn identity(emulator: &Emulator) -> Setup {
+    Setup::m2m(emulator).unset("LAKEBASE_ENDPOINT")
+}
+
+/// `PGAPPNAME`, `PGDATABASE`, `PGHOST`, `PGPORT`, `PGSSLMODE` and `PGUSER`, as Databricks Apps inject them, and
+/// the endpoint that `app.yaml` maps to `LAKEBASE_ENDPOINT`.
+async fn environment_of_an_app() {
+    let emulator = Emulator::builder().page_size(100).start().unwrap();
+    // Requests at the same time overlap for certain.
+    let duration = Duration::from_millis(60);
+    emulator.inject(Fault::new(Operation::Any, Effect::Latency { duration }));
+    let it = emulator.description().clone();
+    for mode in ["allow", "prefer", "require", "verify-ca", "verify-full"] {
+        emulator.clear_requests();
+        let setup = Setup::m2m(&emulator)
+            .set("PGAPPNAME", "app")
+            .set("PGDATABASE", &it.database)
+            .set("PGHOST", &it.pg_host)
+            .set("PGSSLMODE", mode)
+            .set("PGUSER", &it.client_id);
+        let (user, database) = log_in(&setup.build()).await.unwrap();
+        assert_eq!((&user, &database), (&it.client_id, &it.database));
+        let requests = emulator.requests();
+        assert_eq!(asked(&emulator), ["credentials", "primary", "token"], "{mode}");
+        assert_eq!(sequential_hops(&requests), 2, "{requests:?}");
+        // The emulator's certificate is not trusted without its authority, whatever the mode says.
+        let error = setup.unset("PGSSLROOTCERT").refused().await;
+        assert_eq!(error.kind(), ErrorKind::Tls, "{mode}: {}", error.report());
+    }
+    let error = Setup::m2m(&emulator).set("PGSSLMODE", "disable").refused().await;
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let report = error.report();
+    assert!(report.contains("PGSSLMODE (environment variable): sslmode disable"), "{report}");
+    let elsewhere = Setup::m2m(&emulator).set("PGHOST", "elsewhere.example.com").refused().await;
+    let report = elsewhere.report();
+    assert!(report.contains("elsewhere.example.com is not a host of projects/"), "{report}");
+}
+
+async fn host_alone() {
+    let emulator = Emulator::builder().page_size(1).start().unwrap();
+    for number in 0..12 {
+        let name = format!("projects/decoy{number}/branches/production/endpoints/decoy{number}");
+        emulator.add_endpoint(&name, EndpointKind::ReadWrite).unwrap();
+    }
+    let it = emulator.description().clone();
+    let setup = identity(&emulator).set("PGHOST", &it.pg_host).set("PGSSLMODE", "require");
+    let lakebase = setup.build();
+    assert!(emulator.requests().is_empty(), "building asks nothing");
+    let (user, database) = log_in(&lakebase).await.unwrap();
+    assert_eq!((&user, &database), (&it.client_id, &it.database));
+    let found = lakebase.endpoint().await.unwrap().unwrap();
+    assert_eq!(found.name.to_string(), it.endpoint);
+    let asked = asked(&emulator);
+    assert_eq!(asked.iter().filter(|path| *path == "token").count(), 1, "{asked:?}");
+    assert_eq!(asked.iter().filter(|path| *path == "credentials").count(), 1, "{asked:?}");
+    // One for each page of the lists, and none twice.
+    let lists = ["projects", "branches", "endpoints"];
+    assert!(
+        asked
+            .iter()
+            .all(|path| path == "token" || path == "credentials" || lists.contains(&path.as_str())),
+        "{asked:?}"
+    );
+    emulator.clear_requests();
+    log_in(&lakebase).await.unwrap();
+    assert_eq!(emulator.requests().len(), 0, "{:?}", emulator.requests());
+}
+
+async fn host_of_a_replica() {
+    let emulator = shared();
+    let it = emulator.description();
+    let host = emulator.endpoint_host(&it.read_only_endpoint, false).unwrap();
+    let lakebase = identity(emulator).set("PGHOST", &host).build();
+    log_in(&lakebase).await.unwrap();
+    let found = lakebase.endpoint().await.unwrap().unwrap();
+    assert_eq!(found.name.to_string(), it.read_only_endpoint);
+    // Reads that are asked for by name go to the branch's replica.
+    let setup = identity(emulator).set("PGHOST", &it.pg_host);
+    let reads = setup.builder().access(Access::ReadOnly).build().unwrap();
+    let login = reads.connector().login().await.unwrap();
+    assert_eq!(*login.params.host, *host);
+    // The pooled host stands for the same endpoint, and takes no tokens.
+    let pooled = emulator.endpoint_host(&it.endpoint, true).unwrap();
+    let error = identity(emulator).set("PGHOST", &pooled).refused().await;
+    assert!(error.report().contains("takes native passwords only"), "{}", error.report());
+}
+
+async fn host_in_a_url() {
+    let emulator = shared();
+    let it = emulator.description();
+    let (name, host) = endpoint(emulator);
+    let url = format!(
+        "postgresql://{}@{host}:{}/{}?sslmode=require",
+        it.client_id, it.pg_port, it.database
+    );
+    let lakebase = identity(emulator).set("LAKEBASE_PG_URL", &url).build();
+    let (user, database) = log_in(&lakebase).await.unwrap();
+    assert_eq!((&user, &database), (&it.client_id, &it.database));
+    let found = lakebase.endpoint().await.unwrap().unwrap();
+    assert_eq!(found.name.to_string(), name);
+    assert_eq!(lakebase.connector().config().target, Some(Target::Host(host.as_str().into())));
+}
+
+async fn host_that_no_endpoint_has() {
+    let emulator = Emulator::builder().page_size(1).start().unwrap();
+    let host = "ep-abc-123.databricks.com";
+    let error = identity(&emulator).set("PGHOST", host).refused().await;
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.report());
+    let report = error.report();
+    for part in [
+        host,
+        "only to hosts that the workspace reports",
+        "looked at 6 endpoints of 6 branches in 2 projects",
+        "LAKEBASE_ENDPOINT",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    assert!(!asked(&emulator).iter().any(|path| path == "credentials"));
+}
+
+async fn weak_modes_with_passwords() {
+    // A native password keeps what libpq says: `require` looks at no certificate.
+    let emulator = shared();
+    let setup = Setup::password(emulator).set("PGSSLMODE", "require").unset("PGSSLROOTCERT");
+    log_in(&setup.build()).await.unwrap();
+    let error = setup.set("PGSSLMODE", "verify-full").refused().await;
+    assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
+}
+
+async fn names_of_templates() {
+    let emulator = shared();
+    let it = emulator.description();
+    let name = |setup: &Setup| setup.build().connector().config().target.clone();
+    for variable in ["PGENDPOINT", "ENDPOINT_NAME"] {
+        let setup = identity(emulator).set(variable, &it.endpoint);
+        log_in(&setup.build()).await.unwrap();
+        // The same value twice is no contradiction, another one is.
+        let twice = setup.clone().set("LAKEBASE_ENDPOINT", &it.endpoint);
+        assert_eq!(name(&twice), name(&setup));
+        let error = twice.set("LAKEBASE_ENDPOINT", &it.read_only_endpoint).refused().await;
+        let text = error.to_string();
+        assert!(text.contains("LAKEBASE_ENDPOINT") && text.contains(variable), "{text}");
+    }
+    // Other programs use the names for other things.
+    let setup = Setup::m2m(emulator).set("ENDPOINT_NAME", "my-model").set("PGENDPOINT", "x/y");
+    assert_eq!(name(&setup), name(&Setup::m2m(emulator)));
+    let error = identity(emulator).set("ENDPOINT_NAME", "my-model").refused().await;
+    assert!(error.to_string().contains("nothing says what to connect to"), "{error}");
+}
+
+async fn last_resort() {
+    let emulator = shared();
+    let it = emulator.description();
+    let (name, host) = endpoint(emulator);
+    let url = format!("postgresql://{}@{host}/{}", it.client_id, it.database);
+    let lakebase = identity(emulator).set("DATABASE_URL", &url).build();
+    log_in(&lakebase).await.unwrap();
+    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.to_string(), name);
+    // Whatever else says what to connect to comes first.
+    let named = Setup::m2m(emulator).set("DATABASE_URL", "mysql://u:canary@h/d").build();
+    log_in(&named).await.unwrap();
+    let error = identity(emulator).set("DATABASE_URL", "mysql://u:canary@h/d").refused().await;
+    let text = error.to_string();
+    assert!(text.starts_with("DATABASE_URL (environment variable)"), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+async fn identity_is_missing() {
+    let error = Setup::empty().set("PGHOST", "ep-1.example.com").refused().await;
+    let report = error.report();
+    for part in [
+        "PGHOST (environment variable): without a password",
+        "PGPASSWORD",
+        "no workspace is configured",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    // A list that does not answer is reported as such, and no credential was asked for.
+    let emulator = Emulator::builder().start().unwrap();
+    let refused = Effect::Reply {
+        status: 403,
+        body: Body::Json,
+        retry_after: None,
+        error_code: None,
+        message: None,
+    };
+    emulator.inject(Fault::new(Operation::EndpointList, refused));
+    let error = identity(&emulator).set("PGHOST", "ep-1.example.com").refused().await;
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{}", error.report());
+    assert!(!asked(&emulator).iter().any(|path| path == "credentials"));
+}
