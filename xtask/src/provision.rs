@@ -25,6 +25,17 @@ const NODE: &[&str] = &[
     "esbuild@0.28.2",
     "pg@8.18.0",
 ];
+/// npm packages that make one file of a program, and those that judge a package, pinned; this tsup is the newest for Node 20.
+const BUNDLERS: &[&str] = &[
+    "@arethetypeswrong/cli@0.18.5",
+    "@rollup/plugin-node-resolve@16.0.3",
+    "@vercel/ncc@0.45.0",
+    "esbuild@0.28.2",
+    "publint@0.3.25",
+    "rollup@4.68.8",
+    "tsup@8.5.1",
+    "webpack@5.113.0",
+];
 /// JavaScript runtimes, pinned; this workerd is the newest that npm has for every platform.
 const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
 const WASM: &str = "wasm32-unknown-unknown";
@@ -42,6 +53,8 @@ pub(crate) enum Tool {
     Node,
     /// JavaScript runtimes other than Node.
     Edge,
+    /// Bundlers, and what judges npm packages.
+    Bundlers,
     /// A browser.
     Chromium,
     /// What counts instructions.
@@ -62,15 +75,17 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Python => python().map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
         Tool::Edge => edge().map(|_| Vec::new()),
+        Tool::Bundlers => bundlers().map(|_| Vec::new()),
         Tool::Chromium => chromium::provide()
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | chromium | valgrind]...`; everything that the platform has without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | valgrind]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    const ALL: &[&str] = &["wasm", "postgres", "python", "node", "edge", "chromium", "valgrind"];
+    const ALL: &[&str] =
+        &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
     let all = if cfg!(target_os = "linux") { ALL } else { &ALL[..ALL.len() - 1] };
     let args = if args.is_empty() { all } else { args };
     let mut args = args.iter().peekable();
@@ -87,11 +102,12 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "python" => python()?.display().to_string(),
             "node" => node()?.display().to_string(),
             "edge" => edge()?.display().to_string(),
+            "bundlers" => bundlers()?.display().to_string(),
             "chromium" => chromium::provide()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, chromium, python, node and valgrind, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node and valgrind, not `{other}`"
                 )));
             }
         };
@@ -158,12 +174,13 @@ pub(crate) fn python() -> Result<PathBuf, Failure> {
 
 /// The folder whose `node_modules` holds the package.
 pub(crate) fn node() -> Result<PathBuf, Failure> {
-    let folder = tools().join("node");
-    if !exists("node") {
-        return Err(Failure::new("no node on the PATH; install Node.js 20 or newer"));
-    }
-    once(&folder, NODE, || npm(&folder, NODE))?;
-    Ok(folder)
+    packages("node", NODE, &[])
+}
+
+/// The folder whose `node_modules` holds the bundlers.
+pub(crate) fn bundlers() -> Result<PathBuf, Failure> {
+    // Each npm package holds its program or gets it by one that npm chooses by platform.
+    packages("bundlers", BUNDLERS, &["--ignore-scripts"])
 }
 
 /// Where [`edge`] puts its packages.
@@ -173,13 +190,17 @@ pub(crate) fn edge_folder() -> PathBuf {
 
 /// The folder whose `node_modules` holds the runtimes.
 fn edge() -> Result<PathBuf, Failure> {
-    let folder = edge_folder();
+    // Their programs are in packages of their own, which npm chooses by platform.
+    packages("edge", EDGE, &["--ignore-scripts"])
+}
+
+/// The folder `name` of the tools, whose `node_modules` holds `packages`.
+fn packages(name: &str, packages: &[&str], flags: &[&str]) -> Result<PathBuf, Failure> {
+    let folder = tools().join(name);
     if !exists("node") {
         return Err(Failure::new("no node on the PATH; install Node.js 20 or newer"));
     }
-    // Their programs are in packages of their own, which npm chooses by platform.
-    let arguments = [&["--ignore-scripts"], EDGE].concat();
-    once(&folder, EDGE, || npm(&folder, &arguments))?;
+    once(&folder, packages, || npm(&folder, &[flags, packages].concat()))?;
     Ok(folder)
 }
 

@@ -10,7 +10,9 @@ use crate::provision::{self, Tool};
 use crate::system::{Doing, Failure, cargo, target_dir};
 
 /// Suites that need the other runtimes.
-const ELSEWHERE: &[&str] = &["workerd", "deno", "bun", "examples", "scenarios", "rust"];
+const ELSEWHERE: &[&str] = &["bundle", "workerd", "deno", "bun", "examples", "scenarios", "rust"];
+/// Suites that bundle the package or have it judged.
+const BUNDLED: &[&str] = &["bundle", "package"];
 /// Suites that need the emulator.
 const EMULATED: &[&str] = &["examples", "rust"];
 
@@ -51,6 +53,9 @@ fn prepare(what: &[&str]) -> Result<Command, Failure> {
         provision::provide(Tool::Edge)?;
     }
     let mut command = cargo();
+    if what.iter().any(|suite| BUNDLED.contains(suite)) {
+        command.env("LAKEBASE_WASM_BUNDLERS", provision::bundlers()?);
+    }
     if what.contains(&"chromium") {
         command.envs(provision::provide(Tool::Chromium)?);
     }

@@ -1,4 +1,4 @@
-// Browsers and bundlers: the module is fetched by `init`, never on import.
+// Browsers: the module is fetched by `init`, never on import.
 export { LakebaseCredentials, mintDatabaseCredential } from "./lakebase_wasm.js";
 
 import load from "./lakebase_wasm.js";

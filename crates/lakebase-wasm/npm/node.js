@@ -1,8 +1,8 @@
-// Node and Bun: the module lies beside this file.
-import { readFileSync } from "node:fs";
+// Node, Bun and whatever says nothing of itself, such as Rollup: the module is text, so that a bundle of one file has it.
 import { initSync } from "./lakebase_wasm.js";
+import text from "./lakebase_wasm_base64.js";
 
-initSync({ module: readFileSync(new URL("./lakebase_wasm_bg.wasm", import.meta.url)) });
+initSync({ module: globalThis.Buffer?.from(text, "base64") ?? Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)) });
 
 export { LakebaseCredentials, mintDatabaseCredential } from "./lakebase_wasm.js";
 

@@ -23,6 +23,7 @@ pub(crate) enum Need {
     Python,
     Node,
     Edge,
+    Bundlers,
     Chromium,
     Valgrind,
 }
@@ -272,8 +273,8 @@ pub(crate) const CELLS: &[Cell] = &[
     ),
     cell(
         "wasm",
-        "the npm package: sizes, and installed in an empty folder",
-        &[Need::Wasm, Need::Edge],
+        "the npm package: sizes, installed in an empty folder, and what publint says of it",
+        &[Need::Wasm, Need::Edge, Need::Bundlers],
         &[
             Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
             tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
@@ -288,6 +289,12 @@ pub(crate) const CELLS: &[Cell] = &[
         "the npm package in Node",
         &[Need::Wasm, Need::Edge],
         &[own("wasm --test node"), own("wasm --test unit")],
+    ),
+    cell(
+        "wasm-bundle",
+        "programs with the npm package as one file, made by each bundler, in Node and Bun",
+        &[Need::Wasm, Need::Edge, Need::Bundlers],
+        &[own("wasm --test bundle")],
     ),
     cell(
         "wasm-workerd",

@@ -76,6 +76,7 @@ impl Machine for Real {
             Need::Python => Tool::Python,
             Need::Node => Tool::Node,
             Need::Edge => Tool::Edge,
+            Need::Bundlers => Tool::Bundlers,
             Need::Chromium => Tool::Chromium,
             Need::Valgrind => Tool::Valgrind,
         };

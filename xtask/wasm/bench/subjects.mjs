@@ -12,7 +12,8 @@ const SDK = "@databricks/sdk-experimental";
 
 const ours = (runtime) => {
   const entry = { workerd: "mint.workerd.js", node: "mint.node.js", bun: "mint.node.js", deno: "mint.deno.js" }[runtime];
-  const names = [entry, "lakebase_mint.js", "lakebase_mint_bg.wasm"];
+  const module = entry === "mint.node.js" ? "lakebase_mint_base64.js" : "lakebase_mint_bg.wasm";
+  const names = [entry, "lakebase_mint.js", module];
   const modules = Object.fromEntries(names.map((name) => [name, readFileSync(join(PACKAGE, name))]));
   return { "subject.mjs": `export { mintDatabaseCredential as mint } from "./${entry}";`, ...modules };
 };

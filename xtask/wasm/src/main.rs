@@ -17,8 +17,8 @@ const HELP: &str = "\
 xtask-wasm --target-dir DIR --tools DIR [build | test SUITE... | bench ARGUMENT...]
 
   build    the package, its size table and what `npm publish` would upload
-  test     builds, then runs test suites: package node workerd deno bun chromium examples
-           scenarios rust unit
+  test     builds, then runs test suites: package node bundle workerd deno bun chromium
+           examples scenarios rust unit
   bench    builds, then measures mints: [--json] [--runs N] [--only workerd|node|deno|bun]...
 ";
 

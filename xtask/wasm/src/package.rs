@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{Places, Result};
@@ -37,7 +39,7 @@ pub(crate) fn build(places: &Places) -> Result<()> {
     copy(&places.root.join("LICENSE-MIT"), &folder)
 }
 
-/// Compiles with `features` and writes `NAME.js` and `NAME_bg.wasm`.
+/// Compiles with `features` and writes `NAME.js`, `NAME_bg.wasm` and the latter as text, `NAME_base64.js`.
 fn module(places: &Places, name: &str, features: &str) -> Result<()> {
     let mut cargo = places.cargo();
     cargo.args([
@@ -87,11 +89,11 @@ fn module(places: &Places, name: &str, features: &str) -> Result<()> {
         import.name = short;
     }
     let folder = places.package();
-    let wasm = folder.join(format!("{name}_bg.wasm"));
-    fs::write(&wasm, output.wasm_mut().emit_wasm())
-        .map_err(|error| failed("write", &wasm, error))?;
-    let js = folder.join(format!("{name}.js"));
-    fs::write(&js, glue).map_err(|error| failed("write", &js, error))
+    let wasm = output.wasm_mut().emit_wasm();
+    let text = format!("export default \"{}\";\n", STANDARD.encode(&wasm));
+    write(&folder.join(format!("{name}_bg.wasm")), &wasm)?;
+    write(&folder.join(format!("{name}_base64.js")), text.as_bytes())?;
+    write(&folder.join(format!("{name}.js")), glue.as_bytes())
 }
 
 /// The glue with the module `path`, whose text is `text`, inside, so that the package stays one module with one piece of glue.
@@ -141,8 +143,7 @@ fn entry_of_mint(folder: &Path, platform: &str) -> Result<()> {
     let path = folder.join(format!("{platform}.js"));
     let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, error))?;
     let text = text.replace("lakebase_wasm", "lakebase_mint").replace("LakebaseCredentials, ", "");
-    let path = folder.join(format!("mint.{platform}.js"));
-    fs::write(&path, text).map_err(|error| failed("write", &path, error))
+    write(&folder.join(format!("mint.{platform}.js")), text.as_bytes())
 }
 
 /// What `npm publish` would upload, as a file.
@@ -161,6 +162,10 @@ pub(crate) fn pack(places: &Places) -> Result<PathBuf> {
 fn copy(file: &Path, folder: &Path) -> Result<()> {
     let name = file.file_name().ok_or_else(|| format!("{} has no name", file.display()))?;
     fs::copy(file, folder.join(name)).map(drop).map_err(|error| failed("copy", file, error))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).map_err(|error| failed("write", path, error))
 }
 
 pub(crate) fn failed(what: &str, path: &Path, error: std::io::Error) -> String {

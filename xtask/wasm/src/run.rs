@@ -5,8 +5,18 @@ use std::process::Command;
 use crate::{Places, Result, package, rust, unit};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
-const SUITES: [&str; 9] =
-    ["package", "node", "workerd", "deno", "bun", "chromium", "examples", "scenarios", "rust"];
+const SUITES: [&str; 10] = [
+    "package",
+    "node",
+    "bundle",
+    "workerd",
+    "deno",
+    "bun",
+    "chromium",
+    "examples",
+    "scenarios",
+    "rust",
+];
 
 /// Prints times beside those of others, with `args` for `bench/bench.mjs`; false if a mint took more requests than it should.
 pub(crate) fn bench(places: &Places, args: &[&str]) -> Result<bool> {

@@ -19,17 +19,28 @@ export function install() {
 /** Runs `program` with `args` and the script in a folder where the package was installed. */
 export async function runInstalled(program, args) {
   const folder = install();
-  const workspace = await issuer({ mint: (n) => ({ hang: n === 3 }) });
   try {
     copyFileSync(new URL("script.mjs", import.meta.url), join(folder, "script.mjs"));
-    const { stdout } = await promisify(execFile)(program, [...args, "script.mjs", JSON.stringify(workspace.options)], { cwd: folder });
+    await mints(folder, program, [...args, "script.mjs"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs what was made of the script, in `folder`, with a workspace of its own. */
+export async function mints(folder, program, args) {
+  const workspace = await issuer({ mint: (n) => ({ hang: n === 3 }) });
+  try {
+    const { stdout } = await promisify(execFile)(program, [...args, JSON.stringify(workspace.options)], { cwd: folder });
     assert.deepEqual(JSON.parse(stdout), ["db-1", "db-2", "ep-1.database.example", "unauthenticated", "timed_out"]);
     assert.deepEqual(workspace.seen.wrong, [`basic: POST /oidc/v1/token`]);
   } finally {
     await workspace.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
 /** A program of the provisioned packages. */
 export const tool = (path) => join(process.env.LAKEBASE_WASM_TOOLS, "node_modules", path);
+
+/** Bun. */
+export const BUN = tool(`@oven/bun-${process.platform}-${process.arch}/bin/bun`);

@@ -86,6 +86,14 @@ test("a provider that hangs is given up, even where nothing else keeps the progr
   assert.equal(stdout, "timed_out\n");
 });
 
+test("the text of the module is read without Buffer, too", async () => {
+  const script = `delete globalThis.Buffer;
+    const { mintDatabaseCredential: mint } = await import("${new URL("mint.node.js", folder)}");
+    await mint({}).catch(({ kind }) => console.log(kind));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script]);
+  assert.equal(stdout, "config\n");
+});
+
 for (const [name, expected] of [
   ["lakebase_wasm.js", { user: "-", host: "-", port: 5432, database: "databricks_postgres" }],
   ["lakebase_mint.js", { user: "-", endpoint: ENDPOINT }],
