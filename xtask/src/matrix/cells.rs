@@ -273,7 +273,7 @@ pub(crate) const CELLS: &[Cell] = &[
     ),
     cell(
         "wasm",
-        "the npm package: sizes, installed in an empty folder, and what publint says of it",
+        "the npm package: sizes, installed in an empty folder, and what publint and attw say of it",
         &[Need::Wasm, Need::Edge, Need::Bundlers],
         &[
             Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },

@@ -48,10 +48,6 @@ let folder;
 
 before(() => {
   folder = install();
-  const script = readFileSync(new URL("script.mjs", import.meta.url), "utf8");
-  writeFileSync(join(folder, "import.mjs"), script);
-  const required = script.replace(/^import (.*) from (".*");$/gm, (_, names, from) => `const ${names.replace(" as ", ": ")} = require(${from});`);
-  writeFileSync(join(folder, "require.cjs"), required);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,27 +1,31 @@
 // Installs what would be published into an empty folder, and runs a program there.
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { issuer } from "./issuer.mjs";
 
-/** A new folder where the package was installed. */
+const SCRIPT = readFileSync(new URL("script.mjs", import.meta.url), "utf8");
+const REQUIRED = SCRIPT.replace(/^import (.*) from (".*");$/gm, (_, names, from) => `const ${names.replace(" as ", ": ")} = require(${from});`);
+
+/** A new folder where the package was installed, with the script as `import.mjs` and `require.cjs`. */
 export function install() {
   const folder = mkdtempSync(join(tmpdir(), "lakebase-installed-"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
   const npm = ["install", "--offline", "--no-audit", "--no-fund", "--silent", process.env.LAKEBASE_WASM_TARBALL];
   execFileSync("npm", npm, { cwd: folder, stdio: "inherit" });
+  writeFileSync(join(folder, "import.mjs"), SCRIPT);
+  writeFileSync(join(folder, "require.cjs"), REQUIRED);
   return folder;
 }
 
 /** Runs `program` with `args` and the script in a folder where the package was installed. */
-export async function runInstalled(program, args) {
+export async function runInstalled(program, args, script = "import.mjs") {
   const folder = install();
   try {
-    copyFileSync(new URL("script.mjs", import.meta.url), join(folder, "script.mjs"));
-    await mints(folder, program, [...args, "script.mjs"]);
+    await mints(folder, program, [...args, script]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
