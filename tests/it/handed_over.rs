@@ -219,7 +219,7 @@ async fn identity_is_missing() {
         error_code: None,
         message: None,
     };
-    emulator.inject(Fault::new(Operation::EndpointList, refused));
+    emulator.inject(Fault::new(Operation::ProjectList, refused));
     let error = identity(&emulator).set("PGHOST", "ep-1.example.com").refused().await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{}", error.report());
     assert!(!asked(&emulator).iter().any(|path| path == "credentials"));

@@ -11,7 +11,8 @@ import unittest
 
 import psycopg
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound, PermissionDenied, Unauthenticated
+from databricks.sdk.errors import InvalidParameterValue, NotFound, PermissionDenied, Unauthenticated
+from databricks.sdk.service.database import DatabaseInstanceState
 
 EMULATOR = json.loads(os.environ["LAKEBASE_EMULATOR"])
 
@@ -73,6 +74,51 @@ class Workspace(unittest.TestCase):
         left = expires - datetime.datetime.now(datetime.timezone.utc)
         self.assertGreater(left, datetime.timedelta(minutes=50))
         self.assertLessEqual(left, datetime.timedelta(minutes=61))
+
+
+class Instances(unittest.TestCase):
+    """Lakebase Provisioned."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.client = service_principal().database
+        cls.instance = cls.client.get_database_instance(name=EMULATOR["provisioned_instance"])
+
+    def test_an_instance_is_found_by_the_uid_in_its_host(self):
+        uid = EMULATOR["provisioned_host"].split(".")[0].removeprefix("instance-")
+        found = self.client.find_database_instance_by_uid(uid=uid)
+        self.assertEqual(found.name, EMULATOR["provisioned_instance"])
+        self.assertEqual(found.read_write_dns, EMULATOR["provisioned_host"])
+        self.assertEqual(found.state, DatabaseInstanceState.AVAILABLE)
+        self.assertFalse(found.effective_stopped)
+
+    def test_instances_are_listed_over_all_pages(self):
+        instances = {instance.name: instance for instance in self.client.list_database_instances()}
+        self.assertGreater(len(instances), 1)
+        self.assertEqual(instances[self.instance.name], self.instance)
+
+    def test_unknown_instances_are_not_found(self):
+        with self.assertRaises(NotFound):
+            self.client.find_database_instance_by_uid(uid="00000000-0000-4000-a000-000000000000")
+        with self.assertRaises(NotFound):
+            self.client.get_database_instance(name="nothing")
+        with self.assertRaises(NotFound):
+            self.client.generate_database_credential(instance_names=["nothing"])
+
+    def test_missing_fields_are_named(self):
+        with self.assertRaisesRegex(InvalidParameterValue, "'uid'"):
+            self.client.find_database_instance_by_uid()
+        with self.assertRaisesRegex(InvalidParameterValue, "'instance_names'"):
+            self.client.generate_database_credential()
+
+    def test_a_credential_is_a_password(self):
+        credential = self.client.generate_database_credential(instance_names=[self.instance.name])
+        expires = datetime.datetime.fromisoformat(credential.expiration_time.replace("Z", "+00:00"))
+        left = expires - datetime.datetime.now(datetime.timezone.utc)
+        self.assertGreater(left, datetime.timedelta(minutes=50))
+        for host, read_only in [(self.instance.read_write_dns, "off"), (self.instance.read_only_dns, "on")]:
+            with login(host, EMULATOR["client_id"], credential.token) as connection:
+                self.assertEqual(connection.execute("show transaction_read_only").fetchone(), (read_only,))
 
 
 class Database(unittest.TestCase):

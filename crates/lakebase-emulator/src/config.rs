@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) acceleration: f64,
     pub(crate) suspension: Suspension,
     pub(crate) page_size: usize,
+    /// Projects, and branches of each.
+    pub(crate) decoys: (usize, usize),
     pub(crate) workspace_token_lifetime: Duration,
     pub(crate) database_token_lifetime: Duration,
     pub(crate) pat_lifetime: Option<Duration>,
@@ -42,6 +44,7 @@ impl Default for Config {
                 end: SessionEnd::Terminate,
             },
             page_size: 1,
+            decoys: (0, 0),
             workspace_token_lifetime: Duration::from_secs(3_600),
             database_token_lifetime: Duration::from_secs(3_600),
             pat_lifetime: None,
@@ -107,6 +110,13 @@ impl Config {
     /// Most entries on a page of a list. Default 1, so that paging is always needed.
     pub fn page_size(mut self, entries: usize) -> Self {
         self.page_size = entries;
+        self
+    }
+
+    /// More projects, listed before all others, each with so many branches with two endpoints each. Default: none; more than 10 000
+    /// projects and branches make [`start`](Self::start) fail.
+    pub fn decoys(mut self, projects: usize, branches: usize) -> Self {
+        self.decoys = (projects, branches);
         self
     }
 

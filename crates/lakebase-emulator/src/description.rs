@@ -30,6 +30,10 @@ pub struct Description {
     pub read_only_endpoint: String,
     /// Host name of the read-write endpoint; only the emulator's own DNS server knows it.
     pub pg_host: String,
+    /// Name of a Provisioned instance.
+    pub provisioned_instance: String,
+    /// Host name of that instance; only the emulator's own DNS server knows it.
+    pub provisioned_host: String,
     /// Port of the front door on 127.0.0.1.
     pub pg_port: u16,
     /// File with the certificate authority to trust, in PEM.
@@ -54,6 +58,7 @@ impl fmt::Debug for Description {
             .field("user", &self.user)
             .field("endpoint", &self.endpoint)
             .field("pg_host", &self.pg_host)
+            .field("provisioned_host", &self.provisioned_host)
             .field("pg_port", &self.pg_port)
             .field("dns", &self.dns)
             .finish_non_exhaustive()

@@ -15,7 +15,6 @@ use crate::Error;
 use crate::fault::{Effect, Operation};
 use crate::shared::Shared;
 use crate::state::State;
-use crate::world::SUFFIX;
 
 /// Seconds that an answer may be kept.
 const TTL: u32 = 30;
@@ -166,8 +165,9 @@ fn answer(state: &mut State, query: &[u8], transport: Transport) -> Option<(Vec<
 const ALIAS: &str = "front-door.emulator.lakebase.test";
 
 fn known(state: &mut State, host: &str) -> bool {
-    let label = host.strip_suffix(SUFFIX).and_then(|rest| rest.strip_suffix('.'));
-    host == ALIAS || label.is_some_and(|label| state.world.by_label(label).is_some())
+    let Some((label, suffix)) = host.split_once('.') else { return false };
+    let found = state.world.by_label(label);
+    host == ALIAS || found.is_some_and(|(endpoint, _)| endpoint.suffix() == suffix)
 }
 
 #[cfg(test)]
@@ -175,6 +175,7 @@ mod tests {
     use super::*;
     use crate::fault::Fault;
     use crate::state::tests::{PRIMARY, state};
+    use crate::world::INSTANCE;
     use proptest::prelude::*;
     use simple_dns::{QCLASS, Question};
 
@@ -199,8 +200,17 @@ mod tests {
         assert_eq!((reply.id(), reply.rcode(), reply.answers.len()), (77, RCODE::NoError, 1));
         let reply = ask(&mut state, &host, TYPE::AAAA, Transport::Udp).unwrap();
         assert!(Packet::parse(&reply).unwrap().answers.is_empty());
-        let reply = ask(&mut state, "ep-none.example.com", TYPE::A, Transport::Udp).unwrap();
-        assert_eq!(Packet::parse(&reply).unwrap().rcode(), RCODE::NameError);
+        let instance = state.world.endpoint(INSTANCE).unwrap();
+        let hosts = [instance.host(), instance.read_only_host().unwrap()];
+        let elsewhere = hosts[0].replace("database.", "database.us-west-2.");
+        for host in &hosts {
+            let reply = ask(&mut state, host, TYPE::A, Transport::Udp).unwrap();
+            assert_eq!(Packet::parse(&reply).unwrap().answers.len(), 1, "{host}");
+        }
+        for host in [elsewhere.as_str(), "ep-none.example.com", "localhost"] {
+            let reply = ask(&mut state, host, TYPE::A, Transport::Udp).unwrap();
+            assert_eq!(Packet::parse(&reply).unwrap().rcode(), RCODE::NameError, "{host}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::log::RequestRecord;
 use crate::servers::run;
 use crate::shared::Shared;
 use crate::state::State;
-use crate::world::{Counters, EndpointKind};
+use crate::world::{Counters, EndpointKind, TOO_MANY_DECOYS};
 use crate::{Config, Description, Error, api};
 
 /// A Databricks-like workspace and its Lakebase Postgres on loopback.
@@ -167,6 +167,37 @@ impl Emulator {
             .ok_or_else(|| Error::new(format!("endpoint name '{name}' is malformed or taken")))
     }
 
+    /// Adds a Provisioned instance, `instances/{id}` for the other methods here.
+    ///
+    /// # Errors
+    /// When the id is malformed or taken.
+    pub fn add_instance(&self, id: &str, readable_secondaries: bool) -> Result<(), Error> {
+        let added = self.shared.with(|state, _| state.world.add_instance(id, readable_secondaries));
+        added
+            .then_some(())
+            .ok_or_else(|| Error::new(format!("instance name '{id}' is malformed or taken")))
+    }
+
+    /// Adds projects, listed before all others, each with so many branches with two endpoints each.
+    ///
+    /// # Errors
+    /// When there would be more than 10 000 projects and branches.
+    pub fn add_decoys(&self, projects: usize, branches: usize) -> Result<(), Error> {
+        let added = self.shared.with(|state, _| state.world.add_decoys(projects, branches));
+        added.then_some(()).ok_or_else(|| Error::new(TOO_MANY_DECOYS))
+    }
+
+    /// Gives an endpoint or instance readable secondaries, with a host name of their own, or takes them away.
+    ///
+    /// # Errors
+    /// When there is no such endpoint or instance.
+    pub fn set_readable_secondaries(&self, name: &str, readable: bool) -> Result<(), Error> {
+        self.known(name, |state| {
+            let found = state.world.endpoint_mut(name);
+            found.map(|endpoint| endpoint.readable_secondaries = readable).is_some()
+        })
+    }
+
     /// Creates a role that logs in with tokens of the identity of that name.
     pub fn create_role(&self, role: &str) {
         self.shared.with(|state, _| api::create_role(state, role));
@@ -190,13 +221,19 @@ impl Emulator {
             .with(|state, _| state.world.endpoint(endpoint).map(|endpoint| endpoint.counters))
     }
 
-    /// Host name of an endpoint, or of its pooler; `None` when there is no such endpoint.
+    /// Host name of an endpoint or instance, or of its pooler; `None` when there is none.
     #[must_use]
     pub fn endpoint_host(&self, endpoint: &str, pooled: bool) -> Option<String> {
         self.shared.with(|state, _| {
             let endpoint = state.world.endpoint(endpoint)?;
-            Some(if pooled { endpoint.pooled_host() } else { endpoint.host() })
+            if pooled { endpoint.pooled_host() } else { Some(endpoint.host()) }
         })
+    }
+
+    /// Host name of the readable secondaries of an endpoint or instance; `None` when it has none.
+    #[must_use]
+    pub fn read_only_host(&self, name: &str) -> Option<String> {
+        self.shared.with(|state, _| state.world.endpoint(name)?.read_only_host())
     }
 
     /// The requests of the workspace API since the start or the last [`clear_requests`](Self::clear_requests).

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct Fault {
     /// The operation it applies to.
     pub on: Operation,
-    /// Applies only where the resource name (HTTP: path or endpoint name; login and DNS: host name)
+    /// Applies only where the resource name (HTTP: path, endpoint, instance or uid; login and DNS: host name)
     /// contains this text. Default: everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
@@ -60,10 +60,20 @@ pub enum Operation {
     Discovery,
     /// `POST /api/2.0/postgres/credentials`.
     Credentials,
+    /// `POST /api/2.0/database/credentials`.
+    InstanceCredentials,
     /// One endpoint, branch or project.
     EndpointGet,
-    /// Lists of endpoints, branches or projects.
+    /// The endpoints of a branch.
     EndpointList,
+    /// The branches of a project.
+    BranchList,
+    /// The projects.
+    ProjectList,
+    /// One Provisioned instance, by name or by uid.
+    InstanceGet,
+    /// The Provisioned instances.
+    InstanceList,
     /// The current user.
     Me,
     /// A request of the Data API.
@@ -130,7 +140,7 @@ pub enum Effect {
         /// Name of the field.
         field: String,
     },
-    /// Credentials: `expire_time` lies an hour in the past and the token is not accepted.
+    /// Credentials of both kinds: the expiry lies an hour in the past and the token is not accepted.
     Expired,
     /// Token and credentials: the token given last is given again, with its old expiry.
     SameToken,

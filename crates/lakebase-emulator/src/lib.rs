@@ -1,8 +1,8 @@
 //! A Databricks-like workspace and its Lakebase Postgres on loopback, in one process.
 //!
-//! [`Emulator`] serves the workspace's HTTP API (OAuth, projects, branches, endpoints, credentials, current
-//! user), a TLS front door for Postgres that routes by host name and checks tokens at login, the Data API's tables over
-//! HTTP, a DNS server for its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
+//! [`Emulator`] serves the workspace's HTTP API (OAuth, projects, branches, endpoints, Provisioned instances, the credentials of
+//! both, current user), a TLS front door for Postgres that routes by host name and checks tokens at login, the Data API's tables
+//! over HTTP, a DNS server for its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
 //! ([`Fault`]) and the clock are data, over this library and over HTTP below `/_emulator/`.
 //!
 //! ```no_run
@@ -18,8 +18,15 @@
 //!
 //! The world at the start: project `demo`; branch `production` with `replica` (read-only, listed first) and
 //! `primary`; branch `dev` with `sleepy` (suspended) and `traveller` (of a kind no client knows); `frozen` with `disabled`;
-//! `fresh` with `starting` (state `INIT`); `empty` without endpoints. Every read-write endpoint has a
-//! pooled host, which takes passwords only.
+//! `fresh` with `starting` (state `INIT`); `empty` without endpoints. Project `other`, listed first, has a branch of the same name as
+//! the default one, without endpoints. Every read-write endpoint has a pooled host, which takes passwords only. More projects to look through come
+//! from [`Config::decoys`]; readable secondaries, and with them a read-only host, from [`Emulator::set_readable_secondaries`].
+//!
+//! Provisioned instances (`/api/2.0/database/instances`): `archive` (stopped, listed first) and `demo`, with readable secondaries. Their
+//! hosts are `instance-<uid>` and `instance-ro-<uid>` below a domain without a region. Where endpoints are named by methods, faults and
+//! `/_emulator/`, an instance is `instances/{name}`. Its logins take credentials of its own API only, and only those that were
+//! asked for it, which is stricter than any source says; a request sent again with the same `request_id` gets the same token
+//! while that lives. Instances are not suspended by themselves.
 //!
 //! The Data API answers below [`Description::data_api`] as `PostgREST` does, to OAuth tokens of the workspace, in the role of their
 //! identity: `GET` with `select`, simple filters, `order`, `limit` and `offset`; `POST`, `PATCH` and `DELETE`; errors in `PostgREST`'s form. It does
@@ -40,7 +47,11 @@
 //! | `POST clock` `{"advance_seconds":3000}` and/or `{"acceleration":60}` | moves the clock |
 //! | `POST revoke` | as [`Emulator::revoke_tokens`] |
 //! | `POST suspend` `{"endpoint":"projects/…"}` | suspends an endpoint, ends its sessions |
-//! | `POST world` `{"roles":[…],"drop_roles":[…],"endpoints":[{"name":…,"kind":"read_only"}]}` | adds to the world |
+//! | `POST world` with any of the following | adds to the world |
+//! | … `{"roles":["…"],"drop_roles":["…"]}` | roles that log in with tokens; takes roles away |
+//! | … `{"endpoints":[{"name":"projects/…","kind":"read_only","readable_secondaries":false}]}` | endpoints, with their branches and projects |
+//! | … `{"instances":[{"name":"…","readable_secondaries":true}]}` | Provisioned instances |
+//! | … `{"decoys":{"projects":2,"branches":3}}` | projects before all others, so many branches in each, two endpoints in each |
 
 #![cfg(unix)]
 

@@ -19,7 +19,7 @@ use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
 use crate::shared::{Order, Shared, wall_clock};
 use crate::state::{Credentials, Settings, State};
 use crate::tls::{Identities, server_config};
-use crate::world::{DATABASE, PRIMARY};
+use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY, TOO_MANY_DECOYS};
 use crate::{Config, Description, Error, data_api, dns, door, http, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
@@ -72,8 +72,13 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         .run(&bootstrap(&credentials))
         .await
         .map_err(|e| Error::with("cannot create roles and database", e))?;
-    let state = state(&config, host.clone(), credentials.clone());
-    let pg_host = state.world.endpoint(PRIMARY).map(|endpoint| endpoint.host()).unwrap_or_default();
+    let mut state = state(&config, host.clone(), credentials.clone());
+    let (projects, branches) = config.decoys;
+    if !state.world.add_decoys(projects, branches) {
+        return Err(Error::new(TOO_MANY_DECOYS));
+    }
+    let host_of = |name| state.world.endpoint(name).map(|it| it.host()).unwrap_or_default();
+    let (pg_host, provisioned_host) = (host_of(PRIMARY), host_of(INSTANCE));
     let (orders, received) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(state, postgres.socket(), orders));
     let description = Description {
@@ -87,6 +92,8 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         endpoint: PRIMARY.to_owned(),
         read_only_endpoint: REPLICA.to_owned(),
         pg_host,
+        provisioned_instance: INSTANCE.trim_start_matches(INSTANCES).to_owned(),
+        provisioned_host,
         pg_port,
         ca_cert: ca_cert.display().to_string(),
         dns: names.address.to_string(),

@@ -3,6 +3,8 @@
 //! Invariant: no input or output and no clock in here; real time since the start is an argument, and
 //! what has to be done outside is left in [`State::take_actions`].
 
+mod tokens;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
@@ -11,26 +13,11 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::log::RequestLog;
-use crate::random;
 use crate::time::{later, rfc3339};
 use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, World};
 
-/// What the emulated service believes about a token.
-#[derive(Clone)]
-pub(crate) struct Token {
-    pub(crate) identity: String,
-    pub(crate) use_: TokenUse,
-    /// By the emulated clock; `None` never.
-    pub(crate) expires: Option<SystemTime>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenUse {
-    /// Calls to the workspace's API.
-    Workspace,
-    /// Logins at the front door.
-    Database,
-}
+pub(crate) use tokens::TokenUse;
+use tokens::{Token, TokenUseKey};
 
 /// Something to be done outside, in order.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +75,8 @@ pub(crate) struct State {
     pub(crate) tokens: HashMap<String, Token>,
     /// Last token and expiry per identity and use, for the fault that repeats it.
     pub(crate) last_tokens: HashMap<(String, TokenUseKey), (String, SystemTime)>,
+    /// Token and expiry per request id of the instances' credentials.
+    pub(crate) answered: HashMap<String, (String, SystemTime)>,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
     pub(crate) minted: BTreeMap<&'static str, u64>,
@@ -95,17 +84,6 @@ pub(crate) struct State {
     sessions: BTreeMap<u64, Session>,
     next_session: u64,
     actions: Vec<Action>,
-}
-
-pub(crate) type TokenUseKey = &'static str;
-
-impl TokenUse {
-    pub(crate) fn key(self) -> TokenUseKey {
-        match self {
-            Self::Workspace => "workspace",
-            Self::Database => "database",
-        }
-    }
 }
 
 impl State {
@@ -132,6 +110,7 @@ impl State {
             identity: credentials.user.clone(),
             use_: TokenUse::Workspace,
             expires: pat_lifetime.map(|lifetime| later(now, lifetime)),
+            instances: Vec::new(),
         };
         Self {
             clock,
@@ -142,6 +121,7 @@ impl State {
             tokens: HashMap::from([(credentials.pat.clone(), pat)]),
             credentials,
             last_tokens: HashMap::new(),
+            answered: HashMap::new(),
             faults: Faults::default(),
             log: RequestLog::default(),
             minted: BTreeMap::new(),
@@ -150,40 +130,6 @@ impl State {
             next_session: 0,
             actions: Vec::new(),
         }
-    }
-
-    /// A new token that is accepted until `expires`; tokens long expired are forgotten now and then.
-    pub(crate) fn mint(
-        &mut self,
-        identity: &str,
-        use_: TokenUse,
-        now: SystemTime,
-        expires: SystemTime,
-    ) -> String {
-        if self.tokens.len() >= 4_096 {
-            self.tokens.retain(|_, token| token.expires.is_none_or(|expires| expires > now));
-        }
-        let scope = if use_ == TokenUse::Workspace { "all-apis" } else { "postgres" };
-        let token = random::jwt(identity, &self.settings.host, scope, now, expires);
-        let record = Token { identity: identity.to_owned(), use_, expires: Some(expires) };
-        self.tokens.insert(token.clone(), record);
-        self.last_tokens.insert((identity.to_owned(), use_.key()), (token.clone(), expires));
-        *self.minted.entry(use_.key()).or_default() += 1;
-        token
-    }
-
-    /// The identity behind `token` when it is good for `use_` now.
-    pub(crate) fn verify(&self, token: &str, use_: TokenUse, now: SystemTime) -> Option<&str> {
-        let token = self.tokens.get(token)?;
-        let alive = token.expires.is_none_or(|expires| now < expires);
-        (token.use_ == use_ && alive).then_some(token.identity.as_str())
-    }
-
-    /// Every token given out so far stops being accepted; the personal access token goes on.
-    pub(crate) fn revoke_tokens(&mut self) {
-        let pat = self.credentials.pat.clone();
-        self.tokens.retain(|token, _| *token == pat);
-        self.last_tokens.clear();
     }
 
     pub(crate) fn open_session(&mut self, endpoint: &str, real: Duration) -> u64 {
@@ -302,7 +248,9 @@ impl State {
         };
         let Suspension { after, session_idle, session_age, .. } = self.suspension;
         let idle = |endpoint: &&Endpoint| {
-            endpoint.compute == Compute::Active && over(endpoint.last_active, after)
+            endpoint.compute == Compute::Active
+                && !endpoint.is_instance()
+                && over(endpoint.last_active, after)
         };
         let idle: Vec<String> = self
             .world
@@ -334,6 +282,7 @@ impl State {
             .map(|endpoint| {
                 json!({
                     "name": endpoint.name, "host": endpoint.host(), "kind": endpoint.kind,
+                    "read_only_host": endpoint.read_only_host(),
                     "state": compute_name(endpoint.compute), "disabled": endpoint.disabled,
                     "counters": endpoint.counters,
                 })

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::Error;
 use crate::fault::WrongCertificate;
-use crate::world::SUFFIX;
+use crate::world::{INSTANCE_SUFFIX, SUFFIX};
 
 /// Certificates with their keys.
 pub(crate) struct Identities {
@@ -36,7 +36,12 @@ impl Identities {
     pub(crate) fn generate() -> Result<Self, Error> {
         let make = || -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
             let ca = authority("Lakebase emulator authority")?;
-            let hosts = [format!("*.{SUFFIX}"), "localhost".to_owned(), "127.0.0.1".to_owned()];
+            let hosts = [
+                format!("*.{SUFFIX}"),
+                format!("*.{INSTANCE_SUFFIX}"),
+                "localhost".to_owned(),
+                "127.0.0.1".to_owned(),
+            ];
             let good = leaf(&ca, &hosts, false)?;
             let name = leaf(&ca, &["elsewhere.lakebase.test".to_owned()], false)?;
             let expired = leaf(&ca, &hosts, true)?;

@@ -1,7 +1,9 @@
-//! What exists in the emulated workspace: projects, branches, endpoints, identities and roles.
+//! What exists in the emulated workspace: projects, branches, endpoints, instances, identities and roles.
 //!
-//! Invariant: the read-only endpoint of the default branch is listed before the read-write one, so that
-//! clients that take the first are found out.
+//! Invariant: the read-only endpoint of the default branch is listed before the read-write one, and what nobody is told of
+//! before what is described, so that clients that take the first are found out.
+
+mod endpoint;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,45 +12,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::random;
 
-/// Host names of the front door end in this; no public resolver knows it (RFC 6761, `.test`).
+pub(crate) use endpoint::{Compute, Endpoint, Way};
+pub use endpoint::{Counters, EndpointKind};
+
+/// Host names of endpoints end in this; no public resolver knows it (RFC 6761, `.test`).
 pub(crate) const SUFFIX: &str = "database.us-west-2.emulator.lakebase.test";
+/// Host names of Provisioned instances end in this, which names no region.
+pub(crate) const INSTANCE_SUFFIX: &str = "database.emulator.lakebase.test";
+/// Names of Provisioned instances begin with this where they stand beside those of endpoints.
+pub(crate) const INSTANCES: &str = "instances/";
 /// The read-write endpoint of the default branch.
 pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
+/// The Provisioned instance that serves; another one, which is stopped, is listed before it.
+pub(crate) const INSTANCE: &str = "instances/demo";
+/// Why decoys were not added.
+pub(crate) const TOO_MANY_DECOYS: &str = "at most 10 000 projects and branches can be listed";
 /// Database of every endpoint, as the service names it.
 pub(crate) const DATABASE: &str = "databricks_postgres";
-
-/// Kind of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum EndpointKind {
-    /// Reads and writes; one per branch.
-    ReadWrite,
-    /// Reads only.
-    ReadOnly,
-    /// A kind that today's clients do not know.
-    Unknown,
-}
-
-impl EndpointKind {
-    pub(crate) fn wire(self) -> &'static str {
-        match self {
-            Self::ReadWrite => "ENDPOINT_TYPE_READ_WRITE",
-            Self::ReadOnly => "ENDPOINT_TYPE_READ_ONLY",
-            Self::Unknown => "ENDPOINT_TYPE_TIME_TRAVEL",
-        }
-    }
-}
-
-/// Compute of an endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compute {
-    Init,
-    Active,
-    Suspended,
-    /// Becomes active when the emulated clock gets there.
-    Waking(SystemTime),
-}
 
 /// What a login sees while a suspended endpoint wakes up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,68 +58,6 @@ pub enum SessionEnd {
     Close,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
-    /// `projects/p/branches/b/endpoints/e`.
-    pub(crate) name: String,
-    pub(crate) kind: EndpointKind,
-    /// First label of the host name.
-    pub(crate) uid: String,
-    pub(crate) disabled: bool,
-    pub(crate) compute: Compute,
-    pub(crate) last_active: SystemTime,
-    pub(crate) counters: Counters,
-}
-
-/// What happened at one endpoint so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Logins that reached the database.
-    pub accepted: u64,
-    /// Logins refused by the front door, whatever the reason.
-    pub refused: u64,
-    /// Times a login started a wake-up.
-    pub wakes: u64,
-    /// Sessions open now.
-    pub open: u64,
-    /// Most sessions open at one time.
-    pub peak: u64,
-}
-
-impl Endpoint {
-    pub(crate) fn new(name: String, kind: EndpointKind, now: SystemTime) -> Self {
-        let id = name.rsplit('/').next().unwrap_or_default();
-        let uid = format!("ep-{id}-{}", random::hex::<4>());
-        Self {
-            name,
-            kind,
-            uid,
-            disabled: false,
-            compute: Compute::Active,
-            last_active: now,
-            counters: Counters::default(),
-        }
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        self.name.rsplit('/').next().unwrap_or_default()
-    }
-
-    pub(crate) fn branch(&self) -> &str {
-        self.name.split_once("/endpoints/").map_or("", |(branch, _)| branch)
-    }
-
-    pub(crate) fn host(&self) -> String {
-        format!("{}.{SUFFIX}", self.uid)
-    }
-
-    pub(crate) fn pooled_host(&self) -> String {
-        let read_only = if self.kind == EndpointKind::ReadOnly { "-ro" } else { "" };
-        format!("{}{read_only}-pooler.{SUFFIX}", self.uid)
-    }
-}
-
 /// Who may ask the workspace for something.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -166,16 +84,18 @@ pub(crate) struct World {
 
 impl World {
     /// Project `demo`: branch `production` with `replica` and `primary`, and branches for the states
-    /// an endpoint may be in.
+    /// an endpoint may be in. Before it project `other`, and Provisioned instances.
     pub(crate) fn demo(now: SystemTime) -> Self {
         let mut world = Self {
-            projects: vec!["projects/demo".to_owned()],
+            projects: Vec::new(),
             branches: Vec::new(),
             endpoints: Vec::new(),
             roles: BTreeMap::new(),
             created: now,
         };
         use EndpointKind::{ReadOnly, ReadWrite, Unknown};
+        world.projects.push("projects/other".to_owned());
+        world.branches.push("projects/other/branches/production".to_owned());
         for (branch, id, kind) in [
             ("production", "replica", ReadOnly),
             ("production", "primary", ReadWrite),
@@ -187,12 +107,12 @@ impl World {
             world.add_endpoint(&format!("projects/demo/branches/{branch}/endpoints/{id}"), kind);
         }
         world.branches.push("projects/demo/branches/empty".to_owned());
-        world.projects.push("projects/other".to_owned());
-        world.branches.push("projects/other/branches/production".to_owned());
+        world.add_instance("archive", false);
+        world.add_instance("demo", true);
         for endpoint in &mut world.endpoints {
             match endpoint.id() {
                 "sleepy" => endpoint.compute = Compute::Suspended,
-                "disabled" => {
+                "disabled" | "archive" => {
                     endpoint.disabled = true;
                     endpoint.compute = Compute::Suspended;
                 }
@@ -225,6 +145,40 @@ impl World {
         true
     }
 
+    /// Adds a Provisioned instance. False when the name is malformed or taken.
+    pub(crate) fn add_instance(&mut self, id: &str, readable_secondaries: bool) -> bool {
+        let name = format!("{INSTANCES}{id}");
+        if !valid_id(id) || self.endpoint(&name).is_some() {
+            return false;
+        }
+        let instance = Endpoint::new(name, EndpointKind::ReadWrite, self.created);
+        self.endpoints.push(Endpoint { readable_secondaries, ..instance });
+        true
+    }
+
+    /// Adds projects before all others, each with as many branches, each with a read-only and a read-write endpoint.
+    ///
+    /// False when there would be [too many](TOO_MANY_DECOYS).
+    pub(crate) fn add_decoys(&mut self, projects: usize, branches: usize) -> bool {
+        let known = self.projects.len();
+        let wanted = projects.saturating_mul(branches).saturating_add(projects);
+        if wanted.saturating_add(known + self.branches.len()) > 10_000 {
+            return false;
+        }
+        for _ in 0..projects {
+            let project = format!("projects/decoy-{}", random::hex::<4>());
+            self.projects.push(project.clone());
+            for branch in 1..=branches {
+                let branch = format!("{project}/branches/decoy-{branch}/endpoints");
+                self.add_endpoint(&format!("{branch}/replica"), EndpointKind::ReadOnly);
+                self.add_endpoint(&format!("{branch}/primary"), EndpointKind::ReadWrite);
+            }
+        }
+        self.projects.rotate_left(known);
+        true
+    }
+
+    /// The endpoint or instance of this name.
     pub(crate) fn endpoint(&self, name: &str) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.name == name)
     }
@@ -233,15 +187,15 @@ impl World {
         self.endpoints.iter_mut().find(|endpoint| endpoint.name == name)
     }
 
-    /// The endpoint behind a first host label, and whether the label is that of its pooler.
-    pub(crate) fn by_label(&mut self, label: &str) -> Option<(&mut Endpoint, bool)> {
-        let (base, pooled) = match label.strip_suffix("-pooler") {
-            Some(base) => (base, true),
-            None => (label, false),
-        };
+    pub(crate) fn instances(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(|endpoint| endpoint.is_instance())
+    }
+
+    /// The endpoint or instance behind a first host label, and how a login with that label comes in.
+    pub(crate) fn by_label(&mut self, label: &str) -> Option<(&mut Endpoint, Way)> {
         self.endpoints.iter_mut().find_map(|endpoint| {
-            let read_only_pooler = pooled && base.strip_suffix("-ro") == Some(&endpoint.uid);
-            (endpoint.uid == base || read_only_pooler).then_some((endpoint, pooled))
+            let way = endpoint.way(label)?;
+            Some((endpoint, way))
         })
     }
 }
@@ -285,16 +239,48 @@ mod tests {
     }
 
     #[test]
-    fn labels_lead_to_endpoints() {
+    fn labels_lead_to_endpoints_and_instances() {
         let mut world = World::demo(SystemTime::UNIX_EPOCH);
-        let uid = world
-            .endpoint("projects/demo/branches/production/endpoints/primary")
-            .unwrap()
-            .uid
-            .clone();
-        assert!(!world.by_label(&uid).unwrap().1);
-        assert!(world.by_label(&format!("{uid}-pooler")).unwrap().1);
-        assert!(world.by_label("ep-other").is_none());
+        let uid = |world: &World, name: &str| world.endpoint(name).unwrap().uid.clone();
+        let primary = uid(&world, PRIMARY);
+        let replica = uid(&world, "projects/demo/branches/production/endpoints/replica");
+        let (demo, archive) = (uid(&world, INSTANCE), uid(&world, "instances/archive"));
+        let way = |pooled, read_only| Some(Way { pooled, read_only });
+        for (label, found) in [
+            (primary.clone(), way(false, false)),
+            (format!("{primary}-pooler"), way(true, false)),
+            (format!("{primary}-ro"), None),
+            (replica.clone(), way(false, true)),
+            (format!("{replica}-ro-pooler"), way(true, true)),
+            (format!("instance-{demo}"), way(false, false)),
+            (format!("instance-ro-{demo}"), way(false, true)),
+            (format!("instance-{demo}-pooler"), None),
+            (format!("instance-{archive}"), way(false, false)),
+            (format!("instance-ro-{archive}"), None),
+            (demo, None),
+            (format!("instance-{primary}"), None),
+            ("ep-other".to_owned(), None),
+        ] {
+            assert_eq!(world.by_label(&label).map(|(_, way)| way), found, "{label}");
+        }
+        world.endpoint_mut(PRIMARY).unwrap().readable_secondaries = true;
+        let secondaries = world.endpoint(PRIMARY).unwrap().read_only_host().unwrap();
+        let label = secondaries.split('.').next().unwrap();
+        let (found, way) = world.by_label(label).unwrap();
+        assert_eq!((found.name.as_str(), way.read_only), (PRIMARY, true));
+    }
+
+    #[test]
+    fn decoys_come_first_and_are_bounded() {
+        let mut world = World::demo(SystemTime::UNIX_EPOCH);
+        let before = (world.projects.clone(), world.endpoints.len());
+        assert!(world.add_decoys(3, 2));
+        assert_eq!(world.projects.len(), before.0.len() + 3);
+        assert!(world.projects[..3].iter().all(|name| name.starts_with("projects/decoy-")));
+        assert_eq!(world.projects[3..], before.0);
+        assert_eq!(world.endpoints.len(), before.1 + 12);
+        assert!(!world.add_decoys(usize::MAX, 2) && !world.add_decoys(100, 100));
+        assert!(world.add_decoys(2, 0), "projects without branches");
     }
 
     #[test]
@@ -309,5 +295,7 @@ mod tests {
             assert!(!world.add_endpoint(name, EndpointKind::ReadWrite), "{name}");
         }
         assert!(world.add_endpoint("projects/x/branches/y/endpoints/z", EndpointKind::ReadWrite));
+        assert!(!world.add_instance("demo", true) && !world.add_instance("a/b", true));
+        assert!(world.add_instance("more", false));
     }
 }

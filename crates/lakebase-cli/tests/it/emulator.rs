@@ -59,6 +59,8 @@ fn prints_its_description_and_ends_with_standard_input() {
         "endpoint",
         "read_only_endpoint",
         "pg_host",
+        "provisioned_instance",
+        "provisioned_host",
         "dns",
         "database",
         "password_user",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Reply, Request};
 use crate::fault::Fault;
 use crate::state::{Action, State};
-use crate::world::{EndpointKind, Role};
+use crate::world::{EndpointKind, Role, TOO_MANY_DECOYS};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +32,9 @@ struct WorldOrder {
     drop_roles: Vec<String>,
     #[serde(default)]
     endpoints: Vec<EndpointOrder>,
+    #[serde(default)]
+    instances: Vec<InstanceOrder>,
+    decoys: Option<DecoyOrder>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +42,23 @@ struct WorldOrder {
 struct EndpointOrder {
     name: String,
     kind: EndpointKind,
+    #[serde(default)]
+    readable_secondaries: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstanceOrder {
+    name: String,
+    #[serde(default)]
+    readable_secondaries: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecoyOrder {
+    projects: usize,
+    branches: usize,
 }
 
 pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path: &str) -> Reply {
@@ -108,6 +128,19 @@ fn world(state: &mut State, order: WorldOrder) -> Result<(), String> {
         if !state.world.add_endpoint(&endpoint.name, endpoint.kind) {
             return Err(format!("endpoint name '{}' is malformed or taken", endpoint.name));
         }
+        if let Some(added) = state.world.endpoint_mut(&endpoint.name) {
+            added.readable_secondaries = endpoint.readable_secondaries;
+        }
+    }
+    for instance in order.instances {
+        if !state.world.add_instance(&instance.name, instance.readable_secondaries) {
+            return Err(format!("instance name '{}' is malformed or taken", instance.name));
+        }
+    }
+    if let Some(DecoyOrder { projects, branches }) = order.decoys
+        && !state.world.add_decoys(projects, branches)
+    {
+        return Err(TOO_MANY_DECOYS.to_owned());
     }
     for role in order.roles {
         create_role(state, &role);

@@ -5,9 +5,14 @@
 //! Shapes and messages follow the public SDKs (databricks-sdk-py 0.162, databricks-sdk-go 0.175) and
 //! the recorded replies in the acceptance tests of the Databricks CLI.
 
+mod claims;
 mod control;
+mod database;
 mod fault;
+mod mint;
 mod oauth;
+mod operation;
+mod page;
 mod postgres;
 mod scim;
 
@@ -19,7 +24,9 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::data_api::{self, Answer};
+use operation::{operation, resource};
+
+use crate::data_api::Answer;
 use crate::fault::{Body, Effect, Operation};
 use crate::state::{State, TokenUse};
 use crate::time::{http_date, later};
@@ -140,7 +147,7 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Ta
         return Taken::Answered(finish(reply.status, reply.json.to_string().into_bytes()));
     }
     let operation = operation(state, request);
-    let resource = format!("{} {}", request.path, postgres::endpoint_of(request));
+    let resource = resource(request);
     // Those were dealt with during the handshake.
     let not_certificate = |effect: &Effect| !matches!(effect, Effect::Certificate { .. });
     let plan = fault::Plan::new(state.faults.take_where(operation, &resource, not_certificate));
@@ -172,32 +179,20 @@ fn sign(state: &State, context: &Context, response: &mut Response) {
     response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
 }
 
-fn operation(state: &State, request: &Request) -> Operation {
-    let path = request.path.as_str();
-    match path {
-        "/oidc/v1/token" => Operation::Token,
-        _ if path == state.settings.token_path => Operation::Token,
-        "/api/2.0/postgres/credentials" => Operation::Credentials,
-        "/api/2.0/preview/scim/v2/Me" => Operation::Me,
-        _ if path.contains("/.well-known/") => Operation::Discovery,
-        _ if data_api::is_path(path) => Operation::DataApi,
-        _ => match path.strip_prefix("/api/2.0/postgres/") {
-            Some(name) if name.split('/').count() % 2 == 0 => Operation::EndpointGet,
-            Some(_) => Operation::EndpointList,
-            None => Operation::Any,
-        },
-    }
-}
-
 fn respond(state: &mut State, context: &Context, operation: Operation, request: &Request) -> Reply {
     let method = request.method.as_str();
     match operation {
         Operation::Token => oauth::token(state, context, request),
         Operation::Discovery => oauth::discovery(state, request),
         Operation::Credentials
+        | Operation::InstanceCredentials
         | Operation::Me
         | Operation::EndpointGet
-        | Operation::EndpointList => {
+        | Operation::EndpointList
+        | Operation::BranchList
+        | Operation::ProjectList
+        | Operation::InstanceGet
+        | Operation::InstanceList => {
             let identity = match authenticate(state, context, request) {
                 Ok(identity) => identity,
                 Err(reply) => return reply,
@@ -206,9 +201,17 @@ fn respond(state: &mut State, context: &Context, operation: Operation, request: 
                 (Operation::Credentials, "POST") => {
                     postgres::credentials(state, context, &identity, request)
                 }
+                (Operation::InstanceCredentials, "POST") => {
+                    database::credentials(state, context, &identity, request)
+                }
                 (Operation::Me, "GET") => scim::me(state, &identity),
                 (Operation::EndpointGet, "GET") => postgres::get(state, request),
-                (Operation::EndpointList, "GET") => postgres::list(state, request),
+                (Operation::InstanceGet, "GET") => database::get(state, request),
+                (Operation::InstanceList, "GET") => database::list(state, request),
+                (
+                    Operation::EndpointList | Operation::BranchList | Operation::ProjectList,
+                    "GET",
+                ) => postgres::list(state, request),
                 _ => {
                     Reply::error(501, "NOT_IMPLEMENTED", "The emulator does not simulate this call")
                 }
@@ -289,5 +292,7 @@ fn render(text: String, form: Body) -> (Vec<u8>, &'static str, Ending) {
     }
 }
 
+#[cfg(test)]
+mod database_tests;
 #[cfg(test)]
 mod tests;

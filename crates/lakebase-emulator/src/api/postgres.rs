@@ -2,24 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Context, Reply, Request, form_value};
+use super::claims::check_claims;
+use super::mint::mint;
+use super::page::page;
+use super::{Context, Reply, Request};
 use crate::state::{State, TokenUse, compute_name};
-use crate::time::{later, parse_rfc3339, rfc3339};
+use crate::time::{parse_rfc3339, rfc3339};
 use crate::world::{Compute, Endpoint, EndpointKind, World};
 
-const PREFIX: &str = "/api/2.0/postgres/";
+pub(super) const PREFIX: &str = "/api/2.0/postgres/";
 /// Shortest and longest lifetime that may be asked for.
 const TTL: std::ops::RangeInclusive<u64> = 300..=3_600;
-
-/// Endpoint that a request is about, where the path or the body tells.
-pub(super) fn endpoint_of(request: &Request) -> String {
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { return String::new() };
-    body.get("endpoint").and_then(Value::as_str).unwrap_or_default().to_owned()
-}
 
 pub(super) fn get(state: &State, request: &Request) -> Reply {
     let name = request.path.strip_prefix(PREFIX).unwrap_or_default();
@@ -61,31 +56,6 @@ pub(super) fn list(state: &State, request: &Request) -> Reply {
         _ => return Reply::error(404, "ENDPOINT_NOT_FOUND", format!("No API found for '{path}'")),
     };
     page(state, request, plural, &items)
-}
-
-fn page(state: &State, request: &Request, plural: &str, items: &[Value]) -> Reply {
-    let start = match form_value(&request.query, "page_token").filter(|token| !token.is_empty()) {
-        None => 0,
-        Some(token) => match read_page_token(&token) {
-            Some(start) if start <= items.len() => start,
-            _ => return Reply::invalid("Invalid page token"),
-        },
-    };
-    let wanted = form_value(&request.query, "page_size").and_then(|size| size.parse().ok());
-    let size =
-        wanted.filter(|size| *size > 0).unwrap_or(usize::MAX).min(state.settings.page_size.max(1));
-    let end = start.saturating_add(size).min(items.len());
-    let mut reply = json!({ plural: items.get(start..end).unwrap_or_default() });
-    if end < items.len() {
-        let token = URL_SAFE_NO_PAD.encode(format!("from:{end}"));
-        reply.as_object_mut().map(|reply| reply.insert("next_page_token".to_owned(), token.into()));
-    }
-    Reply::ok(reply)
-}
-
-fn read_page_token(token: &str) -> Option<usize> {
-    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    decoded.strip_prefix("from:")?.parse().ok()
 }
 
 /// The 404 for the first part of a name that does not exist; 400 for a malformed name.
@@ -136,13 +106,16 @@ fn branch_json(world: &World, name: &str) -> Value {
 /// Status only and no spec, as the service answers; one field and one kind are not in any SDK.
 fn endpoint_json(state: &State, endpoint: &Endpoint) -> Value {
     let mut hosts = json!({ "host": endpoint.host() });
-    let pooled = if endpoint.kind == EndpointKind::ReadOnly {
+    if endpoint.kind == EndpointKind::ReadOnly {
         hosts["read_only_host"] = endpoint.host().into();
-        "read_only_pooled_host"
+        hosts["read_only_pooled_host"] = endpoint.pooled_host().into();
     } else {
-        "read_write_pooled_host"
-    };
-    hosts[pooled] = endpoint.pooled_host().into();
+        hosts["read_write_pooled_host"] = endpoint.pooled_host().into();
+        if let Some(host) = endpoint.read_only_host() {
+            hosts["read_only_host"] = host.into();
+            hosts["read_only_pooled_host"] = endpoint.read_only_pooled_host().into();
+        }
+    }
     let suspend_after = state.suspension.after.unwrap_or(Duration::from_secs(86_400));
     let mut status = json!({
         "endpoint_id": endpoint.id(),
@@ -155,6 +128,9 @@ fn endpoint_json(state: &State, endpoint: &Endpoint) -> Value {
         "hosts": hosts,
         "compute_generation": {"name": "not in any SDK", "revision": "9007199254740993"},
     });
+    if endpoint.readable_secondaries {
+        status["group"] = json!({"min": 2, "max": 2, "enable_readable_secondaries": true});
+    }
     if let Compute::Waking(_) | Compute::Init = endpoint.compute {
         status["pending_state"] = "ACTIVE".into();
     }
@@ -196,16 +172,7 @@ pub(super) fn credentials(
         Ok(asked) => asked.unwrap_or(state.settings.database_token_lifetime),
         Err(message) => return Reply::invalid(message),
     };
-    let expires = later(context.now, context.lifetime.unwrap_or(lifetime));
-    let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Database.key())).cloned();
-    let (token, expires) = if let Some(last) = last.filter(|_| context.same_token) {
-        last
-    } else if context.expired {
-        let past = context.now - Duration::from_secs(3_600);
-        (state.mint(identity, TokenUse::Database, past, past), past)
-    } else {
-        (state.mint(identity, TokenUse::Database, context.now, expires), expires)
-    };
+    let (token, expires) = mint(state, context, identity, TokenUse::Database, lifetime);
     Reply::ok(json!({ "token": token, "expire_time": rfc3339(context.skewed(expires)) }))
 }
 
@@ -244,23 +211,4 @@ fn asked_lifetime(body: &Value, context: &Context) -> Result<Option<Duration>, S
 fn seconds_ahead(time: SystemTime, now: SystemTime) -> u64 {
     let ahead = time.duration_since(now).unwrap_or_default();
     ahead.as_secs() + u64::from(ahead.subsec_nanos() > 0)
-}
-
-fn check_claims(claims: Option<&Value>) -> Result<(), &'static str> {
-    let claims = match claims {
-        None | Some(Value::Null) => return Ok(()),
-        Some(Value::Array(claims)) => claims,
-        Some(_) => return Err("Field 'claims' must be a list"),
-    };
-    for claim in claims {
-        if claim.get("permission_set").and_then(Value::as_str) != Some("READ_ONLY") {
-            return Err("Field 'claims.permission_set' must be READ_ONLY");
-        }
-        let resources = claim.get("resources").and_then(Value::as_array);
-        let named = |resource: &Value| resource.get("table_name").and_then(Value::as_str).is_some();
-        if !resources.is_some_and(|resources| resources.iter().all(named)) {
-            return Err("Field 'claims.resources' must be a list of tables by 'table_name'");
-        }
-    }
-    Ok(())
 }

@@ -14,11 +14,16 @@ use crate::state::State;
 use crate::state::tests::{PRIMARY, state};
 use crate::world::Compute;
 
-const START: Duration = Duration::ZERO;
+pub(super) const START: Duration = Duration::ZERO;
 const TOKEN: &str = "/oidc/v1/token";
 const CREDENTIALS: &str = "/api/2.0/postgres/credentials";
 
-fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) -> Request {
+pub(super) fn request(
+    method: &str,
+    target: &str,
+    authorization: Option<&str>,
+    body: &str,
+) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Request {
         method: method.to_owned(),
@@ -35,19 +40,19 @@ fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) 
 }
 
 /// The answer to a request that needs nothing but the state.
-fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
+pub(super) fn handle(state: &mut State, real: Duration, request: &Request) -> Response {
     match super::handle(state, real, request) {
         Taken::Answered(response) => response,
         Taken::DataApi(_) => panic!("left to the Data API"),
     }
 }
 
-fn json_of(response: &Response) -> Value {
+pub(super) fn json_of(response: &Response) -> Value {
     serde_json::from_slice(&response.body).unwrap_or(Value::Null)
 }
 
 /// A GET with the personal access token.
-fn get(state: &mut State, target: &str) -> (u16, Value) {
+pub(super) fn get(state: &mut State, target: &str) -> (u16, Value) {
     let response = handle(state, START, &request("GET", target, Some("Bearer dapi1"), ""));
     (response.status, json_of(&response))
 }
@@ -157,6 +162,57 @@ fn lists_come_in_pages_of_one_with_the_reader_first() {
     assert_eq!(branches["branches"].as_array().map(Vec::len), Some(5));
     let (_, none) = get(&mut state, "/api/2.0/postgres/projects/demo/branches/empty/endpoints");
     assert_eq!(none, json!({"endpoints": []}));
+}
+
+#[test]
+fn a_host_is_found_over_all_pages_of_projects_branches_and_endpoints() {
+    let mut state = state();
+    assert!(state.world.add_decoys(2, 2));
+    let wanted = state.world.endpoint(PRIMARY).unwrap().host();
+    let mut requests = 0;
+    let mut all = |path: &str, plural: &str| {
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            requests += 1;
+            let target = format!("/api/2.0/postgres/{path}?page_size=100&page_token={token}");
+            let (status, page) = get(&mut state, &target);
+            assert_eq!(status, 200, "{page}");
+            found.extend(page[plural].as_array().unwrap().iter().cloned());
+            match page["next_page_token"].as_str() {
+                Some(next) => next.clone_into(&mut token),
+                None => return found,
+            }
+        }
+    };
+    let name = |it: &Value| it["name"].as_str().unwrap().to_owned();
+    let mut matches = Vec::new();
+    for project in all("projects", "projects") {
+        for branch in all(&format!("{}/branches", name(&project)), "branches") {
+            for endpoint in all(&format!("{}/endpoints", name(&branch)), "endpoints") {
+                if endpoint["status"]["hosts"]["host"] == wanted.as_str() {
+                    matches.push(name(&endpoint));
+                }
+            }
+        }
+    }
+    assert_eq!(matches, [PRIMARY]);
+    // Projects; their branches; their endpoints, where an empty list is a page, too.
+    assert_eq!(requests, 4 + (2 + 2 + 1 + 5) + (4 * 2 + 1 + 2 + 2 + 1 + 1 + 1));
+}
+
+#[test]
+fn secondaries_have_hosts_of_their_own_where_they_are_readable() {
+    let mut state = state();
+    let path = format!("/api/2.0/postgres/{PRIMARY}");
+    let (_, before) = get(&mut state, &path);
+    assert_eq!(before["status"]["hosts"]["read_only_host"], Value::Null);
+    state.world.endpoint_mut(PRIMARY).unwrap().readable_secondaries = true;
+    let (_, after) = get(&mut state, &path);
+    let hosts = &after["status"]["hosts"];
+    let read_only = hosts["read_only_host"].as_str().unwrap();
+    assert_eq!(read_only.replacen("-ro.", ".", 1), hosts["host"].as_str().unwrap());
+    assert!(hosts["read_only_pooled_host"].as_str().unwrap().contains("-ro-pooler."));
+    assert_eq!(after["status"]["group"]["enable_readable_secondaries"], true);
 }
 
 #[test]
@@ -328,10 +384,14 @@ fn the_control_interface_obeys() {
     let added = json!({
         "roles": ["new"], "drop_roles": ["app"],
         "endpoints": [{"name": "projects/p/branches/b/endpoints/e", "kind": "read_only"}],
+        "instances": [{"name": "i", "readable_secondaries": true}],
+        "decoys": {"projects": 2, "branches": 3},
     });
     assert_eq!(order("POST", "world", added.clone()).0, 200);
     for (method, path, body) in [
         ("POST", "world", added),
+        ("POST", "world", json!({"instances": [{"name": "demo"}]})),
+        ("POST", "world", json!({"decoys": {"projects": 100_000, "branches": 0}})),
         ("POST", "suspend", json!({"endpoint": "x"})),
         ("POST", "clock", json!({"acceleration": -1.0})),
         ("POST", "clock", json!({"advance_seconds": -1.0})),
@@ -340,6 +400,8 @@ fn the_control_interface_obeys() {
         assert_eq!(order(method, path, body).0, 400, "{path}");
     }
     assert_eq!(order("GET", "nothing", Value::Null).0, 404);
+    assert!(state.world.endpoint("instances/i").unwrap().read_only_host().is_some());
+    assert!(state.world.projects[1].starts_with("projects/decoy-"));
     assert_eq!(state.world.endpoint(PRIMARY).unwrap().compute, Compute::Suspended);
     assert!(state.world.roles.contains_key("new") && !state.world.roles.contains_key("app"));
 }
@@ -364,6 +426,8 @@ fn near_requests() -> impl Strategy<Value = (String, String, String)> {
         Just(CREDENTIALS.to_owned()),
         Just("/_emulator/clock".to_owned()),
         Just("/_emulator/world".to_owned()),
+        Just(super::database::CREDENTIALS.to_owned()),
+        "/api/2.0/database/instances(:findByUid)?[/?][a-z=&%]{0,9}",
         ".{0,30}",
     ];
     let body = prop_oneof![
@@ -371,6 +435,7 @@ fn near_requests() -> impl Strategy<Value = (String, String, String)> {
         (any::<f64>(), any::<f64>())
             .prop_map(|(a, b)| json!({"advance_seconds": a, "acceleration": b}).to_string()),
         "[a-z0-9]{0,9}".prop_map(|ttl| json!({"endpoint": PRIMARY, "ttl": ttl}).to_string()),
+        "[a-z\\[\\]{}\",0-9]{0,30}".prop_map(|names| format!("{{\"instance_names\":{names}}}")),
         "[-:TZ0-9+]{0,30}"
             .prop_map(|time| json!({"endpoint": PRIMARY, "expire_time": time}).to_string()),
         "[a-z/]{0,40}".prop_map(

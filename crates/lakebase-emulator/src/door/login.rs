@@ -9,7 +9,7 @@ use super::wire::Startup;
 use crate::fault::{Effect, Operation};
 use crate::state::{State, TokenUse};
 use crate::time::later;
-use crate::world::{Compute, EndpointKind, Role, WakeStyle};
+use crate::world::{Compute, INSTANCES, Role, WakeStyle};
 
 /// An answer that ends a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,17 @@ impl Refusal {
 /// Where a login goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// Full resource name of the endpoint.
+    /// Full resource name of the endpoint or instance.
     pub(crate) endpoint: String,
     pub(crate) pooled: bool,
     pub(crate) read_only: bool,
+}
+
+impl Route {
+    /// Each kind of place takes the credentials of its own API.
+    fn token_use(&self) -> TokenUse {
+        if self.endpoint.starts_with(INSTANCES) { TokenUse::Instance } else { TokenUse::Database }
+    }
 }
 
 /// What has to happen before the database is reached.
@@ -52,7 +59,8 @@ pub(crate) fn route(
     option: Option<&str>,
 ) -> Result<Route, Refusal> {
     let label = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let from_sni = sni.map(label).filter(|label| label.starts_with("ep-"));
+    let ours = |label: &String| label.starts_with("ep-") || label.starts_with("instance-");
+    let from_sni = sni.map(label).filter(ours);
     let wanted = match (from_sni, option.map(label)) {
         (Some(sni), Some(option)) if sni != option => {
             let text = format!(
@@ -67,17 +75,14 @@ pub(crate) fn route(
             return Err(Refusal::new("XX000", text));
         }
     };
-    let Some((endpoint, pooled)) = state.world.by_label(&wanted) else {
+    let Some((endpoint, way)) = state.world.by_label(&wanted) else {
         return Err(Refusal::new(
             "XX000",
             "Control plane request failed: endpoint cannot be found",
         ));
     };
-    let route = Route {
-        endpoint: endpoint.name.clone(),
-        pooled,
-        read_only: endpoint.kind == EndpointKind::ReadOnly,
-    };
+    let route =
+        Route { endpoint: endpoint.name.clone(), pooled: way.pooled, read_only: way.read_only };
     if endpoint.disabled {
         endpoint.counters.refused += 1;
         return Err(Refusal::new("XX000", "Control plane request failed: endpoint is disabled"));
@@ -123,7 +128,8 @@ pub(super) fn authenticate(
             "28P01",
             "OAuth tokens are not accepted on pooled connections; use a native Postgres password or the direct host",
         )),
-        Some(Role::OAuth) => match state.verify(password, TokenUse::Database, now) {
+        Some(Role::OAuth) => match state.verify(password, route.token_use(), now) {
+            Some(_) if !state.opens(password, &route.endpoint) => Err(rejected()),
             Some(identity) if identity == user => Ok(()),
             Some(_) => {
                 Err(Refusal::new("28000", "Invalid authorization for databricks identity login"))

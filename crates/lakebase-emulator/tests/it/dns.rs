@@ -42,7 +42,11 @@ async fn tcp(server: &str, host: &str) -> Vec<u8> {
 async fn hosts_resolve_to_loopback_over_both_transports() {
     let emulator = Emulator::builder().start().unwrap();
     let d = emulator.description();
-    for reply in [udp(&d.dns, &d.pg_host).await, tcp(&d.dns, &d.pg_host).await] {
+    for reply in [
+        udp(&d.dns, &d.pg_host).await,
+        tcp(&d.dns, &d.pg_host).await,
+        udp(&d.dns, &d.provisioned_host).await,
+    ] {
         let reply = Packet::parse(&reply).unwrap();
         assert_eq!((reply.id(), reply.rcode()), (4_711, RCODE::NoError));
         let RData::A(address) = &reply.answers[0].rdata else { panic!("{reply:?}") };

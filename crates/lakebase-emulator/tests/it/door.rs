@@ -1,10 +1,11 @@
 //! Logging in at the front door, and what it refuses.
 
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::client::{Failure, Login, ask, credential, failure, startup};
+use crate::client::{Failure, Login, ask, credential, failure, http, startup};
 
 const DISABLED: &str = "projects/demo/branches/frozen/endpoints/disabled";
 
@@ -63,6 +64,54 @@ async fn each_way_in_leads_to_the_same_database() {
     assert!(renewed.at(pooled).connect().await.err().unwrap().text().contains("pooled"));
     let disabled = native.at(emulator.endpoint_host(DISABLED, false));
     assert!(disabled.connect().await.err().unwrap().text().contains("endpoint is disabled"));
+}
+
+#[tokio::test]
+async fn an_instance_is_a_place_of_its_own() {
+    let emulator = Emulator::builder().decoys(2, 1).start().unwrap();
+    let d = emulator.description().clone();
+    let credential = async |instance: &str| {
+        let body = json!({"instance_names": [instance], "request_id": instance}).to_string();
+        let path = "/api/2.0/database/credentials";
+        let answer = http(&d, "POST", path, &d.token, &body).await.unwrap();
+        answer.json()["token"].as_str().unwrap().to_owned()
+    };
+    let token = credential(&d.provisioned_instance).await;
+    let at = |host: Option<String>| Login::native(&emulator).at(host).with(&d.user, &token);
+    let mut session = at(Some(d.provisioned_host.clone())).connect().await.unwrap();
+    assert_eq!(session.query("show transaction_read_only").await.unwrap(), "off");
+    let mut reader = at(emulator.read_only_host("instances/demo")).connect().await.unwrap();
+    assert_eq!(reader.query("show transaction_read_only").await.unwrap(), "on");
+    let counters = emulator.counters("instances/demo").unwrap();
+    assert_eq!((counters.accepted, counters.open), (2, 2));
+    assert_eq!(emulator.counters(&d.endpoint).unwrap().accepted, 0);
+
+    emulator.add_instance("second", false).unwrap();
+    assert!(emulator.add_instance("second", true).is_err());
+    let second = at(emulator.endpoint_host("instances/second", false));
+    let other = credential("second").await;
+    for (login, opens) in [
+        (second.clone(), false),
+        (second.with(&d.user, &other), true),
+        (at(Some(d.pg_host.clone())), false),
+        (at(Some(d.provisioned_host.clone())).with(&d.password_user, &d.password), true),
+    ] {
+        let refused = login.connect().await.err();
+        let code = refused.as_ref().map(Failure::sqlstate);
+        assert_eq!(code, (!opens).then_some("28P01"), "{}", login.host);
+    }
+    assert_eq!(emulator.endpoint_host("instances/demo", true), None, "no pooler");
+
+    emulator.set_readable_secondaries(&d.endpoint, true).unwrap();
+    let native = Login::native(&emulator).at(emulator.read_only_host(&d.endpoint));
+    let mut secondary = native.connect().await.unwrap();
+    assert_eq!(secondary.query("show transaction_read_only").await.unwrap(), "on");
+    assert!(emulator.set_readable_secondaries("instances/none", true).is_err());
+    assert!(emulator.add_decoys(10_000, 1).is_err());
+    emulator.set_disabled("instances/demo", true).unwrap();
+    assert_eq!(reader.read().await.unwrap_err().sqlstate(), "57P01");
+    let stopped = at(Some(d.provisioned_host.clone())).connect().await.err().unwrap();
+    assert!(stopped.text().contains("is disabled"), "{stopped:?}");
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ fn the_line_has_exactly_the_documented_keys() {
         "endpoint",
         "read_only_endpoint",
         "pg_host",
+        "provisioned_instance",
+        "provisioned_host",
         "pg_port",
         "ca_cert",
         "dns",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::fault::Fault;
 use crate::state::tests::{PRIMARY, state};
+use crate::world::INSTANCE;
 
 const START: Duration = Duration::ZERO;
 const SLEEPY: &str = "projects/demo/branches/dev/endpoints/sleepy";
@@ -27,7 +28,8 @@ fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> (String, String) {
 fn routes_by_name_then_by_option() {
     let mut state = state();
     let endpoint = state.world.endpoint(PRIMARY).unwrap();
-    let (host, pooled, uid) = (endpoint.host(), endpoint.pooled_host(), endpoint.uid.clone());
+    let (host, pooled, uid) =
+        (endpoint.host(), endpoint.pooled_host().unwrap(), endpoint.uid.clone());
     let direct = Route { endpoint: PRIMARY.to_owned(), pooled: false, read_only: false };
     assert_eq!(route(&mut state, Some(&host), None), Ok(direct.clone()));
     assert_eq!(route(&mut state, Some(&host.to_uppercase()), None), Ok(direct.clone()));
@@ -99,6 +101,48 @@ fn tokens_are_checked_against_identity_and_time() {
         assert_eq!(got, sqlstate, "{message}");
         assert!(message.contains(text), "{message}");
     }
+}
+
+#[test]
+fn credentials_of_instances_open_these_instances_only() {
+    let mut state = state();
+    assert!(state.world.add_instance("second", false));
+    let now = state.clock.now(START);
+    let later = now + Duration::from_secs(10);
+    let user = "ada@example.com";
+    let for_endpoints = state.mint(user, TokenUse::Database, now, later);
+    let for_any = state.mint(user, TokenUse::Instance, now, later);
+    let for_demo = state.mint(user, TokenUse::Instance, now, later);
+    state.limit_to_instances(&for_demo, vec![INSTANCE.to_owned()]);
+    let demo = state.world.endpoint(INSTANCE).unwrap();
+    let hosts = [demo.host(), demo.read_only_host().unwrap()];
+    let [demo, secondaries] = hosts.map(|host| route(&mut state, Some(&host), None).unwrap());
+    assert_eq!((demo.read_only, secondaries.read_only), (false, true));
+    let host = state.world.endpoint("instances/second").unwrap().host();
+    let second = route(&mut state, Some(&host), None).unwrap();
+    let here = primary(&mut state);
+    for (route, token, opens) in [
+        (&demo, &for_demo, true),
+        (&secondaries, &for_demo, true),
+        (&second, &for_demo, false),
+        (&here, &for_demo, false),
+        (&demo, &for_any, true),
+        (&second, &for_any, true),
+        (&here, &for_any, false),
+        (&demo, &for_endpoints, false),
+        (&here, &for_endpoints, true),
+    ] {
+        let checked = authenticate(&state, START, route, &startup(user), token);
+        assert_eq!(
+            checked.map_err(|refusal| refusal.sqlstate),
+            opens.then_some(()).ok_or("28P01".to_owned()),
+            "{route:?}"
+        );
+    }
+    let stopped = state.world.endpoint("instances/archive").unwrap().host();
+    assert!(code(route(&mut state, Some(&stopped), None)).1.contains("is disabled"));
+    let elsewhere = "instance-00000000-0000-4000-a000-000000000000.database.emulator.lakebase.test";
+    assert!(code(route(&mut state, Some(elsewhere), None)).1.contains("cannot be found"));
 }
 
 #[test]

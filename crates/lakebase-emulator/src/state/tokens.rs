@@ -1,0 +1,106 @@
+//! Tokens: who got which, for what, and for how long.
+
+use std::time::SystemTime;
+
+use super::State;
+use crate::random;
+
+/// What the emulated service believes about a token.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub(crate) identity: String,
+    pub(crate) use_: TokenUse,
+    /// By the emulated clock; `None` never.
+    pub(crate) expires: Option<SystemTime>,
+    /// Full names of the only instances that it opens; any when empty.
+    pub(crate) instances: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenUse {
+    /// Calls to the workspace's API.
+    Workspace,
+    /// Logins at endpoints.
+    Database,
+    /// Logins at Provisioned instances.
+    Instance,
+}
+
+pub(super) type TokenUseKey = &'static str;
+
+/// Tokens and answers above this number make room for new ones when they are dead.
+const REMEMBERED: usize = 4_096;
+
+impl TokenUse {
+    pub(crate) fn key(self) -> TokenUseKey {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Database => "database",
+            Self::Instance => "instance",
+        }
+    }
+}
+
+impl State {
+    /// A new token that is accepted until `expires`; tokens long expired are forgotten now and then.
+    pub(crate) fn mint(
+        &mut self,
+        identity: &str,
+        use_: TokenUse,
+        now: SystemTime,
+        expires: SystemTime,
+    ) -> String {
+        if self.tokens.len() >= REMEMBERED {
+            self.tokens.retain(|_, token| token.expires.is_none_or(|expires| expires > now));
+        }
+        let scope = if use_ == TokenUse::Workspace { "all-apis" } else { "postgres" };
+        let token = random::jwt(identity, &self.settings.host, scope, now, expires);
+        let identity = identity.to_owned();
+        self.last_tokens.insert((identity.clone(), use_.key()), (token.clone(), expires));
+        let record = Token { identity, use_, expires: Some(expires), instances: Vec::new() };
+        self.tokens.insert(token.clone(), record);
+        *self.minted.entry(use_.key()).or_default() += 1;
+        token
+    }
+
+    /// The identity behind `token` when it is good for `use_` now.
+    pub(crate) fn verify(&self, token: &str, use_: TokenUse, now: SystemTime) -> Option<&str> {
+        let token = self.tokens.get(token)?;
+        let alive = token.expires.is_none_or(|expires| now < expires);
+        (token.use_ == use_ && alive).then_some(token.identity.as_str())
+    }
+
+    /// `token` opens these instances and no other; any when `names` is empty.
+    pub(crate) fn limit_to_instances(&mut self, token: &str, names: Vec<String>) {
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.instances = names;
+        }
+    }
+
+    /// Whether `token`, which is known to be good, opens the endpoint or instance of this name.
+    pub(crate) fn opens(&self, token: &str, name: &str) -> bool {
+        let limits = self.tokens.get(token).map(|token| &token.instances);
+        limits.is_none_or(|names| names.is_empty() || names.iter().any(|known| known == name))
+    }
+
+    /// Keeps the answer to a request for the case that it is sent again.
+    pub(crate) fn remember_answer(
+        &mut self,
+        request: String,
+        answer: (String, SystemTime),
+        now: SystemTime,
+    ) {
+        if self.answered.len() >= REMEMBERED {
+            self.answered.retain(|_, (_, expires)| *expires > now);
+        }
+        self.answered.insert(request, answer);
+    }
+
+    /// Every token given out so far stops being accepted; the personal access token goes on.
+    pub(crate) fn revoke_tokens(&mut self) {
+        let pat = self.credentials.pat.clone();
+        self.tokens.retain(|token, _| *token == pat);
+        self.last_tokens.clear();
+        self.answered.clear();
+    }
+}
