@@ -61,6 +61,17 @@ pub trait HttpClient: fmt::Debug + MaybeSend + MaybeSync {
     ///
     /// See the contract above.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
+
+    /// How a request to `uri` travels, in words that follow "goes": `directly`, or through which proxy, and
+    /// which setting says so. Nobody is asked. Default: `as the program's own HTTP client sends it`.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) or [`Unsupported`](crate::ErrorKind::Unsupported) if a setting
+    /// stands in the way of every such request.
+    fn route(&self, _uri: &http::Uri) -> Result<String> {
+        Ok("as the program's own HTTP client sends it".to_owned())
+    }
 }
 
 /// Turns a host name into addresses.
