@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use http::{Request, Response, Uri};
 use hyper::client::conn::http1::handshake;
 use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
@@ -24,7 +25,7 @@ use rustls::pki_types::ServerName;
 use self::exchange::{Failure, Link, exchange, origin_form};
 use crate::failure;
 use crate::http_proxy::{HttpProxies, HttpProxy, HttpProxyError};
-use crate::net::{HttpStream, Net, within};
+use crate::net::{HttpStream, Net};
 use crate::trust::Roots;
 use crate::{Options, SystemClock, hosts};
 
@@ -113,8 +114,10 @@ impl<N: Net> HyperClient<N> {
             }
             tunnel::open(stream, proxy, target, place).await
         };
-        let work = pin!(work);
-        within(&self.net, self.proxy_timeout, async { Ok(work.await) }).await.map_err(failed)?
+        match select(pin!(work), self.net.sleep(self.proxy_timeout)).await {
+            Either::Left((stream, _)) => stream,
+            Either::Right(_) => Err(HttpProxyError::silent(self.proxy_timeout, place)),
+        }
     }
 
     /// The same stream inside TLS, once the other end is verified to be `name`.

@@ -1,6 +1,7 @@
 //! What HTTP clients ask about a proxy, and how they word its failures.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +14,9 @@ use percent_encoding::percent_decode_str;
 use super::address::Scheme;
 use super::{HttpProxies, HttpProxy, HttpProxyError, HttpProxyProblem};
 use crate::failure;
+
+/// How long a silent proxy is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl HttpProxies {
     /// The way of a request to `uri` in words; see [`HttpClient::route`](lakebase_core::HttpClient::route).
@@ -94,6 +98,14 @@ impl HttpProxyError {
 
     pub(crate) fn unreachable(message: impl Into<Box<str>>) -> Self {
         Self::new(HttpProxyProblem::Unreachable, message)
+    }
+
+    /// The error of a proxy that opened no way within `limit`.
+    ///
+    /// It is not asked again at once, as after other failures: it may have too much to do.
+    pub(crate) fn silent(limit: Duration, place: &str) -> Error {
+        let message = format!("the proxy opened no way within {limit:?}");
+        Self::unreachable(message).into_error(place).with_retry_after(PAUSE)
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -90,6 +90,9 @@ impl HttpClient for ReqwestClient {
             let problem = proxy.and_then(|proxy| at_proxy(proxy, &error));
             let error = error.without_url();
             let error = match problem {
+                None if proxy.is_some() && error.is_timeout() => {
+                    return HttpProxyError::silent(self.proxy_timeout, &place);
+                }
                 Some(problem) => problem.with_source(error).into_error(&place),
                 None => failure::exchange(&place, error),
             };
@@ -145,7 +148,7 @@ fn at_proxy(proxy: &HttpProxy, error: &::reqwest::Error) -> Option<HttpProxyErro
             None => next = error.source(),
         }
     }
-    error.is_timeout().then(|| HttpProxyError::unreachable("the proxy cannot be reached"))
+    None
 }
 
 impl fmt::Debug for ReqwestClient {

@@ -159,7 +159,7 @@ fn failures() -> Vec<Row> {
         (EndlessHead, ErrorKind::Unavailable, Unreachable, odd),
         (Close, ErrorKind::Unavailable, Unreachable, odd),
         (Talkative, ErrorKind::Unavailable, Unreachable, "says more than"),
-        (Silence, ErrorKind::Unavailable, Unreachable, "no answer within 700ms"),
+        (Silence, ErrorKind::Unavailable, Unreachable, "opened no way within 700ms"),
     ]
 }
 

@@ -107,11 +107,11 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     }
     lock(&shared.heads).push(head.clone());
     match &shared.behaviour {
-        ProxyBehaviour::LeadTo(address) => lead(stream, *address, &head, shared),
+        ProxyBehaviour::LeadTo(address) => lead(stream, *address, &head, reader.buffer(), shared),
         ProxyBehaviour::LeadOnly(address, value) => {
             let wanted = format!("\r\nproxy-authorization: {value}\r\n");
             match head.replace("Proxy-Authorization", "proxy-authorization").contains(&wanted) {
-                true => lead(stream, *address, &head, shared),
+                true => lead(stream, *address, &head, reader.buffer(), shared),
                 false => answer(stream, 407),
             }
         }
@@ -138,11 +138,12 @@ fn answer(mut stream: &TcpStream, status: u16) -> io::Result<()> {
     stream.write_all(format!("{head}{ask}\r\nno way").as_bytes())
 }
 
-/// Copies both directions until the first end.
+/// Copies both directions until the first end, from what was `read` behind the head on.
 fn lead(
     mut client: &TcpStream,
     address: SocketAddr,
     head: &str,
+    read: &[u8],
     shared: &Shared,
 ) -> io::Result<()> {
     let mut server = TcpStream::connect(address)?;
@@ -152,6 +153,7 @@ fn lead(
     } else {
         server.write_all(head.as_bytes())?;
     }
+    server.write_all(read)?;
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     std::thread::spawn(move || {
         let _ = io::copy(&mut from, &mut to);
