@@ -65,14 +65,16 @@ pub(super) async fn open(
 ///
 /// Its kind is a transient one only where the same request may succeed later without anybody changing anything.
 fn refused(status: StatusCode, proxy: &HttpProxy, target: &str, place: &str) -> Error {
-    let reason = status.canonical_reason().map_or(String::new(), |reason| format!(" {reason}"));
     let (kind, meaning) = match status.as_u16() {
-        407 => return HttpProxyError::authentication_required(proxy).into_error(place),
+        // Some proxies say 401 (tinyproxy 1.11).
+        401 | 407 => {
+            return HttpProxyError::authentication_required(status, proxy).into_error(place);
+        }
         403 => (ErrorKind::PermissionDenied, "does not allow connections to"),
         429 => (ErrorKind::Throttled, "got too many requests for"),
         408 | 500 | 502 | 503 | 504 => (ErrorKind::Unavailable, "cannot reach"),
         _ => (ErrorKind::Config, "may not be an HTTP proxy; it was asked for"),
     };
-    let message = format!("the proxy answered {}{reason}: it {meaning} {target}", status.as_u16());
+    let message = format!("the proxy answered {status}: it {meaning} {target}");
     HttpProxyError::refused(message).with_kind(kind, place)
 }

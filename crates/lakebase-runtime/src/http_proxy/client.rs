@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 #[cfg(feature = "http-reqwest")]
 use lakebase_core::Secret;
 use lakebase_core::{Error, ErrorKind, Result};
@@ -81,15 +81,17 @@ impl HttpProxyError {
         Self { problem, message: message.into(), source: None }
     }
 
-    /// `proxy` answered 407.
-    pub(crate) fn authentication_required(proxy: &HttpProxy) -> Self {
+    /// `proxy` asks for a user and a password, or for others, by this status.
+    pub(crate) fn authentication_required(status: StatusCode, proxy: &HttpProxy) -> Self {
         let advice = if proxy.has_user() {
             "it does not accept the user and password in its URL"
         } else {
             "it wants a user and a password: put them into its URL, http://user:password@host:port"
         };
-        let message = format!("the proxy answered 407 Proxy Authentication Required: {advice}");
-        Self::new(HttpProxyProblem::AuthenticationRequired, message)
+        Self::new(
+            HttpProxyProblem::AuthenticationRequired,
+            format!("the proxy answered {status}: {advice}"),
+        )
     }
 
     pub(crate) fn refused(message: impl Into<Box<str>>) -> Self {

@@ -15,7 +15,7 @@ pub struct HttpProxyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpProxyProblem {
-    /// It asks for a user and a password, or does not accept those that it got (status 407).
+    /// It asks for a user and a password, or does not accept those that it got (status 407, or 401).
     AuthenticationRequired,
     /// It does not let the request through (any other status).
     Refused,

@@ -28,6 +28,8 @@ const MAX_CLIENTS: usize = 8;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
 const IDLE: Duration = Duration::from_secs(30);
 
+const NEEDS_USER: StatusCode = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+
 pub(super) struct ReqwestClient {
     roots: Roots,
     proxies: HttpProxies,
@@ -107,9 +109,10 @@ impl HttpClient for ReqwestClient {
         // Plain requests are answered by the proxy itself if it does not let them through.
         if let Some(proxy) = proxy
             && !is_tls
-            && reply.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            && reply.status() == NEEDS_USER
         {
-            return Err(HttpProxyError::authentication_required(proxy).into_error(&place));
+            let problem = HttpProxyError::authentication_required(NEEDS_USER, proxy);
+            return Err(problem.into_error(&place));
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = reply.chunk().await.map_err(failed)? {
@@ -141,7 +144,7 @@ fn at_proxy(proxy: &HttpProxy, error: &::reqwest::Error) -> Option<HttpProxyErro
     while let Some(error) = next {
         match error.to_string().strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {
-                return Some(HttpProxyError::authentication_required(proxy));
+                return Some(HttpProxyError::authentication_required(NEEDS_USER, proxy));
             }
             Some("unsuccessful") => return Some(HttpProxyError::refused("the proxy refuses")),
             Some(_) => return Some(HttpProxyError::unreachable("the proxy cannot be reached")),
