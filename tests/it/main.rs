@@ -39,5 +39,7 @@ mod scenarios;
 mod secrets;
 #[cfg(feature = "soak")]
 mod soak;
+#[cfg(feature = "tinyproxy")]
+mod tinyproxy;
 mod tunnel;
 mod wake;
