@@ -50,6 +50,8 @@ pub trait Spawn: fmt::Debug + MaybeSend + MaybeSync {
 /// - TLS is verified against public and platform roots; there is no way to switch that off.
 /// - Any HTTP status is `Ok`. `Err` is for transport failures, with a kind of
 ///   [`Unavailable`](crate::ErrorKind::Unavailable) or [`Tls`](crate::ErrorKind::Tls), and names the host, never a header or body.
+/// - A proxy on the way may have a time-out. If it refuses, the kind says whether that may pass:
+///   [`Config`](crate::ErrorKind::Config) and [`PermissionDenied`](crate::ErrorKind::PermissionDenied) do not.
 /// - A reply larger than 4 MiB is an error.
 /// - **Cancellation:** dropping the future abandons the request.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
