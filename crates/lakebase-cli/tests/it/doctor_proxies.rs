@@ -4,7 +4,7 @@ use lakebase_emulator::Emulator;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 
 use crate::doctor::{assert_fault, examine as doctor, step};
-use crate::support::configured;
+use crate::support::{Run, configured};
 
 #[test]
 fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
@@ -43,6 +43,13 @@ fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
         let origin = format!("{} (environment variable)", name.to_uppercase());
         assert_eq!(shown["origin"], origin.as_str());
     }
+
+    // What doctor examines, other commands do.
+    let mut command = configured(&emulator);
+    command.env("SSL_CERT_FILE", &service.ca_cert).env("DATABRICKS_HOST", "https://localhost:1");
+    command.env("HTTPS_PROXY", format!("http://me:canary%201@{}", proxy.host()));
+    let printed = Run::of(command.args(["query", "select 1 as one"])).success();
+    assert!(printed.contains("one") && printed.contains('1'), "{printed}");
 
     for (behaviour, fault, words) in [
         (ProxyBehaviour::Status(407), "proxy_authentication_required", "407"),
