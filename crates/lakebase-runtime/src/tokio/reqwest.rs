@@ -82,8 +82,8 @@ impl HttpClient for ReqwestClient {
         let host = failure::authority(request.uri())?;
         let proxy = self.proxies.proxy(request.uri())?;
         // reqwest would go directly where it cannot read a proxy's URL.
-        if proxy.is_some_and(|proxy| target(proxy).is_none()) {
-            let message = "reqwest cannot read the URL of the proxy that requests would go through";
+        if let Some(proxy) = proxy.filter(|proxy| target(proxy).is_none()) {
+            let message = format!("reqwest cannot read the URL of the proxy {proxy}");
             return Err(Error::new(ErrorKind::Config, message));
         }
         let is_tls = request.uri().scheme_str() == Some("https");
