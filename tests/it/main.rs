@@ -15,6 +15,7 @@ mod contracts;
 mod dns;
 mod endpoints;
 mod handed_over;
+mod http_proxy;
 mod leaks;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(
@@ -38,5 +39,7 @@ mod scenarios;
 mod secrets;
 #[cfg(feature = "soak")]
 mod soak;
+#[cfg(feature = "tinyproxy")]
+mod tinyproxy;
 mod tunnel;
 mod wake;

@@ -8,6 +8,7 @@ use lakebase::core::{Claim, Secret};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Access, Error, PoolOptions};
 use lakebase_emulator::{Effect, Fault, Operation};
+use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -145,6 +146,7 @@ async fn canary() {
     let lakebase = Setup::m2m(shared()).builder().claims(claims).build().unwrap();
     printed.error(&lakebase.connect().await.map(drop).unwrap_err());
     printed.debug(&Secret::new("hunter2hunter2"));
+    secrets.extend(through_proxies(&mut printed).await);
 
     tracing::trace!("seen through tracing");
     log::trace!("seen through log");
@@ -170,6 +172,44 @@ async fn canary() {
             assert_eq!(line, None, "a secret was {place}");
         }
     }
+}
+
+/// Logs in through proxies with a password, which lets it through, refuse it, or say nothing; gives back what must
+/// not be seen.
+async fn through_proxies(printed: &mut Printed) -> [String; 3] {
+    let (user, password) = ("user-of-a-proxy", "password-of-a-proxy");
+    let workspace = shared().description().host.trim_start_matches("http://").parse().unwrap();
+    for behaviour in
+        [ProxyBehaviour::LeadTo(workspace), ProxyBehaviour::Status(407), ProxyBehaviour::Close]
+    {
+        let proxy = HttpProxyServer::start(behaviour);
+        let url = format!("http://{user}:{password}@{}", proxy.host());
+        let setup = Setup::m2m(shared()).set("PGCONNECT_TIMEOUT", 2).set("HTTPS_PROXY", &url);
+        let builder = setup.builder().http_proxy(url);
+        for builder in [setup.builder(), builder] {
+            printed.debug(&builder);
+            printed.debug(&builder.workspace_settings().unwrap());
+            // surf knows no proxies, which is an error here already.
+            let lakebase = match builder.build() {
+                Ok(lakebase) => lakebase,
+                Err(error) => {
+                    printed.error(&error);
+                    continue;
+                }
+            };
+            printed.debug(&lakebase);
+            printed.debug(lakebase.connector().runtime());
+            match lakebase.connect().await {
+                Ok(connection) => printed.debug(&connection),
+                Err(error) => printed.error(&error),
+            }
+        }
+        let sent = proxy.heads().concat().to_lowercase();
+        let expected = !cfg!(feature = "http-surf");
+        assert_eq!(sent.contains("proxy-authorization: basic "), expected, "it was sent");
+    }
+    assert!(printed.0.contains("through the proxy http://127.0.0.1:"));
+    [user.to_owned(), password.to_owned(), base64(&format!("{user}:{password}"))]
 }
 
 /// As a Basic header has it.

@@ -38,6 +38,8 @@ const BUNDLERS: &[&str] = &[
 ];
 /// JavaScript runtimes, pinned; this workerd is the newest that npm has for every platform.
 const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
+/// The proxy of the tests that log in through one.
+const TINYPROXY: Package = Package { program: "tinyproxy", apt: "tinyproxy", brew: "tinyproxy" };
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Something that is not part of Rust's own installation.
@@ -59,6 +61,8 @@ pub(crate) enum Tool {
     Chromium,
     /// What counts instructions.
     Valgrind,
+    /// An HTTP proxy.
+    Tinyproxy,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -79,6 +83,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Chromium => chromium::provide()
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
+        Tool::Tinyproxy => TINYPROXY.provide().map(|_| Vec::new()),
     }
 }
 
@@ -104,6 +109,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "edge" => edge()?.display().to_string(),
             "bundlers" => bundlers()?.display().to_string(),
             "chromium" => chromium::provide()?.display().to_string(),
+            "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(

@@ -50,6 +50,8 @@ pub trait Spawn: fmt::Debug + MaybeSend + MaybeSync {
 /// - TLS is verified against public and platform roots; there is no way to switch that off.
 /// - Any HTTP status is `Ok`. `Err` is for transport failures, with a kind of
 ///   [`Unavailable`](crate::ErrorKind::Unavailable) or [`Tls`](crate::ErrorKind::Tls), and names the host, never a header or body.
+/// - A proxy on the way may have a time-out. If it refuses, the kind says whether that may pass:
+///   [`Config`](crate::ErrorKind::Config) and [`PermissionDenied`](crate::ErrorKind::PermissionDenied) do not.
 /// - A reply larger than 4 MiB is an error.
 /// - **Cancellation:** dropping the future abandons the request.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
@@ -61,6 +63,17 @@ pub trait HttpClient: fmt::Debug + MaybeSend + MaybeSync {
     ///
     /// See the contract above.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
+
+    /// How a request to `uri` travels, in words that follow "goes": `directly`, or through which proxy, and
+    /// which setting says so. Nobody is asked. Default: `as the program's own HTTP client sends it`.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) or [`Unsupported`](crate::ErrorKind::Unsupported) if a setting
+    /// stands in the way of every such request.
+    fn route(&self, _uri: &http::Uri) -> Result<String> {
+        Ok("as the program's own HTTP client sends it".to_owned())
+    }
 }
 
 /// Turns a host name into addresses.

@@ -103,6 +103,10 @@ mod several {
         async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
             self.0.now().http.send(request).await
         }
+
+        fn route(&self, uri: &http::Uri) -> Result<String> {
+            self.0.now().http.route(uri)
+        }
     }
 
     #[async_trait]

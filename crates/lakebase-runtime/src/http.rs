@@ -3,86 +3,54 @@
 //! No task drives a connection: the request that uses it does, and while it is idle nobody does. So
 //! dropping a request closes its connection, and dropping the client closes all.
 
+mod exchange;
+mod tunnel;
+
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::{HeaderValue, Request, Response, Uri, header};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use http::{Request, Response, Uri};
+use hyper::client::conn::http1::handshake;
 use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
 use rustls::pki_types::ServerName;
 
-use crate::failure::{self, MAX_REPLY};
+use self::exchange::{Failure, Link, exchange, origin_form};
+use crate::failure;
+use crate::http_proxy::{HttpProxies, HttpProxy, HttpProxyError};
 use crate::net::{HttpStream, Net};
 use crate::trust::Roots;
 use crate::{Options, SystemClock, hosts};
 
-/// Idle connections per host.
+/// Idle connections per host and way to it.
 const MAX_IDLE: usize = 4;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// A request's body: all of it at once.
-struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
-}
-
-/// One connection, together with the machine that moves its bytes.
-struct Link {
-    sender: SendRequest<Whole>,
-    driver: Connection<Box<dyn HttpStream>, Whole>,
-    idle_since: Duration,
-}
-
-/// How an exchange failed.
-enum Failure {
-    /// The connection was closed before the request was taken from us.
-    NotSent(Box<Request<Whole>>),
-    /// The server may have seen the request.
-    Broken(hyper::Error),
-    /// The reply is beyond the limit.
-    TooLarge,
-}
-
 pub(crate) struct HyperClient<N> {
     net: N,
     roots: Roots,
+    proxies: HttpProxies,
+    proxy_timeout: Duration,
     idle: Mutex<HashMap<String, Vec<Link>>>,
 }
 
 impl<N: Net> HyperClient<N> {
     pub(crate) fn new(net: N, options: &Options) -> Self {
-        Self { net, roots: Roots::new(options), idle: Mutex::new(HashMap::new()) }
+        Self {
+            net,
+            roots: Roots::new(options),
+            proxies: options.http_proxies.clone(),
+            proxy_timeout: options.proxy_timeout,
+            idle: Mutex::new(HashMap::new()),
+        }
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Link>>> {
@@ -109,26 +77,64 @@ impl<N: Net> HyperClient<N> {
         }
     }
 
-    async fn connect(&self, uri: &Uri, host: &str) -> Result<Link> {
+    /// A connection to `uri`, through `proxy` if there is one; errors name `place`.
+    async fn connect(&self, uri: &Uri, proxy: Option<&HttpProxy>, place: &str) -> Result<Link> {
         let name = uri.host().unwrap_or_default();
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let failed = |error| failure::exchange(host, error);
-        let tcp = self.dial(name, port).await.map_err(failed)?;
-        let stream = if is_tls {
-            let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let server = ServerName::try_from(inner).map_err(|error| {
-                let message = format!("{name:?} is not a host name that TLS can verify");
-                Error::new(ErrorKind::Config, message).with_source(error)
-            })?;
-            let tls = self.net.tls(tcp, self.roots.config()?, server).await;
-            tls.map_err(|error| self.roots.explain(host, failed(error)))?
-        } else {
-            self.net.plain(tcp)
+        let failed = |error| failure::exchange(place, error);
+        let mut stream = match proxy {
+            None => self.net.plain(self.dial(name, port).await.map_err(failed)?),
+            Some(proxy) => self.through(proxy, &format!("{name}:{port}"), place).await?,
         };
+        if is_tls {
+            stream = self.secure(stream, name, place, failed).await?;
+        }
         let (sender, driver) =
-            handshake(stream).await.map_err(|error| failure::exchange(host, error))?;
+            handshake(stream).await.map_err(|error| failure::exchange(place, error))?;
         Ok(Link { sender, driver, idle_since: Duration::ZERO })
+    }
+
+    /// The way to `target` that `proxy` opens, within the time that it has for that.
+    async fn through(
+        &self,
+        proxy: &HttpProxy,
+        target: &str,
+        place: &str,
+    ) -> Result<Box<dyn HttpStream>> {
+        let failed = |error: io::Error| {
+            let problem = HttpProxyError::unreachable("the proxy cannot be reached");
+            problem.with_source(error).into_error(place)
+        };
+        let work = async {
+            let tcp = self.dial(proxy.host(), proxy.port()).await.map_err(failed)?;
+            let mut stream = self.net.plain(tcp);
+            if proxy.is_tls() {
+                stream = self.secure(stream, proxy.host(), place, failed).await?;
+            }
+            tunnel::open(stream, proxy, target, place).await
+        };
+        match select(pin!(work), self.net.sleep(self.proxy_timeout)).await {
+            Either::Left((stream, _)) => stream,
+            Either::Right(_) => Err(HttpProxyError::silent(self.proxy_timeout, place)),
+        }
+    }
+
+    /// The same stream inside TLS, once the other end is verified to be `name`.
+    async fn secure(
+        &self,
+        stream: Box<dyn HttpStream>,
+        name: &str,
+        place: &str,
+        failed: impl Fn(io::Error) -> Error,
+    ) -> Result<Box<dyn HttpStream>> {
+        let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let server = ServerName::try_from(inner).map_err(|error| {
+            let message = format!("{name:?} is not a host name that TLS can verify");
+            Error::new(ErrorKind::Config, message).with_source(error)
+        })?;
+        let tls = self.net.tls(stream, self.roots.config()?, server).await;
+        tls.map_err(|error| self.roots.explain(place, failed(error)))
     }
 
     /// Connects to the first address of `name` that answers.
@@ -151,13 +157,15 @@ impl<N: Net> HttpClient for HyperClient<N> {
         self.net.check()?;
         let uri = request.uri().clone();
         let host = failure::authority(&uri)?;
+        let proxy = self.proxies.proxy(&uri)?;
+        let place = proxy.map_or_else(|| host.clone(), |proxy| proxy.way_to(&host));
         let scheme = uri.scheme_str().unwrap_or_default();
-        let origin = format!("{scheme}://{host} {}", self.net.scope());
+        let origin = format!("{scheme}://{place} {}", self.net.scope());
         let mut request = origin_form(request, &host)?;
         loop {
             let (link, is_fresh) = match self.take_idle(&origin) {
                 Some(link) => (link, false),
-                None => (self.connect(&uri, &host).await?, true),
+                None => (self.connect(&uri, proxy, &place).await?, true),
             };
             match exchange(link, request).await {
                 Ok((response, link)) => {
@@ -170,80 +178,24 @@ impl<N: Net> HttpClient for HyperClient<N> {
                 Err(Failure::NotSent(returned)) if !is_fresh => request = *returned,
                 Err(Failure::NotSent(_)) => {
                     let closed = io::Error::from(io::ErrorKind::ConnectionAborted);
-                    return Err(failure::exchange(&host, closed));
+                    return Err(failure::exchange(&place, closed));
                 }
-                Err(Failure::Broken(error)) => return Err(failure::exchange(&host, error)),
+                Err(Failure::Broken(error)) => return Err(failure::exchange(&place, error)),
                 Err(Failure::TooLarge) => return Err(failure::too_large(&host)),
             }
         }
+    }
+
+    fn route(&self, uri: &Uri) -> Result<String> {
+        self.proxies.route(uri)
     }
 }
 
 impl<N> fmt::Debug for HyperClient<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HyperClient").field("roots", &self.roots).finish_non_exhaustive()
+        f.debug_struct("HyperClient")
+            .field("roots", &self.roots)
+            .field("proxies", &self.proxies)
+            .finish_non_exhaustive()
     }
-}
-
-/// The request as it goes to an origin server: path only, the host as a header.
-fn origin_form(request: Request<Bytes>, host: &str) -> Result<Request<Whole>> {
-    let mut request = request.map(|body| Whole(Some(body).filter(|body| !body.is_empty())));
-    let unfit = |what: &str| {
-        Error::new(ErrorKind::Config, format!("a request to {host} has an unfit {what}"))
-    };
-    if !request.headers().contains_key(header::HOST) {
-        let value = HeaderValue::from_str(host).map_err(|_| unfit("host"))?;
-        request.headers_mut().insert(header::HOST, value);
-    }
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    *request.uri_mut() = path.parse().map_err(|_| unfit("path"))?;
-    *request.version_mut() = http::Version::HTTP_11;
-    Ok(request)
-}
-
-/// Sends and reads over `link`, driving it; returns it if it can carry another request.
-async fn exchange(
-    link: Link,
-    request: Request<Whole>,
-) -> Result<(Response<Bytes>, Option<Link>), Failure> {
-    let Link { mut sender, driver, idle_since } = link;
-    let work = async move {
-        // Sees an idle connection's end before the request is given away.
-        if sender.ready().await.is_err() {
-            return Err(Failure::NotSent(Box::new(request)));
-        }
-        let response =
-            sender.try_send_request(request).await.map_err(|mut refused| {
-                match refused.take_message() {
-                    Some(request) => Failure::NotSent(Box::new(request)),
-                    None => Failure::Broken(refused.into_error()),
-                }
-            })?;
-        let (parts, mut incoming) = response.into_parts();
-        let mut body = BytesMut::new();
-        while let Some(frame) = next_frame(&mut incoming).await {
-            let Ok(data) = frame.map_err(Failure::Broken)?.into_data() else {
-                continue;
-            };
-            if body.len() + data.len() > MAX_REPLY {
-                return Err(Failure::TooLarge);
-            }
-            body.extend_from_slice(&data);
-        }
-        let is_open = sender.ready().await.is_ok();
-        Ok((Response::from_parts(parts, body.freeze()), is_open.then_some(sender)))
-    };
-    // The driver goes first: it notices what arrived while the connection was idle.
-    match select(driver, Box::pin(work)).await {
-        // `select` has dropped the driver, which ends whatever `work` waits for.
-        Either::Left((_, work)) => Ok((work.await?.0, None)),
-        Either::Right((result, driver)) => {
-            let (response, sender) = result?;
-            Ok((response, sender.map(|sender| Link { sender, driver, idle_since })))
-        }
-    }
-}
-
-async fn next_frame(body: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::Error>> {
-    poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }

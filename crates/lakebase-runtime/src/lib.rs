@@ -22,8 +22,13 @@
 //!
 //! rustls with `ring`. Trusted are Mozilla's roots as compiled in, the platform's certificates (or, instead
 //! of the platform's, the file that `SSL_CERT_FILE` names) and those of
-//! [`Options::root_certificates_pem`]. Verification cannot be switched off. HTTP proxies are not used,
-//! also when `HTTPS_PROXY` is set.
+//! [`Options::root_certificates_pem`]. Verification cannot be switched off.
+//!
+//! # Proxies
+//!
+//! HTTP goes through the proxies of [`Options::http_proxies`], by `CONNECT` with TLS inside; nothing is read from
+//! the process's environment. Which of them carries a request, and which hosts are never proxied, says
+//! [`HttpProxies`]. A failure there has an [`HttpProxyError`] among its sources.
 //!
 //! # surf
 //!
@@ -33,7 +38,8 @@
 //! RUSTSEC-2020-0056 (stdweb) and RUSTSEC-2021-0059, -0060 and -0064 (old AES crates). Its TLS is the
 //! platform's native one (OpenSSL on Linux), which does not know [`Options::root_certificates_pem`]. It
 //! logs whole requests, with the tokens in their headers, at level `trace` of the crate `log`; so nothing is
-//! sent while the program's logger takes the target `async_h1::client` at that level.
+//! sent while the program's logger takes the target `async_h1::client` at that level. It knows no proxies: a
+//! request that would go through one is an error.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -53,6 +59,7 @@ mod folder;
 mod hosts;
 #[cfg(feature = "_runtime")]
 mod http;
+mod http_proxy;
 #[cfg(feature = "_runtime")]
 mod net;
 mod options;
@@ -78,6 +85,7 @@ pub use clock::SystemClock;
 pub use dns::parse_servers;
 #[cfg(unix)]
 pub use folder::PrivateFolder;
+pub use http_proxy::{HttpProxies, HttpProxy, HttpProxyError, HttpProxyProblem};
 pub use options::Options;
 pub use roots::extra_roots_pem;
 

@@ -10,7 +10,7 @@ use lakebase_core::{BoxFuture, Result};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
-/// A connection that hyper can use.
+/// A connection that hyper can use: TCP, TLS, or either of them through a proxy.
 pub(crate) trait HttpStream: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
 impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> HttpStream for T {}
 
@@ -41,10 +41,10 @@ pub(crate) trait Net: Clone + fmt::Debug + Send + Sync + 'static {
     /// A connection as hyper takes it.
     fn plain(&self, tcp: Self::Tcp) -> Box<dyn HttpStream>;
 
-    /// The same inside TLS, once the server is verified to be `name`.
+    /// The same stream inside TLS, once the other end is verified to be `name`.
     fn tls(
         &self,
-        tcp: Self::Tcp,
+        stream: Box<dyn HttpStream>,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> impl Future<Output = io::Result<Box<dyn HttpStream>>> + Send;

@@ -10,6 +10,8 @@ use lakebase_core::{Error, ErrorKind, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::HttpProxies;
+
 /// Choices for the constructors of this crate; [`Options::new`] chooses nothing.
 #[derive(Clone)]
 #[must_use]
@@ -19,6 +21,8 @@ pub struct Options {
     pub(crate) dns_timeout: Duration,
     pub(crate) resolv_conf: PathBuf,
     pub(crate) relay_parent: Option<PathBuf>,
+    pub(crate) http_proxies: HttpProxies,
+    pub(crate) proxy_timeout: Duration,
     pub(crate) reqwest: bool,
     pub(crate) surf: bool,
 }
@@ -32,6 +36,8 @@ impl Options {
             dns_timeout: Duration::from_secs(2),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             relay_parent: None,
+            http_proxies: HttpProxies::new(),
+            proxy_timeout: Duration::from_secs(8),
             reqwest: false,
             surf: false,
         }
@@ -94,6 +100,24 @@ impl Options {
         self
     }
 
+    /// The proxies that HTTP goes through. Default: none, whatever the process's environment says;
+    /// [`HttpProxies::from_environment`] reads one.
+    ///
+    /// A proxy is asked to `CONNECT`, for plain `http://` too, so it sees where requests go and, with `https://`,
+    /// not what they say. The exceptions are reqwest, which hands plain `http://` requests to it whole, and surf,
+    /// which knows no proxies: there, a request that would go through one is an error.
+    pub fn http_proxies(mut self, proxies: HttpProxies) -> Self {
+        self.http_proxies = proxies;
+        self
+    }
+
+    /// How long a proxy has to open a way: look-up, TCP and its answer together. Default: 8 s, so that the
+    /// error that names it comes before the ten seconds that one attempt to fetch a token has.
+    pub fn proxy_timeout(mut self, timeout: Duration) -> Self {
+        self.proxy_timeout = timeout;
+        self
+    }
+
     /// Whether HTTP goes through reqwest on tokio; other runtimes go on with hyper. Default: no.
     #[cfg(feature = "http-reqwest")]
     pub fn reqwest(mut self, reqwest: bool) -> Self {
@@ -122,14 +146,25 @@ impl Default for Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { roots, dns_servers, dns_timeout, resolv_conf, relay_parent, reqwest, surf } =
-            self;
+        let Self {
+            roots,
+            dns_servers,
+            dns_timeout,
+            resolv_conf,
+            relay_parent,
+            http_proxies,
+            proxy_timeout,
+            reqwest,
+            surf,
+        } = self;
         f.debug_struct("Options")
             .field("roots", &roots.len())
             .field("dns_servers", dns_servers)
             .field("dns_timeout", dns_timeout)
             .field("resolv_conf", resolv_conf)
             .field("relay_parent", relay_parent)
+            .field("http_proxies", http_proxies)
+            .field("proxy_timeout", proxy_timeout)
             .field("reqwest", reqwest)
             .field("surf", surf)
             .finish()

@@ -9,6 +9,7 @@
 //! - A missing `Date` is made up from the local clock: that header is left out.
 //! - It logs whole requests, with tokens, at level `trace` of the crate `log`: nothing is sent while the
 //!   program's logger takes that.
+//! - It knows no proxies: a request that would go through one is an error.
 //! - Host names are looked up on the executor's thread, and only the first address is tried: it stays so.
 
 use std::fmt;
@@ -22,8 +23,8 @@ use http::header::{
 };
 use lakebase_core::{Error, ErrorKind, HttpClient, Result};
 
-use crate::Options;
 use crate::failure::{self, MAX_REPLY};
+use crate::{HttpProxies, Options};
 
 /// Where async-h1 logs requests and replies, with their headers.
 const LEAKY: &str = "async_h1::client";
@@ -31,6 +32,7 @@ const LEAKY: &str = "async_h1::client";
 /// Sends through one surf client: no middleware, so neither redirects nor logs; no time-out.
 pub(crate) struct SurfClient {
     client: surf::Client,
+    proxies: HttpProxies,
 }
 
 impl SurfClient {
@@ -47,7 +49,7 @@ impl SurfClient {
             surf::Config::new().set_timeout(None).set_http_keep_alive(false).try_into().map_err(
                 |error| Error::new(ErrorKind::Tls, "could not set up surf").with_source(error),
             )?;
-        Ok(Self { client })
+        Ok(Self { client, proxies: options.http_proxies.clone() })
     }
 }
 
@@ -55,6 +57,7 @@ impl SurfClient {
 impl HttpClient for SurfClient {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let host = failure::authority(request.uri())?;
+        self.route(request.uri())?;
         if log::log_enabled!(target: LEAKY, log::Level::Trace) {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -135,6 +138,17 @@ impl HttpClient for SurfClient {
         }
         *response.body_mut() = collected.freeze();
         Ok(response)
+    }
+
+    fn route(&self, uri: &http::Uri) -> Result<String> {
+        let Some(proxy) = self.proxies.proxy(uri)? else { return self.proxies.route(uri) };
+        let host = uri.host().unwrap_or_default();
+        let message = format!(
+            "surf knows no proxies, so it cannot reach {}; use the runtime's own HTTP client, or name the host in \
+             NO_PROXY to reach it directly",
+            proxy.way_to(host)
+        );
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 }
 

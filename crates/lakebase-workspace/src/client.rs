@@ -66,6 +66,17 @@ impl WorkspaceClient {
         &self.inner.session.host
     }
 
+    /// How requests to the workspace travel, in words that follow "goes": `directly`, or through which proxy, and
+    /// which setting says so. Asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`HttpClient::route`](lakebase_core::HttpClient::route).
+    pub fn route(&self) -> Result<String> {
+        let session = &self.inner.session;
+        session.runtime.http.route(wire::databricks_config(&session.host)?.uri())
+    }
+
     /// The kind of identity in use: `pat`, `oauth-m2m`, `databricks-cli`, `callback` or a source's own.
     #[must_use]
     pub fn auth_type(&self) -> &str {

@@ -7,7 +7,7 @@ use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, So
 use lakebase_core::{
     Error, ErrorKind, Result, Runtime, Setting, SettingOrigin, SslMode, Target, Tls,
 };
-use lakebase_runtime::Options;
+use lakebase_runtime::{HttpProxies, Options};
 use lakebase_workspace::WorkspaceClient;
 
 use crate::default_runtime::default_runtime;
@@ -17,6 +17,9 @@ use crate::{Builder, Lakebase, observe};
 
 /// The database that every project has at first.
 const DEFAULT_DATABASE: &str = "databricks_postgres";
+
+/// The longest that a proxy may take to open a way. One attempt to fetch a token has ten seconds.
+const MOST_FOR_A_PROXY: Duration = Duration::from_secs(8);
 
 /// How long a local server is waited for; it has nothing to wake.
 const LOCAL_BUDGET: Duration = Duration::from_secs(10);
@@ -87,7 +90,11 @@ impl Builder {
     }
 
     fn runtime_options(&self, settings: &Settings<'_>) -> Result<Options> {
-        let mut options = Options::new();
+        // The error that names a silent proxy is due before the budget is spent.
+        let budget = settings.connect_timeout()?.unwrap_or(self.policy.budget);
+        let mut options = Options::new()
+            .http_proxies(self.http_proxies()?)
+            .proxy_timeout(MOST_FOR_A_PROXY.min(budget / 2));
         if let Some(dns) = settings.get("dns") {
             let servers = dns.try_map(|text| lakebase_runtime::parse_servers(&text))?;
             options = options.dns_servers(servers.value);
@@ -104,6 +111,14 @@ impl Builder {
             options = options.surf(self.surf);
         }
         Ok(options)
+    }
+
+    /// What the program says, else what the environment says.
+    pub(crate) fn http_proxies(&self) -> Result<HttpProxies> {
+        match &self.http_proxy {
+            Some(proxy) => HttpProxies::everywhere(proxy),
+            None => Ok(HttpProxies::from_environment(&self.environment)),
+        }
     }
 
     /// What to connect to, and how to prove who is logging in.
@@ -138,6 +153,7 @@ impl Builder {
         }
         let config = std::mem::take(&mut self.workspace).build(&self.environment)?;
         let client = WorkspaceClient::new(config, runtime);
+        client.route()?;
         credentials.get_or_insert_with(|| Arc::new(client.clone()));
         endpoints.get_or_insert_with(|| Arc::new(client.clone()));
         users.get_or_insert_with(|| Arc::new(client.clone()));

@@ -11,7 +11,7 @@ use lakebase_core::{
     Access, Claim, CredentialSource, EndpointResolver, Environment, HostResolver, Result, Runtime,
     Secret, Setting, SslMode, UserResolver,
 };
-use lakebase_workspace::{EffectiveSetting, WorkspaceConfig, WorkspaceConfigBuilder};
+use lakebase_workspace::{EffectiveSetting, SettingValue, WorkspaceConfig, WorkspaceConfigBuilder};
 
 use crate::default_runtime::HasRuntime;
 use crate::settings::{SETTINGS, Settings};
@@ -34,6 +34,7 @@ pub struct Builder {
     pub(crate) claims: Vec<Claim>,
     pub(crate) roots: Option<Bytes>,
     pub(crate) policy: ConnectPolicy,
+    pub(crate) http_proxy: Option<Setting<Secret>>,
     #[cfg(feature = "http-reqwest")]
     pub(crate) reqwest: bool,
     #[cfg(feature = "http-surf")]
@@ -54,6 +55,7 @@ impl Default for Builder {
             claims: Vec::new(),
             roots: None,
             policy: ConnectPolicy::default(),
+            http_proxy: None,
             #[cfg(feature = "http-reqwest")]
             reqwest: false,
             #[cfg(feature = "http-surf")]
@@ -154,6 +156,18 @@ impl Builder {
     /// Default: those of `/etc/resolv.conf`. `LAKEBASE_DNS`.
     pub fn dns(self, servers: impl Into<String>) -> Self {
         self.set("dns", servers)
+    }
+
+    /// The proxy that all HTTP goes through, as `http://user:password@host:port`, with special characters of user
+    /// and password percent-encoded; an empty text stands for none. Default: what `HTTPS_PROXY`, `HTTP_PROXY`,
+    /// `ALL_PROXY` and `NO_PROXY` say.
+    ///
+    /// These variables, `NO_PROXY` among them, have no effect then. The proxy is asked to `CONNECT`, for plain
+    /// `http://` to this machine too; `https://` before its host means that the proxy itself speaks TLS. Hosts on
+    /// the link (169.254.0.0/16, fe80::/10) are never proxied. Postgres does not go through it.
+    pub fn http_proxy(mut self, url: impl Into<Secret>) -> Self {
+        self.http_proxy = Some(Setting::explicit("http_proxy", url.into()));
+        self
     }
 
     /// The kind of endpoint that is wanted. Default: the read-write one.
@@ -273,13 +287,19 @@ impl Builder {
         Ok(Settings::new(&self.settings, &self.environment)?.report())
     }
 
-    /// The workspace's settings that are found, each with its origin, whether or not the workspace is needed.
+    /// The workspace's settings that are found, each with its origin, whether or not the workspace is needed; and
+    /// the proxies on the way there, without user and password.
     ///
     /// # Errors
     ///
     /// As [`WorkspaceConfigBuilder::effective_settings`].
     pub fn workspace_settings(&self) -> Result<Vec<EffectiveSetting>> {
-        self.workspace.effective_settings(&self.environment)
+        let mut settings = self.workspace.effective_settings(&self.environment)?;
+        let proxies = self.http_proxies().unwrap_or_default().settings();
+        settings.extend(proxies.into_iter().map(|(key, Setting { value, origin })| {
+            EffectiveSetting { key, value: SettingValue::Plain(value), origin }
+        }));
+        Ok(settings)
     }
 
     /// Reads and checks all settings; asks no service yet.
@@ -300,7 +320,7 @@ impl Builder {
 
     /// The same with effects of the caller's.
     ///
-    /// Settings about DNS and certificates for HTTPS have no effect on these.
+    /// Settings about DNS, proxies and certificates for HTTPS have no effect on these.
     ///
     /// # Errors
     ///

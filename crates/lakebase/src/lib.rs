@@ -42,6 +42,8 @@
 //! | `LAKEBASE_PROJECT`, `LAKEBASE_BRANCH` | project and branch whose endpoint is found by type | branch `production` |
 //! | `LAKEBASE_PG_URL` | connection URL, instead of the above | |
 //! | `LAKEBASE_DNS` | DNS servers for names that the system does not find | `/etc/resolv.conf` |
+//! | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | proxy for `https://`, for `http://`, for both; also in lower case: see [`Builder::http_proxy`] | |
+//! | `NO_PROXY` | what is reached directly: domains, addresses, networks, each with or without a port, or `*`; also in lower case | |
 //! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | server, instead of the endpoint's; address; port | port 5432 |
 //! | `PGDATABASE`, `PGUSER` | database; role | `databricks_postgres`; the identity's name |
 //! | `PGPASSWORD` | password of a native role, instead of tokens | |

@@ -26,6 +26,7 @@ pub(crate) enum Need {
     Bundlers,
     Chromium,
     Valgrind,
+    Tinyproxy,
 }
 
 /// One command.
@@ -209,6 +210,19 @@ pub(crate) const CELLS: &[Cell] = &[
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
         )],
+    ),
+    cell(
+        "tinyproxy",
+        "logins whose HTTP goes through a real proxy, with a password and without, on three runtimes and with reqwest",
+        &[Need::Postgres, Need::Tinyproxy],
+        &[
+            tests(
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,tinyproxy tinyproxy::",
+            ),
+            tests(
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,tinyproxy tinyproxy::",
+            ),
+        ],
     ),
     cell(
         "soak",

@@ -79,6 +79,7 @@ impl Machine for Real {
             Need::Bundlers => Tool::Bundlers,
             Need::Chromium => Tool::Chromium,
             Need::Valgrind => Tool::Valgrind,
+            Need::Tinyproxy => Tool::Tinyproxy,
         };
         let result = provision::provide(tool)
             .map(|env| self.env.extend(env))

@@ -25,7 +25,7 @@ const STEPS: [&str; 12] = [
 
 /// What `lakebase doctor --json` says, which must hold together and show no secret.
 #[track_caller]
-fn examine(emulator: &Emulator, command: &mut Command) -> Value {
+pub(crate) fn examine(emulator: &Emulator, command: &mut Command) -> Value {
     let run = Run::of(command.args(["doctor", "--json"]));
     let service = emulator.description();
     for secret in [&service.client_secret, &service.token, &service.password, "eyJ"] {
@@ -47,7 +47,7 @@ fn examine(emulator: &Emulator, command: &mut Command) -> Value {
     found
 }
 
-fn step<'a>(found: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn step<'a>(found: &'a Value, name: &str) -> &'a Value {
     found["steps"].as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()
 }
 
@@ -59,7 +59,7 @@ fn steps<'a>(found: &'a Value, verdict: &str) -> Vec<&'a str> {
 
 /// The only step that failed must be `name`, with this fault and these words.
 #[track_caller]
-fn assert_fault(found: &Value, name: &str, fault: &str, words: &[&str]) {
+pub(crate) fn assert_fault(found: &Value, name: &str, fault: &str, words: &[&str]) {
     assert_eq!(found["fault"], fault, "{found}");
     assert_eq!(steps(found, "failed"), [name], "{found}");
     let detail = step(found, name)["detail"].as_str().unwrap();

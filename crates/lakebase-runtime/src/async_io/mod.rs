@@ -3,6 +3,7 @@
 //! async-io runs its own reactor thread, so nothing here needs a context; the two runtimes differ in where
 //! their tasks run and in nothing else.
 
+mod io;
 mod net;
 
 use std::net::IpAddr;

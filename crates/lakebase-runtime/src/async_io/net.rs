@@ -14,6 +14,7 @@ use rustls::pki_types::ServerName;
 use smol_hyper::rt::FuturesIo;
 
 use super::SpawnFn;
+use super::io::HyperIo;
 use crate::net::{HttpStream, Net, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
@@ -44,11 +45,11 @@ impl Net for AsyncIoNet {
 
     async fn tls(
         &self,
-        tcp: TcpStream,
+        stream: Box<dyn HttpStream>,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Box<dyn HttpStream>> {
-        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        let stream = TlsConnector::from(config).connect(name, HyperIo(stream)).await?;
         Ok(Box::new(FuturesIo::new(stream)))
     }
 

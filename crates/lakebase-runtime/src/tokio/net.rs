@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio_rustls::TlsConnector;
 
 use super::TokioRuntime;
-use super::io::TokioIo;
+use super::io::{HyperIo, TokioIo};
 use crate::net::{HttpStream, Net, unspecified};
 
 /// The sockets of the current tokio runtime.
@@ -48,11 +48,11 @@ impl Net for TokioNet {
 
     async fn tls(
         &self,
-        tcp: TcpStream,
+        stream: Box<dyn HttpStream>,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Box<dyn HttpStream>> {
-        let stream = TlsConnector::from(config).connect(name, tcp).await?;
+        let stream = TlsConnector::from(config).connect(name, HyperIo(stream)).await?;
         Ok(Box::new(TokioIo(stream)))
     }
 

@@ -2,6 +2,7 @@
 #![cfg(any(feature = "tokio", feature = "smol", feature = "async-std"))]
 #![cfg_attr(feature = "_runtime", expect(clippy::unwrap_used, reason = "helpers of tests"))]
 
+mod proxies;
 mod suites;
 #[cfg(feature = "http-surf")]
 mod surf_logs;

@@ -62,6 +62,24 @@ macro_rules! suites {
             }
 
             #[test]
+            fn http_through_proxies() {
+                $run(crate::proxies::tunnels(MAKE));
+                $run(crate::proxies::tunnels_in_tls(MAKE));
+                $run(crate::proxies::plain_http(MAKE));
+            }
+
+            #[cfg(feature = "http-surf")]
+            #[test]
+            fn surf_and_proxies() {
+                $run(crate::proxies::surf(MAKE));
+            }
+
+            #[test]
+            fn proxies_that_fail() {
+                $run(crate::proxies::refusals(MAKE));
+            }
+
+            #[test]
             fn system_hosts() {
                 let runtime = MAKE(&Options::new()).unwrap();
                 let timer = &*runtime.timer;

@@ -120,7 +120,11 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         };
         shared.requests.fetch_add(1, Ordering::SeqCst);
-        let path = head.split([' ', '?']).nth(1).unwrap_or_default();
+        let target = head.split([' ', '?']).nth(1).unwrap_or_default();
+        // Proxies pass the whole URL on (RFC 9112, section 3.2.2).
+        let path = target.strip_prefix("http://").map_or(target, |rest| {
+            rest.find('/').and_then(|start| rest.get(start..)).unwrap_or_default()
+        });
         let mut parts = path.trim_start_matches('/').split('/');
         let (name, number) =
             (parts.next().unwrap_or_default(), parts.next().and_then(|n| n.parse().ok()));

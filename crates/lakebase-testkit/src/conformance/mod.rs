@@ -16,6 +16,7 @@ pub mod http;
 pub mod http_server;
 pub mod login;
 pub mod process;
+pub mod proxy_server;
 #[cfg(unix)]
 pub mod relay;
 pub mod task;

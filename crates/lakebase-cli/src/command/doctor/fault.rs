@@ -3,6 +3,10 @@
 //! Sources of the advice: Databricks' guides for external applications ("connect an external app to Lakebase",
 //! its troubleshooting table), its pages about authentication, Postgres roles and private connectivity.
 
+use std::error::Error as StdError;
+
+use lakebase_runtime::{HttpProxyError, HttpProxyProblem};
+
 /// The cause of a failed step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -22,6 +26,9 @@ pub(super) enum Fault {
     LoginFailed,
     LoginRefused,
     PortUnreachable,
+    ProxyAuthenticationRequired,
+    ProxyRefused,
+    ProxyUnreachable,
     QueryFailed,
     RoleMissing,
     SecretRefused,
@@ -52,6 +59,9 @@ impl Fault {
             Self::LoginFailed => "login_failed",
             Self::LoginRefused => "login_refused",
             Self::PortUnreachable => "port_unreachable",
+            Self::ProxyAuthenticationRequired => "proxy_authentication_required",
+            Self::ProxyRefused => "proxy_refused",
+            Self::ProxyUnreachable => "proxy_unreachable",
             Self::QueryFailed => "query_failed",
             Self::RoleMissing => "role_missing",
             Self::SecretRefused => "secret_refused",
@@ -122,8 +132,21 @@ impl Fault {
                  allows native logins; tokens of other workspaces are not accepted"
             }
             Self::PortUnreachable => {
-                "a firewall or a missing route is likely: Postgres needs TCP to port 5432; with private connectivity, \
+                "a firewall or a missing route is likely: Postgres needs TCP to port 5432, which does not go through \
+                 an HTTP proxy; with private connectivity, \
                  regional hosts need the endpoint for performance-intensive services"
+            }
+            Self::ProxyAuthenticationRequired => {
+                "put user and password into the proxy's URL (HTTPS_PROXY=http://user:password@host:port), special \
+                 characters percent-encoded: @ as %40, : as %3A, / as %2F"
+            }
+            Self::ProxyRefused => {
+                "ask the administrator of the proxy to allow CONNECT to the host that is named, or name the host in \
+                 NO_PROXY if it is reached directly"
+            }
+            Self::ProxyUnreachable => {
+                "check the proxy's address in the setting that is named, and that it is an HTTP proxy; name the host in \
+                 NO_PROXY if it is reached directly"
             }
             Self::QueryFailed => "the login works; the server's own words are the best hint",
             Self::RoleMissing => {
@@ -149,8 +172,24 @@ impl Fault {
                  private connectivity connect from its network"
             }
             Self::WorkspaceUnreachable => {
-                "check DATABRICKS_HOST, the network and firewalls; HTTP proxies (HTTPS_PROXY) are not used"
+                "check DATABRICKS_HOST, the network and firewalls; where only a proxy leads out, name it in HTTPS_PROXY"
             }
         }
+    }
+
+    /// What a proxy did, if that is why `error` happened.
+    pub(super) fn at_proxy(error: &(dyn StdError + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<HttpProxyError>() {
+                return Some(match error.problem() {
+                    HttpProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
+                    HttpProxyProblem::Refused => Self::ProxyRefused,
+                    _ => Self::ProxyUnreachable,
+                });
+            }
+            next = error.source();
+        }
+        None
     }
 }

@@ -82,16 +82,21 @@ fn native(auth: &Auth) -> &'static str {
 
 async fn reach(workspace: &WorkspaceClient, connector: &Connector) -> Examined<Option<Timestamp>> {
     let host = workspace.host();
+    let route = workspace.route().unwrap_or_else(|error| error.report());
     match within(connector, workspace.server_time()).await {
-        Ok(time) => Ok((time, format!("{host} answers"))),
-        Err(error) => Err(Finding::new(
-            match error.kind() {
+        Ok(time) => Ok((time, format!("{host} answers; requests go {route}"))),
+        Err(error) => {
+            let fault = Fault::at_proxy(&error).unwrap_or_else(|| match error.kind() {
                 ErrorKind::Tls => certificate_fault(&error).unwrap_or(Fault::TlsFailed),
                 ErrorKind::PermissionDenied => Fault::WorkspaceAccessDenied,
                 _ => Fault::WorkspaceUnreachable,
-            },
-            error.report(),
-        )),
+            });
+            let mut detail = error.report();
+            if !detail.contains(&route) {
+                detail.push_str(&format!("; requests go {route}"));
+            }
+            Err(Finding::new(fault, detail))
+        }
     }
 }
 
@@ -123,38 +128,39 @@ async fn identity(workspace: &WorkspaceClient, lakebase: &Lakebase) -> Examined<
             }
             Ok(((), detail))
         }
-        Err(error) => Err(Finding::new(
-            match error.kind() {
-                ErrorKind::Unauthenticated if ["oauth-m2m", "pat"].contains(&kind) => {
-                    Fault::SecretRefused
-                }
-                // Workspaces answer an unknown personal access token like this, with 403.
-                ErrorKind::PermissionDenied
-                    if error.report().to_lowercase().contains("invalid access token") =>
-                {
-                    Fault::SecretRefused
-                }
-                ErrorKind::PermissionDenied => Fault::WorkspaceAccessDenied,
-                _ if error.is_transient() => Fault::WorkspaceUnreachable,
-                _ => Fault::IdentityRefused,
-            },
-            error.report(),
-        )),
+        Err(error) => Err(finding(&error, || match error.kind() {
+            ErrorKind::Unauthenticated if ["oauth-m2m", "pat"].contains(&kind) => {
+                Fault::SecretRefused
+            }
+            // Workspaces answer an unknown personal access token like this, with 403.
+            ErrorKind::PermissionDenied
+                if error.report().to_lowercase().contains("invalid access token") =>
+            {
+                Fault::SecretRefused
+            }
+            ErrorKind::PermissionDenied => Fault::WorkspaceAccessDenied,
+            _ if error.is_transient() => Fault::WorkspaceUnreachable,
+            _ => Fault::IdentityRefused,
+        })),
     }
+}
+
+/// The fault is a proxy's if the error comes from one.
+fn finding(error: &Error, otherwise: impl FnOnce() -> Fault) -> Finding {
+    Finding::new(Fault::at_proxy(error).unwrap_or_else(otherwise), error.report())
 }
 
 /// The endpoint that logins go to; `None` if the host is configured and no endpoint is.
 async fn endpoint(lakebase: &Lakebase) -> Examined<Option<Endpoint>> {
     let connector = lakebase.connector();
     let wrong = |error: Error| {
-        let fault = match error.kind() {
+        finding(&error, || match error.kind() {
             ErrorKind::Disabled => Fault::EndpointDisabled,
             ErrorKind::NotFound | ErrorKind::InvalidRequest => Fault::EndpointNotFound,
             ErrorKind::PermissionDenied => Fault::WorkspaceAccessDenied,
             ErrorKind::Unavailable if error.status().is_none() => Fault::EndpointNotReady,
             _ => Fault::WorkspaceUnreachable,
-        };
-        Finding::new(fault, error.report())
+        })
     };
     let Some(endpoint) = within(connector, lakebase.endpoint()).await.map_err(wrong)? else {
         return Ok((None, "none is configured".to_owned()));
@@ -169,14 +175,11 @@ async fn endpoint(lakebase: &Lakebase) -> Examined<Option<Endpoint>> {
 async fn credential(lakebase: &Lakebase) -> Examined<()> {
     match within(lakebase.connector(), lakebase.credential()).await {
         Ok(held) => Ok(((), format!("a database token, good until {}", held.expires_at))),
-        Err(error) => Err(Finding::new(
-            match error.kind() {
-                ErrorKind::NotFound => Fault::EndpointNotFound,
-                _ if error.is_transient() => Fault::WorkspaceUnreachable,
-                _ => Fault::CredentialRefused,
-            },
-            error.report(),
-        )),
+        Err(error) => Err(finding(&error, || match error.kind() {
+            ErrorKind::NotFound => Fault::EndpointNotFound,
+            _ if error.is_transient() => Fault::WorkspaceUnreachable,
+            _ => Fault::CredentialRefused,
+        })),
     }
 }
 

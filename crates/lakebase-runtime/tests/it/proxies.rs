@@ -1,0 +1,228 @@
+//! HTTP through proxies: the ways that lead through, and the ways in which proxies fail.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Secret, Setting};
+use lakebase_runtime::{HttpProxies, HttpProxyError, HttpProxyProblem, Options};
+use lakebase_testkit::conformance::http_server::HttpServer;
+use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
+use lakebase_testkit::conformance::within;
+
+use crate::suites::Make;
+use crate::tls_server::Authority;
+
+/// What the user and password of these tests become: `me:canary 1`.
+const BASIC: &str = "Basic bWU6Y2FuYXJ5IDE=";
+
+fn by_environment(variables: &[(&str, &str)]) -> HttpProxies {
+    HttpProxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
+}
+
+fn by_program(url: &str) -> HttpProxies {
+    HttpProxies::everywhere(&Setting::explicit("http_proxy", Secret::new(url))).unwrap()
+}
+
+async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
+    let request = http::Request::get(url).body(Bytes::new()).unwrap();
+    let reply = within(&*runtime.timer, url, runtime.http.send(request)).await;
+    reply.map(http::Response::into_body)
+}
+
+fn proxy_error(error: &Error) -> Option<&HttpProxyError> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// A server that only the proxy can reach, by a name that nobody else knows.
+pub(crate) async fn tunnels(make: Make) {
+    let authority = Authority::new();
+    let origin = authority.serve("only.proxy.test");
+    let behaviour = ProxyBehaviour::LeadOnly(origin, BASIC.to_owned());
+    let proxy = HttpProxyServer::start(behaviour);
+    let url = format!("http://me:canary%201@{}", proxy.host());
+    let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "other.test, only.proxy.test:444")];
+    let options = Options::new().root_certificates_pem(&authority.pem).unwrap();
+    let runtime = make(&options.clone().http_proxies(by_environment(&variables))).unwrap();
+    for _ in 0..3 {
+        assert_eq!(get(&runtime, "https://only.proxy.test/").await.unwrap(), "secure");
+    }
+    let heads = proxy.heads();
+    assert_eq!(heads.len(), 1, "the connection is kept: {heads:?}");
+    assert!(heads[0].starts_with("CONNECT only.proxy.test:443 HTTP/1.1\r\n"), "{heads:?}");
+    assert!(heads[0].to_lowercase().contains("\r\nhost: only.proxy.test:443\r\n"), "{heads:?}");
+
+    // The way is told, and it is another one for exempt hosts.
+    let route = |uri: &'static str| runtime.http.route(&Uri::from_static(uri)).unwrap();
+    let place = format!("http://{} from HTTPS_PROXY (environment variable)", proxy.host());
+    assert_eq!(route("https://only.proxy.test/"), format!("through the proxy {place}"));
+    assert_eq!(route("https://only.proxy.test:444/"), "directly");
+    assert_eq!(route("http://169.254.169.254/"), "directly");
+
+    // Certificates are verified for the name that was asked for.
+    let error = get(&runtime, "https://wrong.proxy.test:8443/").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
+    assert!(
+        error.to_string().contains(&format!("wrong.proxy.test:8443 through the proxy {place}"))
+    );
+
+    // Wrong and missing passwords, which are not asked for twice.
+    for (user, advice) in [("", "put them into its URL"), ("me:canary-2@", "does not accept")] {
+        let before = proxy.heads().len();
+        let url = format!("http://{user}{}", proxy.host());
+        let proxies = by_environment(&[("https_proxy", &*url)]);
+        let runtime = make(&options.clone().http_proxies(proxies)).unwrap();
+        let error = get(&runtime, "https://only.proxy.test/").await.unwrap_err();
+        let report = error.report();
+        assert_eq!(error.kind(), ErrorKind::Config, "{report}");
+        let place = format!("only.proxy.test through the proxy http://{}", proxy.host());
+        for part in [&place, "https_proxy (environment variable)", "407", advice] {
+            assert!(report.contains(part), "missing {part:?} in {report:?}");
+        }
+        let problem = proxy_error(&error).map(HttpProxyError::problem);
+        assert_eq!(problem, Some(HttpProxyProblem::AuthenticationRequired));
+        assert!(!format!("{report} {error:?} {runtime:?}").contains("canary"), "{report}");
+        assert_eq!(proxy.heads().len(), before + 1);
+    }
+}
+
+/// A proxy that is spoken to inside TLS.
+pub(crate) async fn tunnels_in_tls(make: Make) {
+    let authority = Authority::new();
+    let address = authority.serve_behind("localhost", "only.proxy.test");
+    let url = format!("https://localhost:{}", address.port());
+    let proxies = by_environment(&[("ALL_PROXY", &*url)]);
+    let options = Options::new().http_proxies(proxies);
+    let trusting = options.clone().root_certificates_pem(&authority.pem).unwrap();
+    let runtime = make(&trusting).unwrap();
+    for _ in 0..2 {
+        assert_eq!(get(&runtime, "https://only.proxy.test/").await.unwrap(), "secure");
+    }
+    // Nobody vouches for the proxy.
+    let runtime = make(&options).unwrap();
+    let error = get(&runtime, "https://only.proxy.test/").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
+    assert!(error.report().contains(&format!("through the proxy {url} from ALL_PROXY")), "{error}");
+}
+
+/// Plain HTTP to this machine goes through a proxy if the program says so, and else it does not.
+pub(crate) async fn plain_http(make: Make) {
+    let server = HttpServer::start();
+    let url = format!("http://{}/echo", server.host());
+    let to = server.host().parse().unwrap();
+    let proxy = HttpProxyServer::start(ProxyBehaviour::LeadTo(to));
+    let named = format!("http://{}", proxy.host());
+    let runtime = make(&Options::new().http_proxies(by_environment(&[("ALL_PROXY", &*named)])));
+    get(&runtime.unwrap(), &url).await.unwrap();
+    assert_eq!(proxy.heads().len(), 0);
+    let runtime = make(&Options::new().http_proxies(by_program(&named))).unwrap();
+    for _ in 0..2 {
+        get(&runtime, &url).await.unwrap();
+    }
+    assert_eq!(proxy.heads().len(), 1);
+    // The proxy's refusal is not taken for the server's.
+    let proxy = HttpProxyServer::start(ProxyBehaviour::Status(407));
+    let named = format!("http://{}", proxy.host());
+    let runtime = make(&Options::new().http_proxies(by_program(&named))).unwrap();
+    let error = get(&runtime, &url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
+    assert!(error.report().contains("http_proxy (set by the program)"), "{}", error.report());
+}
+
+/// What a proxy does, and what becomes of it.
+type Row = (ProxyBehaviour, ErrorKind, HttpProxyProblem, &'static str);
+
+fn failures() -> Vec<Row> {
+    use HttpProxyProblem::{AuthenticationRequired, Refused, Unreachable};
+    use ProxyBehaviour::{Close, EndlessHead, Garbage, Silence, Status, Talkative};
+    let odd = "does not answer as an HTTP proxy does";
+    vec![
+        (Status(403), ErrorKind::PermissionDenied, Refused, "403 Forbidden: it does not allow"),
+        (Status(407), ErrorKind::Config, AuthenticationRequired, "407 Proxy Authentication"),
+        (Status(405), ErrorKind::Config, Refused, "405 Method Not Allowed: it may not be"),
+        (Status(302), ErrorKind::Config, Refused, "302 Found: it may not be an HTTP proxy"),
+        (Status(429), ErrorKind::Throttled, Refused, "429 Too Many Requests"),
+        (
+            Status(502),
+            ErrorKind::Unavailable,
+            Refused,
+            "502 Bad Gateway: it cannot reach w.test:443",
+        ),
+        (Garbage, ErrorKind::Unavailable, Unreachable, odd),
+        (EndlessHead, ErrorKind::Unavailable, Unreachable, odd),
+        (Close, ErrorKind::Unavailable, Unreachable, odd),
+        (Talkative, ErrorKind::Unavailable, Unreachable, "says more than"),
+        (Silence, ErrorKind::Unavailable, Unreachable, "opened no way within 700ms"),
+    ]
+}
+
+/// Each failure names the proxy and costs one connection.
+pub(crate) async fn refusals(make: Make) {
+    let options = || Options::new().proxy_timeout(Duration::from_millis(700));
+    for (behaviour, kind, problem, words) in failures() {
+        let proxy = HttpProxyServer::start(behaviour.clone());
+        let url = format!("http://me:canary@{}", proxy.host());
+        let proxies = by_environment(&[("HTTPS_PROXY", &*url)]);
+        let runtime = make(&options().http_proxies(proxies)).unwrap();
+        let error = get(&runtime, "https://w.test/x").await.unwrap_err();
+        let report = error.report();
+        let place = format!("could not reach w.test through the proxy http://{}", proxy.host());
+        assert!(report.starts_with(&place), "{behaviour:?}: {report}");
+        assert!(report.contains("HTTPS_PROXY (environment variable)"), "{behaviour:?}: {report}");
+        assert!(!format!("{report} {error:?}").contains("canary"), "{behaviour:?}: {report}");
+        assert_eq!(proxy.heads().len(), 1, "{behaviour:?}");
+        // reqwest tells less.
+        if !format!("{:?}", runtime.http).contains("Reqwest") {
+            assert_eq!(error.kind(), kind, "{behaviour:?}: {report}");
+            assert_eq!(proxy_error(&error).map(HttpProxyError::problem), Some(problem), "{report}");
+            assert!(report.contains(words), "{behaviour:?}: {report}");
+        }
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
+    let runtime = make(&options().http_proxies(by_environment(&[("HTTPS_PROXY", &*url)])));
+    let error = get(&runtime.unwrap(), "https://w.test/x").await.unwrap_err();
+    let report = error.report();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{report}");
+    for part in [&*url, "the proxy cannot be reached", "onnection refused"] {
+        assert!(report.contains(part), "missing {part:?} in {report:?}");
+    }
+
+    // A value that cannot be used is an error of the requests that it is about.
+    let proxies = by_environment(&[("HTTPS_PROXY", "socks5://127.0.0.1:1")]);
+    let runtime = make(&options().http_proxies(proxies)).unwrap();
+    let error = get(&runtime, "https://w.test/x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error.report());
+    assert!(runtime.http.route(&Uri::from_static("https://w.test/x")).is_err());
+}
+
+/// surf knows no proxies: a request that would go through one is not sent some other way.
+#[cfg(feature = "http-surf")]
+pub(crate) async fn surf(make: Make) {
+    let server = HttpServer::start();
+    let to = server.host().parse().unwrap();
+    let proxy = HttpProxyServer::start(ProxyBehaviour::LeadTo(to));
+    let url = format!("http://{}", proxy.host());
+    let plain = format!("http://{}/echo", server.host());
+    let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "direct.test")];
+    let runtime = make(&Options::new().surf(true).http_proxies(by_environment(&variables)));
+    let runtime = runtime.unwrap();
+    get(&runtime, &plain).await.unwrap();
+    let direct = runtime.http.route(&Uri::from_static("https://direct.test/"));
+    assert_eq!(direct.unwrap(), "directly");
+    let program = make(&Options::new().surf(true).http_proxies(by_program(&url))).unwrap();
+    for (runtime, target) in [(&runtime, "https://w.test/"), (&program, &plain)] {
+        let error = get(runtime, target).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains(&format!("through the proxy {url} from")), "{error}");
+        assert!(runtime.http.route(&target.parse().unwrap()).is_err());
+    }
+    assert_eq!((server.requests(), proxy.heads().len()), (1, 0));
+}

@@ -1,0 +1,165 @@
+//! A small HTTP proxy of threads, and the ways in which proxies fail.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What an [`HttpProxyServer`] does with a request.
+#[derive(Clone, Debug)]
+pub enum ProxyBehaviour {
+    /// Connects to this address, whatever host was asked for, and copies bytes; a request that is no `CONNECT`
+    /// is passed on as it came.
+    LeadTo(SocketAddr),
+    /// The same for whoever brings this header's value; others get 407.
+    LeadOnly(SocketAddr, String),
+    /// Answers with this status.
+    Status(u16),
+    /// Answers something that is not HTTP.
+    Garbage,
+    /// Sends headers without an end.
+    EndlessHead,
+    /// Opens the way and says something before it was spoken to.
+    Talkative,
+    /// Closes without an answer.
+    Close,
+    /// Does not answer until the client leaves.
+    Silence,
+}
+
+/// Listens on a loopback port of its own until dropped.
+#[derive(Debug)]
+pub struct HttpProxyServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    behaviour: ProxyBehaviour,
+    stop: AtomicBool,
+    heads: Mutex<Vec<String>>,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl HttpProxyServer {
+    /// Starts the proxy.
+    #[must_use]
+    pub fn start(behaviour: ProxyBehaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let address = listener.local_addr().expect("its address");
+        let (heads, open) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { behaviour, stop: AtomicBool::new(false), heads, open });
+        let server = Self { address, shared: Arc::clone(&shared) };
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                lock(&shared.open).extend(stream.try_clone());
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    // The client's ways of leaving are part of the tests.
+                    let _ = serve(&stream, &shared);
+                    let _ = stream.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        server
+    }
+
+    /// `127.0.0.1:port`.
+    #[must_use]
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The heads of all requests so far; one connection brings one.
+    #[must_use]
+    pub fn heads(&self) -> Vec<String> {
+        lock(&self.shared.heads).clone()
+    }
+}
+
+impl Drop for HttpProxyServer {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, which then sees the flag.
+        let _ = TcpStream::connect(self.address);
+        for stream in lock(&self.shared.open).drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    lock(&shared.heads).push(head.clone());
+    match &shared.behaviour {
+        ProxyBehaviour::LeadTo(address) => lead(stream, *address, &head, reader.buffer(), shared),
+        ProxyBehaviour::LeadOnly(address, value) => {
+            let wanted = format!("\r\nproxy-authorization: {value}\r\n");
+            match head.replace("Proxy-Authorization", "proxy-authorization").contains(&wanted) {
+                true => lead(stream, *address, &head, reader.buffer(), shared),
+                false => answer(stream, 407),
+            }
+        }
+        ProxyBehaviour::Status(status) => answer(stream, *status),
+        ProxyBehaviour::Garbage => stream.write_all(b"SSH-2.0-not-http\r\n\r\n"),
+        ProxyBehaviour::EndlessHead => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            loop {
+                stream.write_all(b"x-more: 0123456789012345678901234567890123456789\r\n")?;
+            }
+        }
+        ProxyBehaviour::Talkative => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n220 ready\r\n")?;
+            reader.read(&mut [0]).map(drop)
+        }
+        ProxyBehaviour::Close => Ok(()),
+        ProxyBehaviour::Silence => reader.read(&mut [0]).map(drop),
+    }
+}
+
+fn answer(mut stream: &TcpStream, status: u16) -> io::Result<()> {
+    let head = format!("HTTP/1.1 {status} Said\r\ncontent-length: 6\r\nconnection: close\r\n");
+    let ask = if status == 407 { "proxy-authenticate: Basic realm=\"corp\"\r\n" } else { "" };
+    stream.write_all(format!("{head}{ask}\r\nno way").as_bytes())
+}
+
+/// Copies both directions until the first end, from what was `read` behind the head on.
+fn lead(
+    mut client: &TcpStream,
+    address: SocketAddr,
+    head: &str,
+    read: &[u8],
+    shared: &Shared,
+) -> io::Result<()> {
+    let mut server = TcpStream::connect(address)?;
+    lock(&shared.open).extend(server.try_clone());
+    if head.starts_with("CONNECT ") {
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    } else {
+        server.write_all(head.as_bytes())?;
+    }
+    server.write_all(read)?;
+    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    let copied = io::copy(&mut &server, &mut client);
+    let _ = client.shutdown(Shutdown::Both);
+    copied.map(drop)
+}
