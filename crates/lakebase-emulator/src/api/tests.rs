@@ -30,6 +30,7 @@ fn request(method: &str, target: &str, authorization: Option<&str>, body: &str) 
         accept: None,
         content_type: None,
         prefer: None,
+        others: Vec::new(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }
