@@ -239,8 +239,7 @@ impl Inner {
                 reply = self.send(request, &held).await?;
             }
         }
-        let secrets = [held.token.clone()];
-        self.session.judge(reply, &secrets).map_err(|error| match error.kind() {
+        self.session.judge(reply, &held.secrets()).map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => {
                 error.context(format!("the workspace refused {}", self.source.describe()))
             }

@@ -78,6 +78,7 @@ pub(crate) fn authorize(request: &mut Request<Bytes>, token: &AccessToken) -> Re
         Error::new(ErrorKind::Config, "the workspace token has characters that no token has")
     })?;
     value.set_sensitive(true);
+    request.headers_mut().extend(token.headers.clone());
     request.headers_mut().insert(AUTHORIZATION, value);
     Ok(())
 }

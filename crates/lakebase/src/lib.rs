@@ -26,6 +26,7 @@
 //! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
 //! | `tunnel` | a local address for drivers that have no hook for tokens: libpq, JDBC, anything |
+//! | `google-credentials` | keys of Google's service accounts as an identity, which need RSA |
 //! | `tracing` | spans and events: see [observing](#observing) |
 //! | `metrics` | counters, gauges and histograms: see [observing](#observing) |
 //!

@@ -175,10 +175,10 @@ pub fn oauth_token(
     let lifetime = lifetime.ok_or_else(|| missing(WHAT, "expires_in"))?;
     let lifetime = std::time::Duration::from_secs(lifetime);
     let expires_at = Some(served_at.unwrap_or(asked_at).saturating_add(lifetime));
-    Ok(AccessToken { token, expires_at, served_at })
+    Ok(AccessToken { expires_at, served_at, ..AccessToken::new(token) })
 }
 
-fn bearer(what: &str, value: &mut Value) -> Result<Secret> {
+pub(super) fn bearer(what: &str, value: &mut Value) -> Result<Secret> {
     let token = Secret::new(take(what, value, "access_token")?);
     match text(value, "token_type") {
         Some(kind) if !kind.eq_ignore_ascii_case("bearer") => {
@@ -198,7 +198,7 @@ pub fn cli_token(stdout: &Secret) -> Result<AccessToken> {
     let mut value = parse(WHAT, stdout.expose().as_bytes())?;
     let token = bearer(WHAT, &mut value)?;
     let expires_at = Some(moment(WHAT, &value, "expiry")?);
-    Ok(AccessToken { token, expires_at, served_at: None })
+    Ok(AccessToken { expires_at, ..AccessToken::new(token) })
 }
 
 /// Reads the reply to [`current_user`](super::current_user): the identity's name in Postgres.
@@ -230,6 +230,20 @@ pub fn oidc_endpoint(body: &[u8], account_id: Option<&str>) -> Result<String> {
     account_id.map(|id| issuer.replace(PLACE, id)).ok_or_else(|| {
         protocol(format!("{WHAT} needs an account id; set account_id (DATABRICKS_ACCOUNT_ID)"))
     })
+}
+
+/// Reads the reply to [`databricks_config`](super::databricks_config): the audience of id tokens that are exchanged
+/// for a token of the workspace. The first that it names; the account's id, if it names no workspace; else `None`.
+#[must_use]
+pub fn oidc_audience(body: &[u8], account_id: Option<&str>) -> Option<String> {
+    let value = parse("the workspace's discovery document", body).ok()?;
+    let named = value.get("token_federation_default_oidc_audiences");
+    let first = named.and_then(|list| list.get(0)?.as_str()).filter(|text| !text.is_empty());
+    let account = || match text(&value, "workspace_id") {
+        Some(_) => None,
+        None => account_id.or_else(|| text(&value, "account_id")),
+    };
+    first.or_else(account).map(Into::into)
 }
 
 /// Reads the reply to [`oauth_metadata`](super::oauth_metadata): the token end point.
