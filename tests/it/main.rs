@@ -15,6 +15,7 @@ mod contracts;
 mod dns;
 mod endpoints;
 mod handed_over;
+mod identities;
 mod leaks;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(
