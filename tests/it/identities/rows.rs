@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header};
 use lakebase::core::effect::ProcessOutput;
-use lakebase::core::{HttpClient, Process, Result, Runtime};
+use lakebase::core::{Process, Result, Runtime};
 use lakebase::{Builder, Lakebase};
 use lakebase_emulator::{Emulator, TokenFor};
 use lakebase_runtime::Options;
+use lakebase_testkit::Led;
 
 use crate::support::Setup;
 
@@ -172,37 +171,12 @@ fn led(emulator: &Emulator, az: Option<[String; 2]>) -> Runtime {
     let runtime = lakebase_runtime::auto(&options).unwrap();
     let authority = it.host.trim_start_matches("http://").to_owned();
     Runtime {
-        http: Arc::new(Led { inner: Arc::clone(&runtime.http), authority }),
+        http: Arc::new(Led::new(Arc::clone(&runtime.http), authority)),
         process: Arc::new(Az {
             inner: Arc::clone(&runtime.process),
             program: az.map(small_program),
         }),
         ..runtime
-    }
-}
-
-/// Leads requests to any other host to the emulator. Only TLS is lost on the way, which other tests are about.
-#[derive(Debug)]
-struct Led {
-    inner: Arc<dyn HttpClient>,
-    authority: String,
-}
-
-#[async_trait::async_trait]
-impl HttpClient for Led {
-    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-        if host != self.authority {
-            let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-            let uri: Uri = format!("http://{}{path}", self.authority).parse().unwrap();
-            *request.uri_mut() = uri;
-            // reqwest and surf set it themselves.
-            if !cfg!(any(feature = "http-reqwest", feature = "http-surf")) {
-                let host = HeaderValue::try_from(host).unwrap();
-                request.headers_mut().insert(header::HOST, host);
-            }
-        }
-        self.inner.send(request).await
     }
 }
 

@@ -53,13 +53,13 @@ pub(crate) fn google_id_token(
     audience: &str,
     token: &Secret,
 ) -> Result<Request<Bytes>> {
-    let body = json!({"audience": audience, "delegates": [], "includeEmail": true});
+    let body = json!({"audience": audience, "delegates": null, "includeEmail": true});
     iam(account, "generateIdToken", &body, token)
 }
 
 /// `POST …/serviceAccounts/{account}:generateAccessToken`: an access token of `account`.
 pub(crate) fn google_access_token(account: &str, token: &Secret) -> Result<Request<Bytes>> {
-    let body = json!({"delegates": [], "scope": SCOPES, "lifetime": "3600s"});
+    let body = json!({"delegates": null, "scope": SCOPES, "lifetime": "3600s"});
     iam(account, "generateAccessToken", &body, token)
 }
 

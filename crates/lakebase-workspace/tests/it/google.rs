@@ -83,7 +83,7 @@ fn a_machine_stands_for_the_service_account() {
     assert_eq!(seen[1].header("authorization"), Some("Bearer own-token"));
     assert_eq!(
         &seen[1].request.body()[..],
-        br#"{"audience":"https://w.example","delegates":[],"includeEmail":true}"#
+        br#"{"audience":"https://w.example","delegates":null,"includeEmail":true}"#
     );
     assert_eq!(seen[3].header("authorization"), Some(&*format!("Bearer {ID_TOKEN}")));
     assert_eq!(seen[3].header("x-databricks-gcp-sa-access-token"), Some("access-1"));
