@@ -30,6 +30,7 @@ mod leaks;
 mod memory;
 #[cfg(feature = "tokio")]
 mod observing;
+mod on_behalf_of;
 mod own_parts;
 mod patterns;
 mod pool;

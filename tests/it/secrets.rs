@@ -7,12 +7,12 @@ use std::sync::{Mutex, Once, PoisonError};
 use lakebase::core::{Claim, Secret};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Access, Error, PoolOptions};
-use lakebase_emulator::{Effect, Emulator, Fault, Operation};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::identities::rows::rows;
+use crate::identities::rows::{HOUR, rows};
 use crate::support::{Setup, endpoint, shared};
 
 on_each_runtime! { canary }
@@ -175,10 +175,16 @@ async fn canary() {
     }
 }
 
-/// Every other identity, once well and once with its service refusing or down.
+/// Every other identity, once well and once with its service refusing, and a user's token.
 async fn vouched_for(printed: &mut Printed, secrets: &mut Vec<String>) {
     // Faults disturb nobody else here.
     let emulator = Emulator::builder().start().unwrap();
+    let token = emulator.issue_token(TokenFor::User, "", HOUR);
+    let service = Setup::m2m(&emulator).build();
+    let user = service.on_behalf_of(token.as_str()).unwrap();
+    user.connect().await.unwrap().close().await.unwrap();
+    printed.debug(&(&service, &user, user.workspace(), user.connector()));
+    secrets.extend([token, user.credential().await.unwrap().token.expose().to_owned()]);
     for row in rows(&emulator) {
         printed.debug(&row.setup.builder());
         let lakebase = row.build(&emulator);

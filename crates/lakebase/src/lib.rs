@@ -83,6 +83,7 @@ mod assemble;
 mod builder;
 mod default_runtime;
 mod handle;
+mod handles;
 mod observe;
 mod place;
 mod process;

@@ -48,6 +48,7 @@ mod metadata_service;
 mod pat;
 mod service;
 mod token_endpoint;
+mod user_token;
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,6 +62,7 @@ use lakebase_core::{MaybeSend, MaybeSync, Result, Secret, Timestamp};
 pub use callback::Callback;
 pub(crate) use kind::{CHAIN, Prepared, Reading};
 pub(crate) use last_resort::last_resort;
+pub(crate) use user_token::{USER_TOKEN, UserToken};
 
 /// The life of a token that does not say when it expires: the longest that a cache keeps anything.
 const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
