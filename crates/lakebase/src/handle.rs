@@ -15,7 +15,7 @@ use crate::handles::Handles;
 /// A Lakebase database, and everything needed to log in to it. Cheap to clone.
 ///
 /// Clones share the workspace's token, the database credential, the endpoint and its addresses. Nothing
-/// is asked before the first use, and no task runs unless a pool was opened.
+/// is asked before the first use, and no task runs unless a pool was opened or a user's handle is kept.
 #[derive(Clone)]
 pub struct Lakebase {
     connector: Connector,
@@ -65,7 +65,7 @@ impl Lakebase {
     /// and nothing secret; the endpoint is looked up with this handle's identity.
     ///
     /// Cheap: up to 1,000 handles are kept, by token, so the requests of one user share their database credential.
-    /// One that was not used for 10 minutes ends, and of too many the one that was not used for longest; a clone that
+    /// One that was not used for 10 minutes ends, by a task that this spawns, and of too many the one that was not used for longest; a clone that
     /// you hold, or a pool, lives on. The token is not renewed: pass the one of the current request.
     ///
     /// # Errors

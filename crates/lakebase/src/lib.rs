@@ -35,7 +35,7 @@
 //! Each setting is looked for in the program ([`Builder`]), then in the connection URL, if there is one,
 //! then in the environment. The workspace's settings (`DATABRICKS_HOST`, `DATABRICKS_CLIENT_ID` and so on)
 //! are also looked for in a profile of `~/.databrickscfg`, by the rules of Databricks' SDKs: see
-//! [`workspace::WorkspaceConfig`].
+//! [`workspace::WorkspaceConfig`], and for the kinds of identity [`workspace::auth`](workspace::auth#kinds).
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
