@@ -212,6 +212,11 @@ class Identities(unittest.TestCase):
     def test_github_oidc_with_an_audience(self):
         self.same("github-oidc", {**SECRETS["github-oidc"], "DATABRICKS_TOKEN_AUDIENCE": "mine"}, 3)
 
+    def test_github_oidc_azure(self):
+        variables = {name: value for name, value in SECRETS["github-oidc"].items() if name not in CLIENT}
+        entra = {name: SECRETS["azure-client-secret"][name] for name in ("ARM_CLIENT_ID", "ARM_TENANT_ID")}
+        self.same("github-oidc-azure", {**variables, **entra, "DATABRICKS_HOST": AZURE}, 3)
+
     def test_azure_devops_oidc(self):
         self.same("azure-devops-oidc", SECRETS["azure-devops-oidc"], 3)
 

@@ -10,7 +10,7 @@ use crate::support::shared;
 use rows::{Row, rows};
 
 on_each_runtime! {
-    an_id_token_in_a_variable an_id_token_in_a_file github azure_devops a_secret_of_entra a_managed_identity
+    an_id_token_in_a_variable an_id_token_in_a_file github github_for_entra azure_devops a_secret_of_entra a_managed_identity
     the_azure_cli the_metadata_service a_service_account_of_google a_key_of_google
 }
 
@@ -46,6 +46,10 @@ async fn an_id_token_in_a_file() {
 
 async fn github() {
     log_in("github-oidc").await;
+}
+
+async fn github_for_entra() {
+    log_in("github-oidc-azure").await;
 }
 
 async fn azure_devops() {

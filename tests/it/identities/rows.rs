@@ -124,6 +124,9 @@ pub(crate) fn rows(emulator: &Emulator) -> Vec<Row> {
             .sends(value("azure-client-secret", "ARM_CLIENT_SECRET")),
         Row { name: "of a tenant that is found", ..Row::new(emulator, "azure-client-secret") }
             .with(|setup| setup.unset("ARM_TENANT_ID")),
+        Row { auth_type: "github-oidc-azure", ..Row::new(emulator, "github-oidc") }
+            .with(|setup| setup.unset("DATABRICKS_CLIENT_ID").set("ARM_CLIENT_ID", &it.client_id))
+            .sends(&request_token),
         Row::new(emulator, "azure-msi"),
         Row { is_user: true, az: Some(person), ..Row::new(emulator, "azure-cli") }
             .with(|setup| setup.set("DATABRICKS_AUTH_TYPE", "azure-cli"))

@@ -151,7 +151,12 @@ fn entra(state: &mut State, giver: Giver, request: &Request) -> Reply {
     if field("grant_type") != "client_credentials" {
         return refuse(400, "unsupported_grant_type", "AADSTS70003: unsupported grant.");
     }
-    if field("client_id") != known.client_id || field("client_secret") != known.azure_secret {
+    let assertion = field("client_assertion");
+    let proven = match assertion.is_empty() {
+        true => field("client_secret") == known.azure_secret,
+        false => state.verify(&assertion, TokenUse::Exchange, giver.now).is_some(),
+    };
+    if field("client_id") != known.client_id || !proven {
         let description = "AADSTS7000215: Invalid client secret provided. Trace ID: 0";
         return refuse(401, "invalid_client", description);
     }

@@ -10,7 +10,8 @@ use lakebase_core::{Environment, Result, Setting};
 
 use super::{
     TokenSource, azure_cli, azure_client_secret, azure_devops_oidc, azure_msi, cli, env_oidc,
-    file_oidc, github_oidc, google_credentials, google_id, m2m, metadata_service, pat,
+    file_oidc, github_oidc, github_oidc_azure, google_credentials, google_id, m2m,
+    metadata_service, pat,
 };
 use crate::WorkspaceHost;
 use crate::config::Settings;
@@ -57,6 +58,7 @@ pub(crate) const CHAIN: &[Kind] = &[
     github_oidc::KIND,
     azure_msi::KIND,
     azure_client_secret::KIND,
+    github_oidc_azure::KIND,
     azure_cli::KIND,
     azure_devops_oidc::KIND,
     cli::KIND,

@@ -16,6 +16,7 @@
 //! | `github-oidc` | a job of GitHub Actions with `id-token: write`, `DATABRICKS_CLIENT_ID` | the same, from GitHub's service |
 //! | `azure-msi` | `ARM_USE_MSI=true`, perhaps `ARM_CLIENT_ID` | the machine's managed identity |
 //! | `azure-client-secret` | `ARM_CLIENT_ID`, `ARM_CLIENT_SECRET`, perhaps `ARM_TENANT_ID` | a service principal of Entra |
+//! | `github-oidc-azure` | a job of GitHub Actions, `ARM_CLIENT_ID`, perhaps `ARM_TENANT_ID` | Entra takes GitHub's id token for a secret |
 //! | `azure-cli` | any other of Azure's settings | `az account get-access-token` |
 //! | `azure-devops-oidc` | a job of Azure DevOps with `SYSTEM_ACCESSTOKEN`, `DATABRICKS_CLIENT_ID` | an id token is exchanged |
 //! | `databricks-cli` | `auth_type` only | `databricks auth token` |
@@ -36,6 +37,7 @@ mod env_oidc;
 mod exchange;
 mod file_oidc;
 mod github_oidc;
+mod github_oidc_azure;
 mod google;
 mod google_credentials;
 mod google_id;

@@ -74,7 +74,6 @@ pub(super) fn alias(variable: &str) -> Option<&'static str> {
 pub(super) const UNSUPPORTED: &[&str] = &[
     "basic",
     "external-browser",
-    "github-oidc-azure",
     "runtime",
     "runtime-oauth",
     "model-serving",

@@ -36,11 +36,6 @@ pub(crate) fn entra_token(
     client_id: &str,
     client_secret: &Secret,
 ) -> Result<Request<Bytes>> {
-    let uri = format!("{login}{}/oauth2/token", encode(tenant));
-    let uri = uri.parse().map_err(|_| {
-        let problem = "azure_tenant_id (ARM_TENANT_ID) is not the id of a tenant";
-        Error::new(ErrorKind::Config, problem)
-    })?;
     let fields = [
         ("grant_type", "client_credentials"),
         ("scope", "all-apis"),
@@ -48,7 +43,34 @@ pub(crate) fn entra_token(
         ("client_id", client_id),
         ("client_secret", client_secret.expose()),
     ];
-    Ok(form(&uri, &fields))
+    Ok(form(&entra(login, tenant)?, &fields))
+}
+
+/// The same with an id token of another issuer in place of the secret.
+pub(crate) fn entra_exchange(
+    login: &str,
+    tenant: &str,
+    resource: &str,
+    client_id: &str,
+    id_token: &Secret,
+) -> Result<Request<Bytes>> {
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("scope", "all-apis"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("resource", resource),
+        ("client_assertion", id_token.expose()),
+        ("client_id", client_id),
+    ];
+    Ok(form(&entra(login, tenant)?, &fields))
+}
+
+/// Entra's token end point (version 1) of a tenant.
+fn entra(login: &str, tenant: &str) -> Result<Uri> {
+    format!("{login}{}/oauth2/token", encode(tenant)).parse().map_err(|_| {
+        let problem = "azure_tenant_id (ARM_TENANT_ID) is not the id of a tenant";
+        Error::new(ErrorKind::Config, problem)
+    })
 }
 
 /// `GET` of the metadata service of a machine on Azure.

@@ -17,7 +17,7 @@ mod services;
 
 pub(crate) use azure::{
     azure_cli_is_managed, azure_cli_token, azure_login, azure_machine_token, azure_tenant,
-    entra_token, get_uri, jwt_names_a_person, machine_token,
+    entra_exchange, entra_token, get_uri, jwt_names_a_person, machine_token,
 };
 pub use failure::{failure, served_at};
 pub use federation::{jwt_expiry, token_exchange};

@@ -263,6 +263,43 @@ fn a_machine_without_an_identity_is_questioned() {
     );
 }
 
+#[test]
+fn an_id_token_of_github_takes_the_place_of_the_secret() {
+    let github = [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://actions.example/token?v=1"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hush-request"),
+    ];
+    let http = FakeHttp::new(|seen| match seen.request.uri().host() {
+        Some("actions.example") => reply(200, r#"{"value":"id-github"}"#),
+        _ => cloud(seen),
+    });
+    let (client, _) = on(AZURE_HOST, &[SECRET[0], github[0], github[1]], &http, no_program);
+    assert_eq!(client.auth_type(), "github-oidc-azure");
+    run(client.current_user()).unwrap();
+    assert_eq!(
+        http.lines()[..3],
+        [
+            "GET https://actions.example/token?v=1&audience=api://AzureADTokenExchange",
+            "GET https://adb-1.2.azuredatabricks.net/aad/auth",
+            "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
+        ]
+    );
+    let seen = http.seen();
+    assert_eq!(
+        String::from_utf8(seen[2].request.body().to_vec()).unwrap(),
+        format!(
+            "grant_type=client_credentials&scope=all-apis&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&resource={DATABRICKS}&client_assertion=id-github&client_id=app-1"
+        )
+    );
+    assert_eq!(seen[3].header("authorization"), Some("Bearer databricks-token"));
+    assert_eq!(seen[3].header("x-databricks-azure-sp-management-token"), None);
+    // With a secret, the secret; without an id at Entra, another kind.
+    let pairs = [SECRET[0], SECRET[1], github[0], github[1]];
+    assert_eq!(on(AZURE_HOST, &pairs, &http, no_program).0.auth_type(), "azure-client-secret");
+    let pairs = [("ARM_TENANT_ID", "t"), github[0], github[1]];
+    assert_eq!(on(AZURE_HOST, &pairs, &http, no_program).0.auth_type(), "azure-cli");
+}
+
 /// `{"upn":"me"}` and `{}`.
 const HUMAN: &str = "e30.eyJ1cG4iOiJtZSJ9.x";
 const SERVICE: &str = "e30.e30.x";
