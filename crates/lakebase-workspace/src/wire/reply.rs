@@ -86,7 +86,7 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
         [status, spec].into_iter().find(set).and_then(|part| part.get(field))
     };
     let hosts = status.get("hosts").unwrap_or(&null);
-    let host = |field: &str| host_name(name.as_str(), hosts, field);
+    let host = |field: &str| host_name(name.as_str(), hosts, "status.hosts.", field);
     let hosts = EndpointHosts {
         host: host("host")?,
         read_only_host: host("read_only_host")?,
@@ -114,12 +114,17 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
     })
 }
 
-/// The host name in `field`, if there is one.
-pub(super) fn host_name(what: &str, value: &Value, field: &str) -> Result<Option<Arc<str>>> {
+/// The host name in `field` of `value`, which `path` leads to, if there is one.
+pub(super) fn host_name(
+    what: &str,
+    value: &Value,
+    path: &str,
+    field: &str,
+) -> Result<Option<Arc<str>>> {
     match text(value, field) {
         None => Ok(None),
         Some(host) if is_host_name(host) => Ok(Some(host.into())),
-        Some(_) => Err(protocol(format!("{what}: `{field}` is not a host name"))),
+        Some(_) => Err(protocol(format!("{what}: `{path}{field}` is not a host name"))),
     }
 }
 
