@@ -34,6 +34,12 @@ pub fn run(data: &[u8]) {
                 judge(wire::cli_token(&Secret::new(text)));
             }
         }
+        b'j' => {
+            wire::oidc_audience(body, Some("account"));
+            if let Ok(text) = std::str::from_utf8(body) {
+                wire::jwt_expiry(&Secret::new(text));
+            }
+        }
         _ => failure(*kind, body, now),
     }
 }
@@ -52,7 +58,7 @@ fn failure(kind: u8, body: &[u8], now: Timestamp) {
     if let Ok(value) = retry_after.try_into() {
         reply.headers_mut().insert("retry-after", value);
     }
-    let host = "w.example".parse().expect("is an address");
+    let host: lakebase_workspace::WorkspaceHost = "w.example".parse().expect("is an address");
     let error: Error = wire::failure(&host, &reply, now, &[Secret::new(CANARY)]);
     assert_hidden(&format!("{error:?}"));
     let message = error.to_string();

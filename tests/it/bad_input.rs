@@ -140,7 +140,7 @@ async fn workspace_settings() {
         (
             it().set("DATABRICKS_AUTH_TYPE", "magic"),
             Config,
-            &["\"magic\" is not known; accepted: pat, oauth-m2m"],
+            &["\"magic\" is not known; accepted: pat, metadata-service, oauth-m2m"],
         ),
     ])
     .await;

@@ -16,6 +16,7 @@ mod dns;
 mod endpoints;
 mod handed_over;
 mod http_proxy;
+mod identities;
 mod leaks;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(
@@ -30,6 +31,7 @@ mod leaks;
 mod memory;
 #[cfg(feature = "tokio")]
 mod observing;
+mod on_behalf_of;
 mod own_parts;
 mod patterns;
 mod pool;

@@ -7,12 +7,13 @@ use std::sync::{Mutex, Once, PoisonError};
 use lakebase::core::{Claim, Secret};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Access, Error, PoolOptions};
-use lakebase_emulator::{Effect, Fault, Operation};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor};
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::identities::rows::{HOUR, rows};
 use crate::support::{Setup, endpoint, shared};
 
 on_each_runtime! { canary }
@@ -128,6 +129,8 @@ async fn canary() {
         printed.debug(&pool.close().await);
     }
 
+    vouched_for(&mut printed, &mut secrets).await;
+
     // Errors of each layer, with the secrets at hand.
     let url = format!("postgresql://u:{}@h:x/d", it.password);
     let claims = vec![Claim { permission_set: "WRITE".into(), tables: vec!["a.b.c".into()] }];
@@ -210,6 +213,56 @@ async fn through_proxies(printed: &mut Printed) -> [String; 3] {
     }
     assert!(printed.0.contains("through the proxy http://127.0.0.1:"));
     [user.to_owned(), password.to_owned(), base64(&format!("{user}:{password}"))]
+}
+
+/// Every other identity, once well and once with its service refusing, and a user's token.
+async fn vouched_for(printed: &mut Printed, secrets: &mut Vec<String>) {
+    // Faults disturb nobody else here.
+    let emulator = Emulator::builder().start().unwrap();
+    let token = emulator.issue_token(TokenFor::User, "", HOUR);
+    let service = Setup::m2m(&emulator).build();
+    let user = service.on_behalf_of(token.as_str()).unwrap();
+    user.connect().await.unwrap().close().await.unwrap();
+    printed.debug(&(&service, &user, user.workspace(), user.connector()));
+    secrets.extend([token, user.credential().await.unwrap().token.expose().to_owned()]);
+    for row in rows(&emulator) {
+        printed.debug(&row.setup.builder());
+        let lakebase = row.build(&emulator);
+        printed.debug(&lakebase);
+        let workspace = lakebase.workspace().unwrap();
+        let held = workspace.access_token().await.unwrap();
+        workspace.current_user().await.unwrap();
+        printed.debug(workspace);
+        printed.debug(&held);
+        secrets.push(held.token.expose().to_owned());
+        let beside = held.headers.values().filter(|value| value.is_sensitive());
+        secrets.extend(beside.filter_map(|value| Some(value.to_str().ok()?.to_owned())));
+        secrets.extend(row.sent.iter().chain(&row.kept).cloned());
+        let exchanged = ["env-oidc", "file-oidc"].contains(&row.auth_type);
+        for (on, status) in
+            [(Operation::TokenService, 400), (Operation::Token, 400), (Operation::Me, 403)]
+        {
+            // Each says again what it was told, and the words that it was told for.
+            let told = match on {
+                Operation::Me => held.token.expose().to_owned(),
+                Operation::Token if !exchanged => String::new(),
+                _ => row.sent.join(" "),
+            };
+            let said = Effect::Reply {
+                status,
+                body: lakebase_emulator::Body::Json,
+                retry_after: None,
+                error_code: None,
+                message: Some(format!("no {told}")),
+            };
+            emulator.inject(Fault::new(on, said));
+            let lakebase = row.build(&emulator);
+            if let Err(error) = lakebase.workspace().unwrap().current_user().await {
+                printed.error(&error);
+            }
+            emulator.clear();
+        }
+    }
 }
 
 /// As a Basic header has it.

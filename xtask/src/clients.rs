@@ -1,4 +1,5 @@
-//! `cargo xtask clients python|node|proxy`: unmodified clients against the emulator: official ones, and any through `lakebase proxy`.
+//! `cargo xtask clients python|identity|node|proxy`: unmodified clients against the emulator: official ones, beside ours where both can tell the same
+//! identity from the same environment, and any through `lakebase proxy`.
 //!
 //! The emulator runs as the command does for a user: one JSON line when it is ready, until standard input closes. The scripts in `xtask/clients` get
 //! that line in `LAKEBASE_EMULATOR` and end with `N passed, N failed`.
@@ -30,6 +31,11 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             command.arg(scripts.join("official.py"));
             command
         }
+        ["identity"] => {
+            let mut command = Command::new(provision::python()?);
+            command.arg(scripts.join("identity.py")).env("LAKEBASE_IDENTITY", build_identity()?);
+            command
+        }
         ["node"] => {
             let packages = provision::node()?;
             let mut command = Command::new("node");
@@ -41,7 +47,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             command.arg(scripts.join("proxy.py")).args(["Clients", "Suspension"]);
             command
         }
-        _ => return Err(Failure::usage("clients takes `python`, `node` or `proxy`")),
+        _ => return Err(Failure::usage("clients takes `python`, `identity`, `node` or `proxy`")),
     };
     let emulator = Emulator::start()?;
     // The process environment must not configure the clients.
@@ -83,6 +89,13 @@ fn proxy_stage(emulator: &Emulator) -> Result<Value, Failure> {
     }))
 }
 
+/// Builds the program that tells what our side sends for an identity.
+fn build_identity() -> Result<PathBuf, Failure> {
+    let package = ["--package", "lakebase-tests", "--features", "tokio", "--bin", "identity"];
+    shown(cargo().args(["build", "--quiet"]).args(package))?;
+    Ok(target_dir().join("debug").join(format!("identity{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// Builds the command `lakebase`.
 pub(crate) fn build_command() -> Result<(), Failure> {
     shown(cargo().args(["build", "--quiet", "--package", "lakebase-cli", "--bin", "lakebase"]))
@@ -94,10 +107,10 @@ pub(crate) fn built_command() -> PathBuf {
 }
 
 fn configures_a_client(name: &str) -> bool {
-    ["DATABRICKS_", "PG", "LAKEBASE_", "ARM_", "GOOGLE_"]
+    ["DATABRICKS_", "PG", "LAKEBASE_", "ARM_", "GOOGLE_", "ACTIONS_ID_", "SYSTEM_", "CLOUDSDK_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
-        && name != "LAKEBASE_PACKAGES"
+        && !["LAKEBASE_PACKAGES", "LAKEBASE_IDENTITY"].contains(&name)
 }
 
 /// `lakebase emulator`, stopped on drop.

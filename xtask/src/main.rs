@@ -37,7 +37,7 @@ cargo xtask <command>
   tidy                              invariants of the sources that no compiler checks
   provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind]...
                                     fetch what the matrix needs into the target folder
-  clients python|node|proxy         unmodified clients against the emulator
+  clients python|identity|node|proxy  unmodified clients against the emulator
   outside                           programs outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
                                     package, node, workerd, deno, bun, chromium, examples, scenarios,

@@ -17,7 +17,7 @@ use crate::process::{captured, describe, shown};
 use crate::system::{Doing, Failure, target_dir};
 
 /// Python packages, pinned.
-const PYTHON: &[&str] = &["databricks-sdk==0.156.0", "psycopg[binary]==3.3.9"];
+const PYTHON: &[&str] = &["databricks-sdk==0.162.0", "psycopg[binary]==3.3.9"];
 /// npm packages, pinned.
 const NODE: &[&str] = &[
     "@databricks/lakebase@0.6.0",

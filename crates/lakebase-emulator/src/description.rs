@@ -1,5 +1,6 @@
 //! What a client needs to know about a running emulator.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -48,6 +49,10 @@ pub struct Description {
     pub password_user: String,
     /// Its password.
     pub password: String,
+    /// By identity type (`github-oidc` and so on), the variables that a client sets to use the emulator's token
+    /// service of that kind. The services of Entra, Google and the machines of both clouds answer here too, but only
+    /// a client whose requests to them are led here finds them.
+    pub identities: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl fmt::Debug for Description {

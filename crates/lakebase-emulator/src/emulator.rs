@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::log::RequestRecord;
 use crate::servers::run;
 use crate::shared::Shared;
-use crate::state::State;
+use crate::state::{State, TokenFor};
 use crate::world::{Counters, EndpointKind, TOO_MANY_DECOYS};
 use crate::{Config, Description, Error, api};
 
@@ -212,6 +212,16 @@ impl Emulator {
     /// No token given out so far is accepted any more; the personal access token and passwords stay good.
     pub fn revoke_tokens(&self) {
         self.shared.with(|state, _| state.revoke_tokens());
+    }
+
+    /// A token of another issuer, for `audience` and with the emulated `lifetime`; an id token is accepted for
+    /// whatever audience.
+    #[must_use]
+    pub fn issue_token(&self, what: TokenFor, audience: &str, lifetime: Duration) -> String {
+        self.shared.with(|state, real| {
+            let now = state.clock.now(real);
+            state.issue(what, audience, now, lifetime)
+        })
     }
 
     /// What happened at an endpoint so far; `None` when there is no such endpoint.

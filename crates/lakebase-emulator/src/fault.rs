@@ -52,12 +52,15 @@ impl Fault {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Operation {
-    /// Every HTTP request of the workspace (not those below `/_emulator/`).
+    /// Every HTTP request (not those below `/_emulator/`).
     Any,
     /// The OAuth token request.
     Token,
     /// The well-known documents.
     Discovery,
+    /// A token service other than the workspace, or the workspace's redirect to its tenant's log-in; which one, the
+    /// path tells ([`Fault::only`]).
+    TokenService,
     /// `POST /api/2.0/postgres/credentials`.
     Credentials,
     /// `POST /api/2.0/database/credentials`.

@@ -60,6 +60,10 @@ async fn answer(
         accept: text(header::ACCEPT),
         content_type: text(header::CONTENT_TYPE),
         prefer: text(HeaderName::from_static("prefer")),
+        others: api::OTHERS
+            .into_iter()
+            .filter_map(|name| Some((name, text(HeaderName::from_static(name))?)))
+            .collect(),
         body,
     };
     if request.path.starts_with(CONTROL) {

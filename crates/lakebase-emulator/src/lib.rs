@@ -32,7 +32,9 @@
 //! identity: `GET` with `select`, simple filters, `order`, `limit` and `offset`; `POST`, `PATCH` and `DELETE`; errors in `PostgREST`'s form. It does
 //! not know `and`/`or`, embedding, casts, functions, upserts, `PUT`, counts and ranges.
 //!
-//! Not simulated: writing calls of the API, token exchange. All endpoints share one Postgres. Unix only: on other systems this crate is empty.
+//! Token services of others ([`Description::identities`]): GitHub's, Azure DevOps', Entra's, Google's, the metadata services of machines.
+//!
+//! Not simulated: writing calls of the API. All endpoints share one Postgres. Unix only: on other systems this crate is empty.
 //!
 //! Invariants: nothing listens outside loopback; neither process nor folder outlives the owner;
 //! the logic (`state`, `api`, `door::login`, `dns::answer`) does no input or output and reads no clock.
@@ -45,6 +47,7 @@
 //! | `POST faults` | injects one [`Fault`] or a list of them |
 //! | `DELETE faults`, `DELETE requests` | clears them |
 //! | `POST clock` `{"advance_seconds":3000}` and/or `{"acceleration":60}` | moves the clock |
+//! | `POST tokens` `{"for":"exchange","lifetime_seconds":600}` | as [`Emulator::issue_token`]; answers `{"token":…}` |
 //! | `POST revoke` | as [`Emulator::revoke_tokens`] |
 //! | `POST suspend` `{"endpoint":"projects/…"}` | suspends an endpoint, ends its sessions |
 //! | `POST world` with any of the following | adds to the world |
@@ -66,6 +69,7 @@ mod emulator;
 mod error;
 mod fault;
 mod http;
+mod identities;
 mod log;
 mod postgres;
 mod random;
@@ -82,4 +86,5 @@ pub use emulator::Emulator;
 pub use error::Error;
 pub use fault::{Body, Effect, Fault, Operation, RetryAfter, WrongCertificate};
 pub use log::{RequestRecord, sequential_hops};
+pub use state::TokenFor;
 pub use world::{Counters, EndpointKind, SessionEnd, WakeStyle};

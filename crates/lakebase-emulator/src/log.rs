@@ -135,6 +135,7 @@ mod tests {
             accept: None,
             content_type: None,
             prefer: None,
+            others: Vec::new(),
             body: bytes::Bytes::new(),
         };
         let mut log = RequestLog::default();

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::time::epoch_seconds;
 
@@ -32,23 +32,16 @@ pub(crate) fn uuid() -> String {
 }
 
 /// A token in the form of a signed JWT; its last part is random, so it cannot be made up.
-pub(crate) fn jwt(
-    subject: &str,
-    issuer: &str,
-    scope: &str,
-    issued: SystemTime,
-    expires: SystemTime,
-) -> String {
+pub(crate) fn jwt(mut claims: Value, issued: SystemTime, expires: SystemTime) -> String {
     let header = json!({"alg": "RS256", "typ": "JWT", "kid": hex::<4>()});
-    let payload = json!({
-        "sub": subject, "iss": issuer, "scope": scope,
-        "iat": epoch_seconds(issued), "exp": epoch_seconds(expires), "jti": hex::<8>(),
-    });
+    claims["iat"] = epoch_seconds(issued).into();
+    claims["exp"] = epoch_seconds(expires).into();
+    claims["jti"] = hex::<8>().into();
     let encode = |value: &[u8]| URL_SAFE_NO_PAD.encode(value);
     format!(
         "{}.{}.{}",
         encode(header.to_string().as_bytes()),
-        encode(payload.to_string().as_bytes()),
+        encode(claims.to_string().as_bytes()),
         encode(&bytes::<64>())
     )
 }
@@ -62,8 +55,8 @@ mod tests {
         assert_eq!(uuid().len(), 36);
         assert_ne!(hex::<8>(), hex::<8>());
         let now = SystemTime::UNIX_EPOCH;
-        let token = jwt("a", "b", "c", now, now);
+        let token = jwt(json!({"sub": "a"}), now, now);
         assert_eq!(token.split('.').count(), 3);
-        assert_ne!(token, jwt("a", "b", "c", now, now));
+        assert_ne!(token, jwt(json!({"sub": "a"}), now, now));
     }
 }

@@ -20,7 +20,7 @@ use crate::shared::{Order, Shared, wall_clock};
 use crate::state::{Credentials, Settings, State};
 use crate::tls::{Identities, server_config};
 use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY, TOO_MANY_DECOYS};
-use crate::{Config, Description, Error, data_api, dns, door, http, random};
+use crate::{Config, Description, Error, data_api, dns, door, http, identities, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
 /// How often wake-ups and idle times are looked at when nobody asks.
@@ -49,7 +49,7 @@ pub(crate) async fn run(config: Config, started: StartedSender, stop: oneshot::R
 
 async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, Started), Error> {
     let bin = find(config.postgres_bin.as_deref(), &*config.lookup)?;
-    let identities = Arc::new(Identities::generate()?);
+    let certificates = Arc::new(Identities::generate()?);
     let api = bind().await?;
     let door = bind().await?;
     let names = dns::Sockets::bind().await?;
@@ -58,7 +58,7 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
     let postgres = Postgres::start(&bin, config.max_connections + 100).await?;
     let folder = postgres.folder();
     let ca_cert = folder.join("ca.pem");
-    std::fs::write(&ca_cert, &identities.ca_pem)
+    std::fs::write(&ca_cert, &certificates.ca_pem)
         .map_err(|e| Error::with("cannot write the CA file", e))?;
 
     let host = if config.https {
@@ -102,19 +102,20 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
             .with(|state, _| data_api::url(&state.settings.host, &state.settings.workspace_id)),
         password_user: credentials.password_user,
         password: credentials.password,
+        identities: shared.with(|state, _| identities::variables(state)),
     };
 
     let door_tls =
-        server_config(&identities, "postgresql", wrong_certificates(&shared, Operation::Login))?;
+        server_config(&certificates, "postgresql", wrong_certificates(&shared, Operation::Login))?;
     let wrong = wrong_certificates(&shared, Operation::Any);
-    let api_tls = server_config(&identities, "http/1.1", wrong)?;
+    let api_tls = server_config(&certificates, "http/1.1", wrong)?;
     let api_tls = config.https.then(|| TlsAcceptor::from(api_tls));
     servers.spawn(http::serve(api, Arc::clone(&shared), api_tls));
     servers.spawn(door::serve(door, Arc::clone(&shared), door_tls));
     servers.spawn(dns::serve(names, Arc::clone(&shared)));
     servers.spawn(obey(received, admin));
     servers.spawn(keep_time(Arc::clone(&shared)));
-    Ok((postgres, Started { shared, description, ca_pem: identities.ca_pem.clone() }))
+    Ok((postgres, Started { shared, description, ca_pem: certificates.ca_pem.clone() }))
 }
 
 fn state(config: &Config, host: String, credentials: Credentials) -> State {
@@ -140,6 +141,10 @@ fn credentials(client_id: Option<String>) -> Credentials {
         pat: format!("dapi{}", random::hex::<16>()),
         password_user: "app_native".to_owned(),
         password: random::hex::<16>(),
+        request_token: random::hex::<16>(),
+        tenant: random::uuid(),
+        azure_secret: random::hex::<16>(),
+        service_account: "app@emulator.iam.gserviceaccount.com".to_owned(),
     }
 }
 

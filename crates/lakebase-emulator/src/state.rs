@@ -16,6 +16,7 @@ use crate::log::RequestLog;
 use crate::time::{later, rfc3339};
 use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, World};
 
+pub use tokens::TokenFor;
 pub(crate) use tokens::TokenUse;
 use tokens::{Token, TokenUseKey};
 
@@ -39,6 +40,12 @@ pub(crate) struct Credentials {
     pub(crate) pat: String,
     pub(crate) password_user: String,
     pub(crate) password: String,
+    /// What programs in GitHub Actions and Azure DevOps, and users of Google's tools hold to be given tokens.
+    pub(crate) request_token: String,
+    /// Azure's tenant, and the secret of the service principal there.
+    pub(crate) tenant: String,
+    pub(crate) azure_secret: String,
+    pub(crate) service_account: String,
 }
 
 /// Fixed properties of this emulator.

@@ -9,13 +9,16 @@
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
 //! | expectations about calls | [`mocks`] |
+//! | services with names of their own, played by one server | [`Led`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 //!
-//! It compiles for browsers and workers too, without `mocks`, whose expectations must be `Send`.
+//! It compiles for browsers and workers too, without `mocks` and `Led`, which must be `Send`.
 
 pub mod conformance;
 mod executor;
 mod idle;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod led;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
 mod origin;
@@ -26,6 +29,8 @@ mod time;
 
 pub use executor::FakeSpawn;
 pub use idle::TrackedSpawn;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use led::Led;
 pub use origin::{Answer, Reply, ScriptedOrigin};
 pub use runtime::{Unexpected, fake_runtime};
 pub use time::{EPOCH, FakeTime};

@@ -6,13 +6,18 @@ export interface Claim {
   tables: string[];
 }
 
-/** Who asks the workspace: exactly one of the three. */
+/** Who asks the workspace: exactly one of the four. */
 export type Identity =
   | { clientId: string; clientSecret: string }
   /** A workspace token that somebody else keeps fresh. */
   | { token: string }
   /** Asked for a workspace token whenever a credential is minted; it may cache. */
-  | { tokenProvider: () => string | Promise<string> };
+  | { tokenProvider: () => string | Promise<string> }
+  /**
+   * Asked for an id token of another issuer (Cloudflare, Vercel, GitHub), which the workspace exchanges for one of its own. The federation
+   * policy of the service principal `clientId` decides, without one the account's.
+   */
+  | { oidcToken: () => string | Promise<string>; clientId?: string };
 
 /** What to connect to: an endpoint, or a branch whose endpoint is looked up. */
 export type Target =

@@ -167,7 +167,9 @@ impl Credentials {
     /// Those of asking for the token, and what [`Patience::ended`] says.
     pub async fn workspace_token(&self, patience: Patience<'_>) -> Result<Secret> {
         match &self.0.workspace.settings.identity {
-            Identity::ServicePrincipal { .. } => Ok(self.share::<Bearer>(&patience).await?.token),
+            Identity::ServicePrincipal { .. } | Identity::Federated { .. } => {
+                Ok(self.share::<Bearer>(&patience).await?.token)
+            }
             Identity::Token(_) | Identity::Provider(_) => {
                 let mut work = std::pin::pin!(self.0.workspace.in_time(self.0.workspace.bearer()));
                 loop {
@@ -379,10 +381,7 @@ fn never_arrived(error: &Error) -> bool {
 
 /// FNV-1a over what tells clients apart.
 fn seed(settings: &Settings) -> u64 {
-    let identity = match &settings.identity {
-        Identity::ServicePrincipal { client_id, .. } => client_id,
-        Identity::Token(_) | Identity::Provider(_) => "",
-    };
+    let identity = settings.identity.client_id().map_or("", |id| id);
     let target = match &settings.target {
         Target::Endpoint(name) => name.as_str(),
         Target::Branch(name) => name.as_str(),

@@ -11,7 +11,7 @@ use lakebase_core::{
 
 use crate::Host;
 
-/// A function that returns a workspace token whenever it is asked.
+/// A function that returns a workspace token, or an id token to be exchanged for one, whenever it is asked.
 pub trait TokenProvider: fmt::Debug + MaybeSend + MaybeSync {
     /// A token that lives for the next minute at least. Errors must not quote it.
     fn token(&self) -> BoxFuture<'_, Result<Secret>>;
@@ -31,14 +31,31 @@ pub enum Identity {
     Token(Secret),
     /// Asked for a workspace token whenever a credential is minted; it may cache.
     Provider(Arc<dyn TokenProvider>),
+    /// Id tokens of another issuer, exchanged for workspace tokens (RFC 8693): workload identity federation.
+    Federated {
+        /// The service principal whose federation policy decides, which is also the Postgres role; without one, the
+        /// account's policy decides.
+        client_id: Option<Arc<str>>,
+        /// Asked for an id token for every exchange.
+        id_tokens: Arc<dyn TokenProvider>,
+    },
 }
 
 impl Identity {
+    /// The id of the service principal, if it is one.
+    pub(crate) fn client_id(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::ServicePrincipal { client_id, .. } => Some(client_id),
+            Self::Federated { client_id, .. } => client_id.as_ref(),
+            Self::Token(_) | Self::Provider(_) => None,
+        }
+    }
+
     /// The client secret, else nothing.
     pub(crate) fn client_secret(&self) -> &str {
         match self {
             Self::ServicePrincipal { client_secret, .. } => client_secret.expose(),
-            Self::Token(_) | Self::Provider(_) => "",
+            _ => "",
         }
     }
 }
@@ -51,6 +68,9 @@ impl fmt::Debug for Identity {
             }
             Self::Token(_) => f.write_str("Token"),
             Self::Provider(provider) => f.debug_tuple("Provider").field(provider).finish(),
+            Self::Federated { client_id, .. } => {
+                f.debug_tuple("Federated").field(client_id).finish()
+            }
         }
     }
 }
@@ -160,7 +180,7 @@ impl Settings {
                     ));
                 }
             }
-            Identity::Provider(_) => {}
+            Identity::Provider(_) | Identity::Federated { .. } => {}
         }
         Ok(())
     }

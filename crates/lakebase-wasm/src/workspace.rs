@@ -26,6 +26,10 @@ const SPARE_LIFE: Duration = Duration::from_secs(60);
 /// Time that is worth waiting for a second attempt.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
+/// RFC 8693's token exchange, up to the id token.
+const EXCHANGE: &str = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&scope=all-apis\
+                        &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt&subject_token=";
+
 /// What the platform does for us.
 #[derive(Clone, Debug)]
 pub struct Effects {
@@ -108,7 +112,7 @@ impl Workspace {
         let limit = self.settings.timeout;
         let timer = match self.settings.identity {
             // A function of the application may be all that is waited for.
-            Identity::Provider(_) => &self.effects.timer,
+            Identity::Provider(_) | Identity::Federated { .. } => &self.effects.timer,
             Identity::ServicePrincipal { .. } | Identity::Token(_) => &self.effects.deadline,
         };
         match select(work, timer.sleep(limit)).await {
@@ -223,10 +227,9 @@ impl Workspace {
     ///
     /// Those of any call.
     pub async fn user(&self) -> Result<Arc<str>> {
-        match (&self.settings.user, &self.settings.identity) {
-            (Some(user), _) => Ok(Arc::clone(user)),
-            (None, Identity::ServicePrincipal { client_id, .. }) => Ok(Arc::clone(client_id)),
-            (None, _) => {
+        match (&self.settings.user, self.settings.identity.client_id()) {
+            (Some(user), _) | (None, Some(user)) => Ok(Arc::clone(user)),
+            (None, None) => {
                 let path = "/api/2.0/preview/scim/v2/Me".to_owned();
                 let me = self.call("GET", path, String::new()).await?.value;
                 let name = me.text("userName").map(Arc::from);
@@ -242,7 +245,7 @@ impl Workspace {
             match &self.settings.identity {
                 Identity::Token(token) => return Ok(token.clone()),
                 Identity::Provider(provider) => return provider.token().await,
-                Identity::ServicePrincipal { .. } => {}
+                Identity::ServicePrincipal { .. } | Identity::Federated { .. } => {}
             }
             let held = self.lock().clone().filter(|held| held.left(now) > SPARE_LIFE);
             match held {
@@ -262,29 +265,44 @@ impl Workspace {
         }
     }
 
-    /// Asks for a workspace token in the name of the service principal.
+    /// Asks for a workspace token: in the name of the service principal, or in exchange for an id token.
     fn fetch_bearer(&self) -> BoxFuture<'_, Result<Bearer>> {
         Box::pin(async move {
-            let Identity::ServicePrincipal { client_id, client_secret } = &self.settings.identity
-            else {
-                return Err(protocol(self.host(), "was given no client to name"));
-            };
+            let identity = &self.settings.identity;
+            let (mut authorization, mut body) = (Secret::new(""), String::new());
+            let mut id_token = Secret::new("");
+            match identity {
+                Identity::ServicePrincipal { client_id, client_secret } => {
+                    authorization = basic(client_id, client_secret);
+                    body.push_str("grant_type=client_credentials&scope=all-apis");
+                }
+                Identity::Federated { client_id, id_tokens } => {
+                    id_token = id_tokens.token().await?;
+                    body.push_str(EXCHANGE);
+                    percent_encode(&mut body, id_token.expose());
+                    if let Some(client_id) = client_id {
+                        body.push_str("&client_id=");
+                        percent_encode(&mut body, client_id);
+                    }
+                }
+                Identity::Token(_) | Identity::Provider(_) => {
+                    return Err(protocol(self.host(), "was given no client to name"));
+                }
+            }
             let started = self.now();
-            let authorization = basic(client_id, client_secret);
             let reply = self.effects.http.fetch(Request {
                 method: "POST",
                 url: [self.host().as_str(), "/oidc/v1/token"].concat(),
                 authorization: authorization.clone(),
                 workspace_id: None,
                 content_type: "application/x-www-form-urlencoded",
-                body: "grant_type=client_credentials&scope=all-apis".to_owned(),
+                body,
             });
             let reply = reply.await?;
             let encoded = authorization.expose().get(6..).unwrap_or_default();
-            let secrets = [client_secret.expose(), encoded];
-            let value = read(self.host(), &reply, self.effects.clock.wall(), &secrets).map_err(|error| {
-                below(&error, &format!("getting an OAuth token for clientId {client_id} with the given clientSecret"))
-            })?;
+            let secrets = [identity.client_secret(), encoded, id_token.expose()];
+            let value = read(self.host(), &reply, self.effects.clock.wall(), &secrets)
+                .map_err(|error| below(&error, &asked_for(identity)))?;
             let token = value.text("access_token").map(Secret::new);
             let token =
                 token.ok_or_else(|| protocol(self.host(), "answered without `access_token`"))?;
@@ -348,6 +366,22 @@ impl Workspace {
             }
         })
     }
+}
+
+/// What a token was asked for, for messages.
+fn asked_for(identity: &Identity) -> String {
+    let mut line = String::from("getting an OAuth token");
+    if let Some(client_id) = identity.client_id() {
+        line.push_str(" for clientId ");
+        line.push_str(client_id);
+    }
+    let secret = matches!(identity, Identity::ServicePrincipal { .. });
+    line.push_str(if secret {
+        " with the given clientSecret"
+    } else {
+        " with the token from oidcToken"
+    });
+    line
 }
 
 /// A text of `status`, else of `spec`: what is in effect comes before what was asked for.

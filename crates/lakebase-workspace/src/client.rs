@@ -8,11 +8,11 @@ use http::{Request, Response, StatusCode};
 use lakebase_core::refresh::{Cache, Demand, Held};
 use lakebase_core::{
     Access, BranchName, CredentialRequest, CredentialSource, DatabaseCredential, Endpoint,
-    EndpointName, EndpointResolver, Error, ErrorKind, Result, Runtime, Target, Timestamp,
+    EndpointName, EndpointResolver, Error, ErrorKind, Result, Runtime, Secret, Target, Timestamp,
     UserResolver, endpoint,
 };
 
-use crate::auth::TokenOrigin;
+use crate::auth::{TokenOrigin, USER_TOKEN, UserToken};
 use crate::host_search::HostSearch;
 use crate::retry::Attempts;
 use crate::session::{Session, authorize};
@@ -53,6 +53,19 @@ impl WorkspaceClient {
         Self { inner: Arc::new(Inner { session, source, tokens }), retry: Retry::default() }
     }
 
+    /// A client of the same workspace for whoever `token` belongs to, such as the user whose token Databricks Apps
+    /// forward. It shares the effects, and so HTTP connections, and nothing secret. The token is not renewed.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if that cannot be a token.
+    pub fn on_behalf_of(&self, token: Secret) -> Result<Self> {
+        let session = self.inner.session.acting_as(USER_TOKEN);
+        let source: Arc<dyn TokenSource> = Arc::new(UserToken::new(token)?);
+        let tokens = Cache::new(Arc::new(TokenOrigin(Arc::clone(&source))), &session.runtime);
+        Ok(Self { inner: Arc::new(Inner { session, source, tokens }), retry: self.retry })
+    }
+
     /// The same client with another policy for its methods.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
@@ -77,7 +90,8 @@ impl WorkspaceClient {
         session.runtime.http.route(wire::databricks_config(&session.host)?.uri())
     }
 
-    /// The kind of identity in use: `pat`, `oauth-m2m`, `databricks-cli`, `callback` or a source's own.
+    /// The kind of identity in use, by the SDKs' name such as `oauth-m2m`; `callback`, `on-behalf-of`, or a source's
+    /// own name.
     #[must_use]
     pub fn auth_type(&self) -> &str {
         self.inner.source.auth_type()
@@ -250,8 +264,7 @@ impl Inner {
                 reply = self.send(request, &held).await?;
             }
         }
-        let secrets = [held.token.clone()];
-        self.session.judge(reply, &secrets).map_err(|error| match error.kind() {
+        self.session.judge(reply, &held.secrets()).map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => {
                 error.context(format!("the workspace refused {}", self.source.describe()))
             }

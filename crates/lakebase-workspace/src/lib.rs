@@ -7,7 +7,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`WorkspaceConfig`] | settings: program → environment → profile, each with its origin |
-//! | [`auth`] | identities: personal access token, OAuth for service principals, the Databricks CLI, a callback |
+//! | [`auth`] | identities: those of Databricks' SDKs, and a callback |
 //! | [`WorkspaceClient`] | calls with a cached token: endpoints, credentials, current user |
 //! | [`wire`] | requests and replies as plain data; pure functions |
 //!
@@ -24,9 +24,10 @@
 //! }
 //! ```
 //!
-//! With the feature `tracing` every request is an event of level debug: method, path, status, time.
+//! With the feature `tracing` every request is an event of level debug: method, path, status, time. The feature
+//! `google-credentials` adds keys of Google's service accounts, which sign by RSA (crate `ring`).
 //!
-//! Invariants: a secret is sent to no host but the configured one; redirects are not followed; no error
+//! Invariants: a secret is sent to no host but the configured one and the token service that it is for; redirects are not followed; no error
 //! quotes a reply's body, only its error code and message, cut and with anything like a token replaced.
 
 pub mod auth;

@@ -1,6 +1,6 @@
 //! What is asked of a workspace and how it answers, as events of level debug. Nothing without the feature `tracing`.
 //!
-//! An event holds the method, the path and the status, or the error's kind. No header, no query and no body is in it.
+//! An event holds the method, the path and the status, or the error's kind; for a token service other than the workspace its name instead of the path. No header, no query and no body is in it.
 
 use std::time::Duration;
 
@@ -17,10 +17,15 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn new(request: &Request<Bytes>, clock: &dyn Clock) -> Self {
-        let _ = request;
+        Self::named(request, request.uri().path(), clock)
+    }
+
+    /// A request of which `name` is shown instead of the path.
+    pub(crate) fn named(request: &Request<Bytes>, name: &str, clock: &dyn Clock) -> Self {
+        let _ = (request, name);
         Self {
             #[cfg(feature = "tracing")]
-            line: format!("{} {}", request.method(), request.uri().path()),
+            line: format!("{} {name}", request.method()),
             at: clock.monotonic(),
         }
     }

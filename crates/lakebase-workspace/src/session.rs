@@ -30,6 +30,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The same workspace, asked with an identity of another kind, which the User-Agent ends with.
+    pub(crate) fn acting_as(&self, auth_type: &str) -> Self {
+        let agent = self.user_agent.to_str().unwrap_or_default();
+        let agent = agent.rsplit_once(" auth/").map_or(agent, |(agent, _)| agent);
+        let agent = HeaderValue::try_from(format!("{agent} auth/{auth_type}"));
+        Self { user_agent: agent.unwrap_or_else(|_| self.user_agent.clone()), ..self.clone() }
+    }
+
     /// Sends one request and returns any reply.
     pub(crate) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         if !self.host.owns(request.uri()) {
@@ -78,6 +86,7 @@ pub(crate) fn authorize(request: &mut Request<Bytes>, token: &AccessToken) -> Re
         Error::new(ErrorKind::Config, "the workspace token has characters that no token has")
     })?;
     value.set_sensitive(true);
+    request.headers_mut().extend(token.headers.clone());
     request.headers_mut().insert(AUTHORIZATION, value);
     Ok(())
 }

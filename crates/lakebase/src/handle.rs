@@ -5,25 +5,27 @@ use std::sync::Arc;
 
 use lakebase_core::connect::Connector;
 use lakebase_core::refresh::{Held, Status};
-use lakebase_core::{DatabaseCredential, Endpoint, Error, ErrorKind, Result};
+use lakebase_core::{DatabaseCredential, Endpoint, Error, ErrorKind, Result, Secret};
 use lakebase_workspace::WorkspaceClient;
 
 use crate::Builder;
 use crate::default_runtime::HasRuntime;
+use crate::handles::Handles;
 
 /// A Lakebase database, and everything needed to log in to it. Cheap to clone.
 ///
 /// Clones share the workspace's token, the database credential, the endpoint and its addresses. Nothing
-/// is asked before the first use, and no task runs unless a pool was opened.
+/// is asked before the first use, and no task runs unless a pool was opened or a user's handle is kept.
 #[derive(Clone)]
 pub struct Lakebase {
     connector: Connector,
     workspace: Option<WorkspaceClient>,
+    users: Arc<Handles<(Connector, WorkspaceClient)>>,
 }
 
 impl Lakebase {
     pub(crate) fn new(connector: Connector, workspace: Option<WorkspaceClient>) -> Self {
-        Self { connector, workspace }
+        Self { connector, workspace, users: Arc::default() }
     }
 
     /// Starts with nothing set; what stays unset comes from the environment.
@@ -53,6 +55,38 @@ impl Lakebase {
         for<'a> Builder: HasRuntime<'a>,
     {
         Self::builder().url(url).build()
+    }
+
+    /// The same database for another identity: the one whose token of the workspace this is.
+    ///
+    /// For services that act in the name of their users: Databricks Apps forward the user's token in the header
+    /// `x-forwarded-access-token`, which needs the scope `postgres`. The handle logs in as that user, whatever
+    /// [`Builder::user`] says. It shares the endpoint, its addresses, HTTP connections and the runtime with this one,
+    /// and nothing secret; the endpoint is looked up with this handle's identity.
+    ///
+    /// Cheap: up to 1,000 handles are kept, by token, so the requests of one user share their database credential.
+    /// One that was not used for 10 minutes ends, by a task that this spawns, and of too many the one that was not used for longest; a clone that
+    /// you hold, or a pool, lives on. The token is not renewed: pass the one of the current request.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if that cannot be a token; [`ErrorKind::Unsupported`] if this handle logs in without
+    /// tokens or asks no workspace. A token that the workspace refuses is an
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated) error of the first use.
+    pub fn on_behalf_of(&self, token: impl Into<Secret>) -> Result<Self> {
+        let token = token.into();
+        let Some(workspace) = &self.workspace else {
+            let problem =
+                "no workspace is asked here, so nobody can be logged in by a token of theirs";
+            return Err(Error::new(ErrorKind::Unsupported, problem));
+        };
+        let (connector, workspace) = self.users.get(&token, self.connector.runtime(), || {
+            let theirs = workspace.on_behalf_of(token.clone())?;
+            let source = Arc::new(theirs.clone());
+            let connector = self.connector.on_behalf_of(source.clone(), source)?;
+            Ok((connector, theirs))
+        })?;
+        Ok(Self::new(connector, Some(workspace)))
     }
 
     /// Opens one connection.

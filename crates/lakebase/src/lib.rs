@@ -26,6 +26,7 @@
 //! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
 //! | `tunnel` | a local address for drivers that have no hook for tokens: libpq, JDBC, anything |
+//! | `google-credentials` | keys of Google's service accounts as an identity, which need RSA |
 //! | `tracing` | spans and events: see [observing](#observing) |
 //! | `metrics` | counters, gauges and histograms: see [observing](#observing) |
 //!
@@ -34,7 +35,7 @@
 //! Each setting is looked for in the program ([`Builder`]), then in the connection URL, if there is one,
 //! then in the environment. The workspace's settings (`DATABRICKS_HOST`, `DATABRICKS_CLIENT_ID` and so on)
 //! are also looked for in a profile of `~/.databrickscfg`, by the rules of Databricks' SDKs: see
-//! [`workspace::WorkspaceConfig`].
+//! [`workspace::WorkspaceConfig`], and for the kinds of identity [`workspace::auth`](workspace::auth#kinds).
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
@@ -84,6 +85,7 @@ mod assemble;
 mod builder;
 mod default_runtime;
 mod handle;
+mod handles;
 mod observe;
 mod place;
 mod process;

@@ -375,6 +375,18 @@ pub(crate) const CELLS: &[Cell] = &[
         &[own("clients python")],
     ),
     cell(
+        "identity",
+        "every identity of Databricks' SDKs, on three runtimes, with the SDK for Python as the judge",
+        &[Need::Postgres, Need::Python],
+        &[
+            tests("test --no-fail-fast -p lakebase-workspace --all-features"),
+            tests(
+                "test --no-fail-fast -p lakebase-tests --no-default-features --features tokio,async-std,smol -- identities:: secrets:: on_behalf_of::",
+            ),
+            own("clients identity"),
+        ],
+    ),
+    cell(
         "node",
         "@databricks/lakebase against the emulator",
         &[Need::Postgres, Need::Node],

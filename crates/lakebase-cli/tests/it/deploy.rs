@@ -102,8 +102,23 @@ fn the_side_car_starts_first_and_drains_last() {
     }
     for variable in proxy["env"].as_vec().unwrap() {
         let name = variable["name"].as_str().unwrap();
-        assert!(!name.contains("SECRET") && !name.contains("TOKEN"), "{name} belongs to a secret");
+        let is_path = name == "DATABRICKS_OIDC_TOKEN_FILEPATH";
+        assert!(
+            is_path || !name.contains("SECRET") && !name.contains("TOKEN"),
+            "{name} belongs to a secret"
+        );
     }
+    let variable = |name: &str| {
+        let mut all = proxy["env"].as_vec().unwrap().iter();
+        let found = all.find(|variable| variable["name"].as_str() == Some(name));
+        found.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(variable("DATABRICKS_AUTH_TYPE"), "file-oidc");
+    let (mount, volume) = (&proxy["volumeMounts"][0], &pod["volumes"][0]);
+    assert_eq!(mount["name"], volume["name"]);
+    let token = &volume["projected"]["sources"][0]["serviceAccountToken"];
+    let (folder, file) = (mount["mountPath"].as_str().unwrap(), token["path"].as_str().unwrap());
+    assert_eq!(variable("DATABRICKS_OIDC_TOKEN_FILEPATH"), format!("{folder}/{file}"));
     let application = &pod["containers"][0]["env"][0]["value"];
     assert!(application.as_str().unwrap().contains(value("--listen")), "it connects to the proxy");
     assert_ne!(proxy["image"], Yaml::BadValue);

@@ -2,8 +2,9 @@
 
 use std::net::TcpListener;
 use std::process::Command;
+use std::time::Duration;
 
-use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor, WrongCertificate};
 use serde_json::Value;
 
 use crate::support::{Run, bare, configured, emulator, json};
@@ -116,6 +117,64 @@ fn people_get_a_line_per_step() {
         run.stdout.ends_with("fault: endpoint_not_found\n") && run.stderr.is_empty(),
         "{run:?}"
     );
+}
+
+/// The command as a pod with a projected token has it; the file holds `token`.
+fn by_file(emulator: &Emulator, path: &std::path::Path, token: &str) -> Command {
+    std::fs::write(path, token).unwrap();
+    let mut command = configured(emulator);
+    command
+        .env_remove("DATABRICKS_CLIENT_SECRET")
+        .env("DATABRICKS_AUTH_TYPE", "file-oidc")
+        .env("DATABRICKS_OIDC_TOKEN_FILEPATH", path);
+    command
+}
+
+#[test]
+fn a_token_file_is_shown_with_its_age() {
+    let emulator = emulator();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let token = emulator.issue_token(TokenFor::Exchange, "any", Duration::from_secs(600));
+    let mut command = by_file(&emulator, &path, &token);
+    let written = std::fs::File::options().write(true).open(&path).unwrap();
+    let before = written.metadata().unwrap().modified().unwrap() - Duration::from_secs(200);
+    written.set_modified(before).unwrap();
+    let found = examine(&emulator, &mut command);
+    assert_eq!(found["ok"], true, "{found}");
+    let detail = step(&found, "identity")["detail"].as_str().unwrap();
+    let said = format!(
+        "{} (file-oidc from DATABRICKS_AUTH_TYPE; token file {}, 3 min old; exchanged)",
+        emulator.description().client_id,
+        path.display()
+    );
+    assert_eq!(detail, said);
+}
+
+#[test]
+fn names_an_id_token_that_expired_and_a_file_that_is_a_folder() {
+    let emulator = emulator();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    let token = emulator.issue_token(TokenFor::Exchange, "any", Duration::ZERO);
+    let found = examine(&emulator, &mut by_file(&emulator, &path, &token));
+    assert_fault(&found, "identity", "id_token_refused", &["it expired", "400 invalid_grant"]);
+    let mut command = by_file(&emulator, &path, &token);
+    let found = examine(&emulator, command.env("DATABRICKS_OIDC_TOKEN_FILEPATH", folder.path()));
+    assert_fault(&found, "identity", "configuration", &["is a folder; name the file in it"]);
+}
+
+#[test]
+fn names_a_token_service_that_is_not_there() {
+    let emulator = Emulator::builder().start().unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = configured(&emulator);
+    command
+        .env_remove("DATABRICKS_CLIENT_ID")
+        .env_remove("DATABRICKS_CLIENT_SECRET")
+        .env("DATABRICKS_METADATA_SERVICE_URL", format!("http://{closed}/eyJ-session"));
+    let found = examine(&emulator, &mut command);
+    assert_fault(&found, "identity", "token_service_unreachable", &["the metadata service"]);
 }
 
 #[test]

@@ -145,6 +145,12 @@ fn a_program_is_told_where_to_connect_and_nothing_secret() {
     let emulator = emulator();
     let service = emulator.description();
     let mut command = misled(&emulator);
+    command
+        .env("DATABRICKS_AUTH_TYPE", "oauth-m2m")
+        .env("DATABRICKS_OIDC_TOKEN_ENV", "CI_TOKEN")
+        .env("CI_TOKEN", "canary-of-the-ci")
+        .env("SYSTEM_ACCESSTOKEN", "canary-of-the-job")
+        .env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary-of-the-action");
     let run = Run::of(command.args(["exec", "--", "env"]));
     let variables: Vec<(&str, &str)> =
         run.stdout.lines().filter_map(|line| line.split_once('=')).collect();

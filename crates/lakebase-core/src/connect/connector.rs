@@ -114,7 +114,7 @@ struct Inner {
     user: Option<Cache<Fact<Arc<str>>>>,
     /// The cache for the endpoint that was found last.
     cache: Mutex<Option<(ComputeName, CredentialCache)>>,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
     /// Whether it was said that the verification is raised.
     told_raised: AtomicBool,
 }
@@ -179,7 +179,37 @@ impl Connector {
             endpoint,
             user,
             cache: Mutex::new(None),
-            hosts: Hosts::default(),
+            hosts: Arc::default(),
+            told_raised: AtomicBool::new(false),
+        })))
+    }
+
+    /// A connector to the same place for another identity, whose credentials and name these sources bring.
+    ///
+    /// It shares the cached endpoint, the addresses and the effects, and nothing secret. The user is the identity's
+    /// own name, whatever the configuration says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] unless logins are made [with credentials](Auth::Credential).
+    pub fn on_behalf_of(
+        &self,
+        credentials: Arc<dyn CredentialSource>,
+        users: Arc<dyn UserResolver>,
+    ) -> Result<Self> {
+        let Inner { config, runtime, endpoint, hosts, .. } = &*self.0;
+        if !matches!(config.auth, Auth::Credential { .. }) {
+            let problem = "logins are not made with tokens here, so nobody can be logged in by a token of theirs";
+            return Err(Error::new(ErrorKind::Unsupported, problem));
+        }
+        Ok(Self(Arc::new(Inner {
+            config: ConnectorConfig { user: None, ..config.clone() },
+            runtime: runtime.clone(),
+            credentials: Some(credentials),
+            endpoint: endpoint.clone(),
+            user: Some(Cache::new(Arc::new(UserFact { resolver: users }), runtime)),
+            cache: Mutex::new(None),
+            hosts: Arc::clone(hosts),
             told_raised: AtomicBool::new(false),
         })))
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Reply, Request};
 use crate::fault::Fault;
-use crate::state::{Action, State};
+use crate::state::{Action, State, TokenFor};
 use crate::world::{EndpointKind, Role, TOO_MANY_DECOYS};
 
 #[derive(Deserialize)]
@@ -15,6 +15,16 @@ use crate::world::{EndpointKind, Role, TOO_MANY_DECOYS};
 struct ClockOrder {
     advance_seconds: Option<f64>,
     acceleration: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenOrder {
+    #[serde(rename = "for")]
+    what: TokenFor,
+    #[serde(default)]
+    audience: String,
+    lifetime_seconds: u64,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +87,10 @@ pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path:
             state.revoke_tokens();
             Ok(())
         }
+        ("POST", "tokens") => match parse(&request.body) {
+            Ok(order) => return Reply::ok(json!({"token": issue(state, real, &order)})),
+            Err(problem) => Err(problem),
+        },
         ("POST", "clock") => parse(&request.body).and_then(|order| clock(state, real, &order)),
         ("POST", "suspend") => parse(&request.body).and_then(|order: SuspendOrder| {
             let known = state.suspend(&order.endpoint);
@@ -89,6 +103,11 @@ pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path:
         Ok(()) => Reply::ok(json!({})),
         Err(message) => Reply::error(400, "INVALID_PARAMETER_VALUE", message),
     }
+}
+
+fn issue(state: &mut State, real: Duration, order: &TokenOrder) -> String {
+    let lifetime = Duration::from_secs(order.lifetime_seconds);
+    state.issue(order.what, &order.audience, state.clock.now(real), lifetime)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, String> {

@@ -89,7 +89,10 @@ impl Plan {
                 fields.remove(field);
             }
         }
-        deliver(reply.status, render(reply.json.to_string(), self.body.unwrap_or_default()))
+        let mut response =
+            deliver(reply.status, render(reply.json.to_string(), self.body.unwrap_or_default()));
+        response.headers.extend(reply.location.map(|location| ("location", location)));
+        response
     }
 
     /// An answer with headers of its own, in the ordered form.

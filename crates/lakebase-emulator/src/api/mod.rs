@@ -9,14 +9,17 @@ mod claims;
 mod control;
 mod database;
 mod fault;
+mod google;
 mod mint;
 mod oauth;
 mod operation;
 mod page;
 mod postgres;
 mod scim;
+mod services;
 
 pub(crate) use control::create_role;
+pub(crate) use google::KEY as GOOGLE_KEY;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -42,7 +45,27 @@ pub(crate) struct Request {
     pub(crate) accept: Option<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) prefer: Option<String>,
+    /// Headers that only token services and those who are vouched for by them send.
+    pub(crate) others: Vec<(&'static str, String)>,
     pub(crate) body: Bytes,
+}
+
+/// Which headers those are.
+pub(crate) const OTHERS: [&str; 6] = [
+    "metadata",
+    "metadata-flavor",
+    "x-databricks-azure-sp-management-token",
+    "x-databricks-gcp-sa-access-token",
+    "x-databricks-host",
+    "x-databricks-metadata-version",
+];
+
+impl Request {
+    /// One of [`OTHERS`].
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.others.iter().find(|(other, _)| *other == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// An answer and how it is to be delivered.
@@ -71,16 +94,23 @@ pub(crate) enum Ending {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) json: Value,
+    /// Where it redirects to.
+    pub(crate) location: Option<String>,
 }
 
 impl Reply {
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, json: Value::Null, location: None }
+    }
+
     pub(crate) fn ok(json: Value) -> Self {
-        Self { status: 200, json }
+        Self { json, ..Self::empty(200) }
     }
 
     /// An error in the API's own form.
     pub(crate) fn error(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, json: json!({"error_code": code, "message": message.into(), "details": []}) }
+        let json = json!({"error_code": code, "message": message.into(), "details": []});
+        Self { json, ..Self::empty(status) }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -184,6 +214,10 @@ fn respond(state: &mut State, context: &Context, operation: Operation, request: 
     match operation {
         Operation::Token => oauth::token(state, context, request),
         Operation::Discovery => oauth::discovery(state, request),
+        Operation::TokenService => match services::of(&request.path) {
+            Some(service) => services::answer(state, context, service, request),
+            None => Reply::not_found("service"),
+        },
         Operation::Credentials
         | Operation::InstanceCredentials
         | Operation::Me
@@ -231,6 +265,10 @@ fn authenticate(state: &State, context: &Context, request: &Request) -> Result<S
         let message = "Credential was not sent or was of an unsupported type for this API.";
         return Err(Reply::error(401, "UNAUTHENTICATED", message));
     };
+    if !services::accompanied(state, request, context.now) {
+        let message = "The token beside the bearer token is not valid.";
+        return Err(Reply::error(403, "PERMISSION_DENIED", message));
+    }
     match state.verify(token, TokenUse::Workspace, context.now) {
         Some(identity) => Ok(identity.to_owned()),
         None if token.starts_with("dapi") => {

@@ -1,10 +1,11 @@
-//! OAuth client credentials and the documents that lead to them.
+//! OAuth client credentials, token exchange, and the documents that lead to them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
+use super::services::refuse;
 use super::{Context, Reply, Request, form_decode, form_value};
 use crate::state::{State, TokenUse};
 use crate::time::later;
@@ -20,8 +21,14 @@ pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> 
     let form = String::from_utf8_lossy(&request.body);
     match form_value(&form, "grant_type").as_deref() {
         Some("client_credentials") => {}
+        Some("urn:ietf:params:oauth:grant-type:token-exchange") => {
+            return match exchanged(state, context, &form) {
+                Ok(identity) => give(state, context, &identity, &form),
+                Err(refusal) => refusal,
+            };
+        }
         Some(_) => {
-            return refuse(400, "unsupported_grant_type", "Only client_credentials is simulated");
+            return refuse(400, "unsupported_grant_type", "This grant is not simulated");
         }
         None => return refuse(400, "invalid_request", "Missing required parameter: grant_type"),
     }
@@ -34,14 +41,38 @@ pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> 
     if !same(&id, &known.client_id) || !same(&secret, &known.client_secret) {
         return refuse(401, "invalid_client", "Client authentication failed");
     }
-    let scope = form_value(&form, "scope").filter(|scope| !scope.is_empty());
-    let lifetime = context.lifetime.unwrap_or(state.settings.workspace_token_lifetime);
     let identity = known.client_id.clone();
+    give(state, context, &identity, &form)
+}
+
+/// RFC 8693: whom the id token stands for. The federation policies accept what the emulated issuers give out, for
+/// the service principal by its id, and for the user without one.
+fn exchanged(state: &State, context: &Context, form: &str) -> Result<String, Reply> {
+    let field = |name| form_value(form, name).unwrap_or_default();
+    if field("subject_token_type") != "urn:ietf:params:oauth:token-type:jwt" {
+        return Err(refuse(400, "invalid_request", "The subject token type must be jwt"));
+    }
+    let known = &state.credentials;
+    let identity = match form_value(form, "client_id") {
+        Some(id) if id == known.client_id => id,
+        Some(_) => return Err(refuse(401, "invalid_client", "No such service principal")),
+        None => known.user.clone(),
+    };
+    match state.verify(&field("subject_token"), TokenUse::Exchange, context.now) {
+        Some(_) => Ok(identity),
+        None => Err(refuse(400, "invalid_grant", "The id token is expired or of no known issuer")),
+    }
+}
+
+/// A token of the workspace for `identity`.
+fn give(state: &mut State, context: &Context, identity: &str, form: &str) -> Reply {
+    let scope = form_value(form, "scope").filter(|scope| !scope.is_empty());
+    let lifetime = context.lifetime.unwrap_or(state.settings.workspace_token_lifetime);
     let expires = later(context.now, lifetime);
-    let last = state.last_tokens.get(&(identity.clone(), TokenUse::Workspace.key())).cloned();
+    let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Workspace.key())).cloned();
     let (token, expires) = match last.filter(|_| context.same_token) {
         Some(last) => last,
-        None => (state.mint(&identity, TokenUse::Workspace, context.now, expires), expires),
+        None => (state.mint(identity, TokenUse::Workspace, context.now, expires), expires),
     };
     let expires_in = expires.duration_since(context.now).unwrap_or_default().as_secs();
     Reply::ok(json!({
@@ -67,16 +98,11 @@ pub(super) fn discovery(state: &State, request: &Request) -> Reply {
             "issuer": format!("{host}/oidc"),
             "authorization_endpoint": format!("{host}/oidc/v1/authorize"),
             "token_endpoint": format!("{host}{}", state.settings.token_path),
-            "grant_types_supported": ["client_credentials"],
+            "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         })),
         _ => Reply::error(404, "ENDPOINT_NOT_FOUND", "No such well-known document"),
     }
-}
-
-/// An error in the form of OAuth (RFC 6749 §5.2).
-fn refuse(status: u16, error: &str, description: &str) -> Reply {
-    Reply { status, json: json!({"error": error, "error_description": description}) }
 }
 
 fn basic(header: &str) -> Option<(String, String)> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Request, database, form_value, postgres};
+use super::{Request, database, form_value, postgres, services};
 use crate::data_api;
 use crate::fault::Operation;
 use crate::state::State;
@@ -20,6 +20,7 @@ pub(super) fn operation(state: &State, request: &Request) -> Operation {
         "/api/2.0/preview/scim/v2/Me" => Operation::Me,
         _ if path.contains("/.well-known/") => Operation::Discovery,
         _ if data_api::is_path(path) => Operation::DataApi,
+        _ if services::of(path).is_some() => Operation::TokenService,
         _ => match path.strip_prefix(postgres::PREFIX).map(|name| name.split('/').count()) {
             Some(1) => Operation::ProjectList,
             Some(3) => Operation::BranchList,

@@ -35,6 +35,7 @@ pub(super) fn request(
         accept: None,
         content_type: None,
         prefer: None,
+        others: Vec::new(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }

@@ -35,6 +35,7 @@ fn request(method: &str, target: &str, bearer: Option<&str>, body: &str) -> Requ
         accept: None,
         content_type: None,
         prefer: None,
+        others: Vec::new(),
         body: Bytes::copy_from_slice(body.as_bytes()),
     }
 }

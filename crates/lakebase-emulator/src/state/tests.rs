@@ -23,6 +23,10 @@ pub(crate) fn state() -> State {
         pat: "dapi1".to_owned(),
         password_user: "app".to_owned(),
         password: "pw".to_owned(),
+        request_token: "request1".to_owned(),
+        tenant: "tenant1".to_owned(),
+        azure_secret: "azure1".to_owned(),
+        service_account: "app@example.com".to_owned(),
     };
     let suspension = Suspension {
         session_idle: Some(Duration::from_secs(1_000)),

@@ -1,9 +1,13 @@
 //! Tokens: who got which, for what, and for how long.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::State;
 use crate::random;
+use crate::time::later;
 
 /// What the emulated service believes about a token.
 #[derive(Clone)]
@@ -24,6 +28,33 @@ pub(crate) enum TokenUse {
     Database,
     /// Logins at Provisioned instances.
     Instance,
+    /// To be exchanged for a token of the workspace.
+    Exchange,
+    /// Azure's management, beside a token of the workspace.
+    Management,
+    /// Google's services.
+    Google,
+}
+
+/// A token of another issuer: whom and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TokenFor {
+    /// An id token that the workspace exchanges for one of its own.
+    Exchange,
+    /// What Databricks' metadata service gives: a token of the user in the workspace.
+    User,
+    /// Entra's for Databricks, of the user (with the claim `upn`).
+    EntraUser,
+    /// Entra's for Databricks, of the service principal.
+    EntraService,
+    /// Entra's for Azure's management, of the service principal.
+    EntraManagement,
+    /// Google's access token.
+    Google,
+    /// Google's id token of the service account, for the workspace.
+    GoogleService,
 }
 
 pub(super) type TokenUseKey = &'static str;
@@ -37,6 +68,9 @@ impl TokenUse {
             Self::Workspace => "workspace",
             Self::Database => "database",
             Self::Instance => "instance",
+            Self::Exchange => "exchange",
+            Self::Management => "management",
+            Self::Google => "google",
         }
     }
 }
@@ -54,13 +88,51 @@ impl State {
             self.tokens.retain(|_, token| token.expires.is_none_or(|expires| expires > now));
         }
         let scope = if use_ == TokenUse::Workspace { "all-apis" } else { "postgres" };
-        let token = random::jwt(identity, &self.settings.host, scope, now, expires);
+        let claims = json!({"sub": identity, "iss": self.settings.host, "scope": scope});
+        let token = random::jwt(claims, now, expires);
         let identity = identity.to_owned();
         self.last_tokens.insert((identity.clone(), use_.key()), (token.clone(), expires));
         let record = Token { identity, use_, expires: Some(expires), instances: Vec::new() };
         self.tokens.insert(token.clone(), record);
         *self.minted.entry(use_.key()).or_default() += 1;
         token
+    }
+
+    /// A new token of another issuer, for `audience`.
+    pub(crate) fn issue(
+        &mut self,
+        what: TokenFor,
+        audience: &str,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> String {
+        let (client_id, user) = (&self.credentials.client_id, &self.credentials.user);
+        let (use_, identity) = match what {
+            TokenFor::Exchange => (TokenUse::Exchange, client_id),
+            TokenFor::User | TokenFor::EntraUser => (TokenUse::Workspace, user),
+            TokenFor::EntraService | TokenFor::GoogleService => (TokenUse::Workspace, client_id),
+            TokenFor::EntraManagement => (TokenUse::Management, client_id),
+            TokenFor::Google => (TokenUse::Google, client_id),
+        };
+        let expires = later(now, lifetime);
+        let mut claims = json!({"sub": identity, "aud": audience, "iss": "https://issuer.example"});
+        if what == TokenFor::EntraUser {
+            claims["upn"] = Value::from(user.as_str());
+        }
+        let token = random::jwt(claims, now, expires);
+        let record = Token {
+            identity: identity.clone(),
+            use_,
+            expires: Some(expires),
+            instances: Vec::new(),
+        };
+        self.tokens.insert(token.clone(), record);
+        token
+    }
+
+    /// The path of Databricks' metadata service, which is a secret there.
+    pub(crate) fn metadata_path(&self) -> String {
+        format!("/metadata-service/{}", self.credentials.request_token)
     }
 
     /// The identity behind `token` when it is good for `use_` now.

@@ -59,6 +59,7 @@ fn the_line_has_exactly_the_documented_keys() {
         "database",
         "password_user",
         "password",
+        "identities",
     ];
     keys.sort_unstable();
     documented.sort_unstable();

@@ -21,7 +21,9 @@ async function rehearsed() {
  * A `rehearsal` sends nothing.
  */
 export async function send(rehearsal, controller, userAgent, method, url, authorization, workspaceId, contentType, body) {
-  const headers = { accept: "application/json", authorization };
+  const headers = { accept: "application/json" };
+  // An exchanged token is asked for without any.
+  if (authorization) headers.authorization = authorization;
   const init = { method, headers, redirect: "manual", signal: controller.signal };
   // A browser has its own name, and cookies that must not be sent along.
   if (globalThis.navigator?.userAgent?.startsWith("Mozilla/")) init.credentials = "omit";

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::call::{Call, promise};
 use super::options::settings;
 use super::values::{date, minted};
-use crate::{Effects, Identity, Workspace};
+use crate::{Effects, Workspace};
 
 /// Mints one credential and keeps nothing.
 #[wasm_bindgen(js_name = mintDatabaseCredential)]
@@ -26,11 +26,8 @@ pub(super) fn mint(options: &JsValue, effects: Effects) -> Promise {
             Ok((endpoint, credential))
         }));
         let (endpoint, credential) = call.unless_ended(&workspace, work).await?;
-        let user = match &workspace.settings.identity {
-            _ if workspace.settings.user.is_some() => workspace.settings.user.as_deref(),
-            Identity::ServicePrincipal { client_id, .. } => Some(&**client_id),
-            _ => None,
-        };
+        let user = workspace.settings.user.as_ref();
+        let user = user.or(workspace.settings.identity.client_id()).map(|user| &**user);
         let (token, expires_at) = (credential.token.expose(), date(credential.expires_at));
         Ok(minted(token, expires_at, endpoint.as_str(), user).into())
     })

@@ -16,7 +16,7 @@ use crate::settings::{below, target, wrong};
 use crate::{Identity, Settings, TokenProvider};
 
 const NAMES: &str = "host endpoint project branch workspaceId user pgHost database readOnly ttl timeout claims \
-                     clientId clientSecret token tokenProvider";
+                     clientId clientSecret token tokenProvider oidcToken";
 
 /// Reads the options of `new LakebaseCredentials` and `mintDatabaseCredential`.
 pub(super) fn settings(options: &JsValue) -> Result<Settings> {
@@ -59,30 +59,35 @@ pub(super) fn settings(options: &JsValue) -> Result<Settings> {
 
 #[inline(never)]
 fn identity(options: &Properties) -> Result<Identity> {
-    const ONE: &str =
-        "accepted: one of `clientId` with `clientSecret`, `token`, or `tokenProvider`";
+    const ONE: &str = "accepted: one of `clientId` with `clientSecret`, `token`, `tokenProvider`, or `oidcToken` perhaps with `clientId`";
     let (id, secret) = (options.text("clientId")?, options.text("clientSecret")?);
     let (token, provider) = (options.text("token")?, options.get("tokenProvider"));
-    match (id, secret, token, provider) {
-        (Some(id), Some(secret), None, None) => Ok(Identity::ServicePrincipal {
+    match (id, secret, token, provider, options.get("oidcToken")) {
+        (Some(id), Some(secret), None, None, None) => Ok(Identity::ServicePrincipal {
             client_id: id.into(),
             client_secret: Secret::new(secret),
         }),
-        (None, None, Some(token), None) => Ok(Identity::Token(Secret::new(token))),
-        (None, None, None, Some(provider)) => match provider.clone().dyn_into::<Function>() {
-            Ok(provider) => Ok(Identity::Provider(Arc::new(Provider(provider)))),
-            Err(_) => Err(wrong(
-                "tokenProvider",
-                "accepted: a function that returns a token or a promise of one",
-            )),
-        },
-        (Some(_), None, None, None) => Err(wrong("clientSecret", ONE)),
-        (None, Some(_), None, None) => Err(wrong("clientId", ONE)),
-        (None, None, None, None) => Err(wrong("clientId", ONE)),
+        (None, None, Some(token), None, None) => Ok(Identity::Token(Secret::new(token))),
+        (None, None, None, Some(provider), None) => {
+            Ok(Identity::Provider(function(provider, "tokenProvider")?))
+        }
+        (id, None, None, None, Some(id_tokens)) => Ok(Identity::Federated {
+            client_id: id.map(Arc::from),
+            id_tokens: function(id_tokens, "oidcToken")?,
+        }),
+        (Some(_), None, None, None, None) => Err(wrong("clientSecret", ONE)),
+        (None, _, None, None, None) => Err(wrong("clientId", ONE)),
         _ => Err(Error::new(
             ErrorKind::Config,
             format!("the options name more than one identity; {ONE}"),
         )),
+    }
+}
+
+fn function(value: &JsValue, name: &'static str) -> Result<Arc<dyn TokenProvider>> {
+    match value.clone().dyn_into::<Function>() {
+        Ok(function) => Ok(Arc::new(Provider { function, name })),
+        Err(_) => Err(wrong(name, "accepted: a function that returns a token or a promise of one")),
     }
 }
 
@@ -126,26 +131,31 @@ fn number(options: &Properties, name: &str, accepted: &str, unit: f64) -> Result
     value.map(Some).ok_or_else(|| wrong(name, accepted))
 }
 
-/// A function of the application that returns a workspace token.
-struct Provider(Function);
+/// A function of the application that returns a token, and the option that holds it.
+struct Provider {
+    function: Function,
+    name: &'static str,
+}
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("tokenProvider")
+        f.write_str(self.name)
     }
 }
 
 impl TokenProvider for Provider {
     fn token(&self) -> BoxFuture<'_, Result<Secret>> {
         Box::pin(async move {
+            let say = |kind, what: &str| Error::new(kind, ["`", self.name, what].concat());
             // What it throws is dropped: it may quote a token.
-            let failed =
-                |_| Error::new(ErrorKind::Unavailable, "`tokenProvider` threw or was rejected");
-            let given = self.0.call0(&JsValue::UNDEFINED).map_err(failed)?;
+            let failed = |_| say(ErrorKind::Unavailable, "` threw or was rejected");
+            let given = self.function.call0(&JsValue::UNDEFINED).map_err(failed)?;
             let given = JsFuture::from(Promise::resolve(&given)).await.map_err(failed)?;
             let token = given.as_string().filter(|token| !token.is_empty());
-            let text = "`tokenProvider` returned something else than a token; accepted: a string";
-            token.map(Secret::new).ok_or_else(|| Error::new(ErrorKind::Config, text))
+            token.map(Secret::new).ok_or_else(|| {
+                let text = "` returned something else than a token; accepted: a string";
+                say(ErrorKind::Config, text)
+            })
         })
     }
 }

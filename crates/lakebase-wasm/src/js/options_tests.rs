@@ -115,6 +115,10 @@ fn identities_are_exactly_one() {
         "clientSecret: 's'",
         "token: 't', tokenProvider: () => 't'",
         "tokenProvider: 't'",
+        "oidcToken: 't'",
+        "oidcToken: () => 't', clientId: 'i', clientSecret: 's'",
+        "oidcToken: () => 't', tokenProvider: () => 't'",
+        "oidcToken: () => 't', token: 't'",
         "token: 'é'",
     ] {
         failure(&object(&format!("{REST}, {identity}")));
@@ -124,6 +128,27 @@ fn identities_are_exactly_one() {
     assert!(
         matches!(settings.target, Target::Branch(branch) if branch.as_str().ends_with("/production"))
     );
+}
+
+#[wasm_bindgen_test]
+async fn id_tokens_go_with_a_client_id_or_without() {
+    for (client, expected) in [("", None), (", clientId: 'app'", Some("app"))] {
+        let text = format!("host: 'w.example', project: 'p', oidcToken: async () => 'id'{client}");
+        let Identity::Federated { client_id, id_tokens } =
+            settings(&object(&text)).unwrap().identity
+        else {
+            panic!("not federated")
+        };
+        assert_eq!(client_id.as_deref(), expected);
+        assert_eq!(id_tokens.token().await.unwrap().expose(), "id");
+        assert_eq!(format!("{id_tokens:?}"), "oidcToken");
+    }
+    let text = "host: 'w.example', project: 'p', oidcToken: () => { throw 'sécret'; }";
+    let Identity::Federated { id_tokens, .. } = settings(&object(text)).unwrap().identity else {
+        panic!("not federated")
+    };
+    let error = id_tokens.token().await.unwrap_err();
+    assert_eq!(error.to_string(), "`oidcToken` threw or was rejected");
 }
 
 #[wasm_bindgen_test]

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 export const ID = "7f0c3f0e-0b6c-4f5e-9d7b-0c1a2b3c4d5e";
 export const SECRET = "dose-sécret ü/+:1";
 export const ENDPOINT = "projects/shop/branches/production/endpoints/primary";
+const EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange";
 const BASIC = Buffer.from(`${ID}:${encodeURIComponent(SECRET)}`).toString("base64");
 
 /** What lets a page of another origin ask, and read the two headers that are looked at. */
@@ -17,6 +18,8 @@ const CORS = {
 /** Starts it; `mint(n)` may return `{ status, headers, body, hang }` for the n-th mint. Without `cors`, pages of other origins are refused. */
 export async function issuer({ mint = () => undefined, delay = 0, cors = true } = {}) {
   const seen = { oauth: 0, mints: 0, wrong: [] };
+  // Not among the counters that tests compare as a whole.
+  Object.defineProperty(seen, "exchanged", { value: [] });
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += chunk;
@@ -30,6 +33,15 @@ export async function issuer({ mint = () => undefined, delay = 0, cors = true } 
     if (request.url === "/oidc/v1/token") {
       seen.oauth += 1;
       check("method", request.method === "POST");
+      const form = new URLSearchParams(body);
+      if (form.get("grant_type") === EXCHANGE) {
+        check("no bearer", request.headers.authorization === undefined);
+        check("jwt", form.get("subject_token_type") === "urn:ietf:params:oauth:token-type:jwt" && form.get("scope") === "all-apis");
+        seen.exchanged.push([form.get("subject_token"), form.get("client_id")]);
+        const refused = { error: "invalid_grant", error_description: `no ${form.get("subject_token")}` };
+        if (form.get("subject_token").startsWith("expired")) return send(400, refused);
+        return send(200, { access_token: `ws-${seen.oauth}`, token_type: "Bearer", expires_in: 3600 });
+      }
       check("basic", request.headers.authorization === `Basic ${BASIC}`);
       check("form", body === "grant_type=client_credentials&scope=all-apis");
       check("type", request.headers["content-type"] === "application/x-www-form-urlencoded");

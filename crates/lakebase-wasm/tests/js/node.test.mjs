@@ -149,6 +149,38 @@ test("workspace tokens are shared, too, and renewed when they are refused", asyn
   await workspace.close();
 });
 
+test("an id token is exchanged, a new one each time, and never quoted", async () => {
+  const workspace = await issuer();
+  const { host, endpoint } = workspace.options;
+  let asked = 0;
+  const oidcToken = async () => `id.${(asked += 1)}+x`;
+  const minted = await small.mintDatabaseCredential({ host, endpoint, oidcToken, clientId: ID });
+  assert.deepEqual([minted.token, minted.user], ["db-1", ID]);
+  assert.deepEqual(workspace.seen.exchanged, [["id.1+x", ID]]);
+  const credentials = new LakebaseCredentials({ host, endpoint, oidcToken, pgHost: "pg.example" });
+  const logins = await Promise.all(Array.from({ length: 40 }, () => credentials.credential()));
+  assert.deepEqual(new Set(logins.map((login) => login.user)), new Set(["ada@example.com"]));
+  assert.deepEqual(workspace.seen.exchanged[1], ["id.2+x", null], "one exchange for all, without a client id");
+  assert.equal(workspace.seen.exchanged.length, 2);
+  assert.equal(await credentials.workspaceToken(), "ws-2");
+  credentials.invalidate("ws-2");
+  assert.equal(await credentials.workspaceToken(), "ws-3");
+  assert.deepEqual(workspace.seen.exchanged[2], ["id.3+x", null]);
+  assert.deepEqual(workspace.seen.wrong, []);
+
+  const refused = new LakebaseCredentials({ host, endpoint, oidcToken: () => "expired-id-token", clientId: ID });
+  await assert.rejects(refused.workspaceToken(), (error) => {
+    assert.deepEqual([error.kind, error.status], ["unauthenticated", 400]);
+    assert.match(error.message, /oidcToken/);
+    return !`${error}`.includes("expired-id-token");
+  });
+  const silent = new LakebaseCredentials({ host, endpoint, timeout: 100, oidcToken: () => new Promise(() => {}) });
+  await assert.rejects(silent.workspaceToken(), { kind: "timed_out" });
+  const broken = new LakebaseCredentials({ host, endpoint, oidcToken: () => { throw new Error(SECRET); } });
+  await assert.rejects(broken.workspaceToken(), (error) => error.kind === "unavailable" && !`${error}`.includes("sécret"));
+  await workspace.close();
+});
+
 test("a failure is shared, cools down, and passes", async () => {
   const workspace = await issuer({ mint: (n) => (n === 1 ? { status: 503 } : undefined) });
   const credentials = new LakebaseCredentials(workspace.options);

@@ -17,7 +17,7 @@ use super::{AccessToken, TokenSource};
 /// use lakebase_workspace::auth::Callback;
 ///
 /// let source = Callback::new(|_demand| async {
-///     Ok(AccessToken { token: "from-my-vault".into(), expires_at: None, served_at: None })
+///     Ok(AccessToken::new("from-my-vault"))
 /// });
 /// # assert!(!format!("{source:?}").contains("vault"));
 /// ```

@@ -2,6 +2,7 @@
 //!
 //! The CLI is run; its token cache is never read, because newer versions keep it in the system's key ring.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,9 +10,11 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
-use lakebase_core::{Error, ErrorKind, Result, Runtime};
+use lakebase_core::{Error, ErrorKind, Result, Runtime, SettingOrigin};
 
+use super::kind::{Kind, Prepared, Reading};
 use super::{AccessToken, TokenSource};
+use crate::session::Session;
 use crate::wire;
 
 /// The CLI may have to ask the workspace for a new token.
@@ -21,9 +24,39 @@ const NOTHING_ELSE: &str = "no credentials are configured (DATABRICKS_TOKEN, or 
 
 const FORCE: &str = "--force-refresh";
 
+pub(super) const KIND: Kind = Kind { name: "databricks-cli", needs: "the Databricks CLI", read };
+
+fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+    Ok(reading.demanded.then(|| prepare(reading, false)))
+}
+
+/// The CLI is asked by profile only if it sees the same profile and that is what the host is from.
+pub(super) fn prepare(reading: &Reading<'_>, last_resort: bool) -> Prepared {
+    let own_file = reading
+        .get("config_file")
+        .is_some_and(|file| matches!(file.origin, SettingOrigin::Explicit(_)));
+    let selector = match &reading.host.origin {
+        SettingOrigin::Profile { profile, .. } if !own_file => {
+            ["--profile".to_owned(), profile.to_string()]
+        }
+        _ => ["--host".to_owned(), reading.host.value.to_string()],
+    };
+    let program = reading.get("databricks_cli_path");
+    let program = program.map_or_else(|| "databricks".to_owned(), |path| path.value);
+    Arc::new(move |session: &Session| {
+        Arc::new(DatabricksCli {
+            runtime: session.runtime.clone(),
+            program: program.clone(),
+            selector: selector.clone(),
+            last_resort,
+            cannot_force: AtomicBool::new(false),
+        })
+    })
+}
+
 /// `databricks auth token`, for users who logged in with `databricks auth login`.
 #[derive(Debug)]
-pub(crate) struct DatabricksCli {
+struct DatabricksCli {
     runtime: Runtime,
     program: String,
     /// `--profile P` or `--host H`.
@@ -35,15 +68,6 @@ pub(crate) struct DatabricksCli {
 }
 
 impl DatabricksCli {
-    pub(crate) fn new(
-        runtime: Runtime,
-        program: String,
-        selector: [String; 2],
-        last_resort: bool,
-    ) -> Self {
-        Self { runtime, program, selector, last_resort, cannot_force: AtomicBool::new(false) }
-    }
-
     async fn run(&self, force: bool) -> Result<ProcessOutput> {
         let [flag, value] = &self.selector;
         let mut arguments = vec!["auth", "token", flag, value];
@@ -118,7 +142,7 @@ impl TokenSource for DatabricksCli {
     }
 
     fn auth_type(&self) -> &str {
-        "databricks-cli"
+        KIND.name
     }
 
     fn describe(&self) -> String {

@@ -1,91 +1,62 @@
 //! OAuth for service principals: `oauth-m2m`.
 //!
-//! The documented token end point is asked first; discovery happens only where that answers 404, and what
-//! it found is remembered.
+//! The client credentials grant of RFC 6749 §4.4 at the workspace's token end point, with id and secret in HTTP
+//! Basic; facts from Databricks' SDK for Python 0.162, `credentials_provider.py` `oauth_service_principal`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{Response, StatusCode, Uri};
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result, Secret, Setting};
 
+use super::kind::{Kind, Prepared, Reading, prepared};
+use super::token_endpoint::TokenEndpoint;
 use super::{AccessToken, TokenSource};
-use crate::session::Session;
 use crate::wire;
+
+pub(super) const KIND: Kind =
+    Kind { name: "oauth-m2m", needs: "client_id (DATABRICKS_CLIENT_ID)", read };
+
+fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+    match (reading.get("client_id"), reading.get("client_secret")) {
+        (Some(client_id), Some(client_secret)) => {
+            let client_secret = client_secret.into_secret();
+            prepared(move |session| OauthM2m {
+                endpoint: TokenEndpoint::new(session.clone()),
+                client_id: client_id.clone(),
+                client_secret: client_secret.clone(),
+            })
+        }
+        _ if reading.demanded => half(reading).map_or(Ok(None), Err),
+        _ => Ok(None),
+    }
+}
+
+/// What is missing if only one half of a service principal is set.
+pub(super) fn half(reading: &Reading<'_>) -> Option<Error> {
+    let (there, missing) = match (reading.get("client_id"), reading.get("client_secret")) {
+        (Some(id), None) => (id, "client_secret (DATABRICKS_CLIENT_SECRET)"),
+        (None, Some(secret)) => (secret, "client_id (DATABRICKS_CLIENT_ID)"),
+        _ => return None,
+    };
+    Some(there.error(format!("a service principal also needs {missing}, which is not set")))
+}
 
 /// A service principal with a client secret.
 #[derive(Debug)]
-pub(crate) struct OauthM2m {
-    session: Session,
+struct OauthM2m {
+    endpoint: TokenEndpoint,
     client_id: Setting<String>,
     client_secret: Setting<Secret>,
-    discovered: Mutex<Option<Uri>>,
 }
 
 impl OauthM2m {
-    pub(crate) fn new(
-        session: Session,
-        client_id: Setting<String>,
-        client_secret: Setting<Secret>,
-    ) -> Self {
-        Self { session, client_id, client_secret, discovered: Mutex::new(None) }
-    }
-
-    async fn ask(&self, uri: &Uri) -> Result<Response<Bytes>> {
-        let (id, secret) = (&self.client_id.value, &self.client_secret.value);
-        self.session.send(wire::client_credentials(uri, id, secret)?).await
-    }
-
-    fn known(&self) -> Option<Uri> {
-        self.discovered.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn remember(&self, uri: Option<Uri>) {
-        *self.discovered.lock().unwrap_or_else(PoisonError::into_inner) = uri;
-    }
-
-    /// The token end point that the workspace names, if it names one.
-    async fn discover(&self) -> Result<Uri> {
-        let host = &self.session.host;
-        let issuer = self
-            .document(wire::databricks_config(host)?)
-            .await
-            .and_then(|body| wire::oidc_endpoint(&body, self.session.account_id.as_deref()));
-        // The first document is younger than the second: workspaces without it have their own issuer.
-        let issuer = match issuer {
-            Err(error) if error.is_transient() => return Err(error),
-            issuer => issuer.unwrap_or_else(|_| format!("{host}/oidc")),
-        };
-        let body = self.document(wire::oauth_metadata(&issuer)?).await.map_err(|error| {
-            error.context(format!("{host} has no token end point; is it a Databricks workspace?"))
-        })?;
-        wire::token_endpoint(&body)
-    }
-
-    async fn document(&self, request: http::Request<Bytes>) -> Result<Bytes> {
-        let reply = self.session.send(request).await?;
-        Ok(self.session.judge(reply, &[])?.into_body())
-    }
-
     async fn mint(&self) -> Result<AccessToken> {
-        let clock = &self.session.runtime.clock;
-        let uri = match self.known() {
-            Some(uri) => uri,
-            None => wire::token_uri(&self.session.host)?,
-        };
-        let mut asked_at = clock.wall();
-        let mut reply = self.ask(&uri).await?;
-        if reply.status() == StatusCode::NOT_FOUND {
-            let uri = self.discover().await?;
-            asked_at = clock.wall();
-            reply = self.ask(&uri).await?;
-            self.remember(reply.status().is_success().then_some(uri));
-        }
-        let (id, secret) = (&self.client_id.value, self.client_secret.value.clone());
-        let basic = wire::basic(id, &secret);
-        let reply = self.session.judge(reply, &[secret, basic])?;
+        let (id, secret) = (&self.client_id.value, &self.client_secret.value);
+        let (asked_at, reply) =
+            self.endpoint.ask(|uri| wire::client_credentials(uri, id, secret)).await?;
+        let secrets = [secret.clone(), wire::basic(id, secret)];
+        let reply = self.endpoint.session.judge(reply, &secrets)?;
         wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
     }
 }
@@ -108,7 +79,7 @@ impl TokenSource for OauthM2m {
     }
 
     fn auth_type(&self) -> &str {
-        "oauth-m2m"
+        KIND.name
     }
 
     fn describe(&self) -> String {

@@ -1,22 +1,70 @@
 //! Identities: where the workspace's bearer token comes from.
+//!
+//! # Kinds
+//!
+//! Names, settings and ambiguity rules are those of Databricks' SDKs. Without `auth_type` the first kind of this list
+//! whose settings are there is used, and no other is tried; with it, that one alone. Settings of two groups (`pat`, `oauth`,
+//! `file-oidc`, `azure`, `google` and so on) without `auth_type` are an error, as there.
+//!
+//! | `auth_type` | configured by | what happens |
+//! |---|---|---|
+//! | `pat` | `DATABRICKS_TOKEN` | sent as it is |
+//! | `metadata-service` | `DATABRICKS_METADATA_SERVICE_URL` | a service on this machine gives tokens |
+//! | `oauth-m2m` | `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET` | OAuth's client credentials grant |
+//! | `env-oidc` | `DATABRICKS_OIDC_TOKEN`, or the variable that `DATABRICKS_OIDC_TOKEN_ENV` names | an id token is exchanged |
+//! | `file-oidc` | `DATABRICKS_OIDC_TOKEN_FILEPATH` | the same, from a file that is read for every exchange |
+//! | `github-oidc` | a job of GitHub Actions with `id-token: write`, `DATABRICKS_CLIENT_ID` | the same, from GitHub's service |
+//! | `azure-msi` | `ARM_USE_MSI=true`, perhaps `ARM_CLIENT_ID` | the machine's managed identity |
+//! | `azure-client-secret` | `ARM_CLIENT_ID`, `ARM_CLIENT_SECRET`, perhaps `ARM_TENANT_ID` | a service principal of Entra |
+//! | `github-oidc-azure` | a job of GitHub Actions, `ARM_CLIENT_ID`, perhaps `ARM_TENANT_ID` | Entra takes GitHub's id token for a secret |
+//! | `azure-cli` | any other of Azure's settings | `az account get-access-token` |
+//! | `azure-devops-oidc` | a job of Azure DevOps with `SYSTEM_ACCESSTOKEN`, `DATABRICKS_CLIENT_ID` | an id token is exchanged |
+//! | `databricks-cli` | `auth_type` only | `databricks auth token` |
+//! | `google-credentials` | `GOOGLE_CREDENTIALS`, with the feature of that name | a service account's key signs for an id token |
+//! | `google-id` | `DATABRICKS_GOOGLE_SERVICE_ACCOUNT` | an id token of that account, in the name of this machine or user |
+//!
+//! If nothing is configured, the log-ins of people are left: the Databricks CLI's, and on Azure the Azure CLI's before it.
+//! For id tokens with a client id the federation policy of that service principal decides, without one the account's.
 
+mod azure;
+mod azure_cli;
+mod azure_client_secret;
+mod azure_devops_oidc;
+mod azure_msi;
 mod callback;
 mod cli;
+mod env_oidc;
+mod exchange;
+mod file_oidc;
+mod github_oidc;
+mod github_oidc_azure;
+mod google;
+mod google_credentials;
+mod google_id;
+#[cfg(feature = "google-credentials")]
+mod google_key;
+mod kind;
+mod last_resort;
 mod m2m;
+mod metadata_service;
 mod pat;
+mod service;
+mod token_endpoint;
+mod user_token;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use http::HeaderMap;
 use lakebase_core::refresh::{Demand, Expires, Origin};
 use lakebase_core::{MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
 pub use callback::Callback;
-pub(crate) use cli::DatabricksCli;
-pub(crate) use m2m::OauthM2m;
-pub(crate) use pat::PersonalAccessToken;
+pub(crate) use kind::{CHAIN, Prepared, Reading};
+pub(crate) use last_resort::last_resort;
+pub(crate) use user_token::{USER_TOKEN, UserToken};
 
 /// The life of a token that does not say when it expires: the longest that a cache keeps anything.
 const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
@@ -30,6 +78,24 @@ pub struct AccessToken {
     pub expires_at: Option<Timestamp>,
     /// The server's clock when it answered, if it said.
     pub served_at: Option<Timestamp>,
+    /// What is sent to the workspace beside the token, such as a second token. Values that are secret must be
+    /// [sensitive](http::HeaderValue::set_sensitive).
+    pub headers: HeaderMap,
+}
+
+impl AccessToken {
+    /// A token of which nothing else is known.
+    #[must_use]
+    pub fn new(token: impl Into<Secret>) -> Self {
+        Self { token: token.into(), expires_at: None, served_at: None, headers: HeaderMap::new() }
+    }
+
+    /// What must not be quoted of a reply to a request with this token.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let headers = self.headers.values().filter(|value| value.is_sensitive());
+        let headers = headers.filter_map(|value| value.to_str().ok().map(Secret::new));
+        [self.token.clone()].into_iter().chain(headers).collect()
+    }
 }
 
 impl Expires for AccessToken {
@@ -111,8 +177,8 @@ mod tests {
 
     #[test]
     fn lifetime_counts_from_the_servers_clock() {
-        let mut token =
-            AccessToken { token: "t".into(), expires_at: Some(at(3600)), served_at: Some(at(0)) };
+        let mut token = AccessToken::new("t");
+        (token.expires_at, token.served_at) = (Some(at(3600)), Some(at(0)));
         assert_eq!(token.lifetime(at(1800)), Duration::from_secs(3600));
         token.served_at = None;
         assert_eq!(token.lifetime(at(1800)), Duration::from_secs(1800));
@@ -123,7 +189,7 @@ mod tests {
 
     #[test]
     fn debug_hides_the_token() {
-        let token = AccessToken { token: "dapi-1".into(), expires_at: None, served_at: None };
+        let token = AccessToken::new("dapi-1");
         assert!(!format!("{token:?}").contains("dapi-1"));
         assert!(token.same_as(&token.clone()));
     }

@@ -4,21 +4,33 @@ use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Result, Secret, Setting};
 
+use super::kind::{Kind, Prepared, Reading, prepared};
 use super::{AccessToken, TokenSource};
+
+pub(super) const KIND: Kind = Kind { name: "pat", needs: "token (DATABRICKS_TOKEN)", read };
+
+fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+    let Some(token) = reading.get("token") else { return Ok(None) };
+    if !token.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(token.error("has a blank, a line break or another character that no token has"));
+    }
+    let token = token.into_secret();
+    prepared(move |_| PersonalAccessToken(token.clone()))
+}
 
 /// A token that was configured and stays the same.
 #[derive(Debug)]
-pub(crate) struct PersonalAccessToken(pub(crate) Setting<Secret>);
+struct PersonalAccessToken(Setting<Secret>);
 
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl TokenSource for PersonalAccessToken {
     async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        Ok(AccessToken { token: self.0.value.clone(), expires_at: None, served_at: None })
+        Ok(AccessToken::new(self.0.value.clone()))
     }
 
     fn auth_type(&self) -> &str {
-        "pat"
+        KIND.name
     }
 
     fn describe(&self) -> String {

@@ -32,6 +32,13 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
     plain("workspace_id", "DATABRICKS_WORKSPACE_ID"),
     plain("auth_type", "DATABRICKS_AUTH_TYPE"),
     plain("databricks_cli_path", "DATABRICKS_CLI_PATH"),
+    plain("token_audience", "DATABRICKS_TOKEN_AUDIENCE"),
+    plain("azure_environment", "ARM_ENVIRONMENT"),
+    plain("actions_id_token_request_url", "ACTIONS_ID_TOKEN_REQUEST_URL"),
+    Attribute {
+        secret: true,
+        ..plain("actions_id_token_request_token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    },
     secret("pat", "token", "DATABRICKS_TOKEN"),
     auth("oauth", "client_id", "DATABRICKS_CLIENT_ID"),
     secret("oauth", "client_secret", "DATABRICKS_CLIENT_SECRET"),
@@ -52,29 +59,23 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
 /// The environment variables that hold secrets of an identity, supported or not: what to keep from programs
 /// that need none of them.
 pub fn secret_variables() -> impl Iterator<Item = &'static str> {
-    ATTRIBUTES.iter().filter(|attribute| attribute.secret).map(|attribute| attribute.variable)
+    let attributes = ATTRIBUTES.iter().filter(|attribute| attribute.secret);
+    attributes
+        .map(|attribute| attribute.variable)
+        .chain(["DATABRICKS_OIDC_TOKEN", "SYSTEM_ACCESSTOKEN"])
 }
 
-/// Identity types of the SDKs, for `auth_type`.
-pub(super) const SUPPORTED: [&str; 3] = ["pat", "oauth-m2m", "databricks-cli"];
+/// An older name of `variable`, as in the SDK for Python.
+pub(super) fn alias(variable: &str) -> Option<&'static str> {
+    (variable == "DATABRICKS_OIDC_TOKEN_FILEPATH").then_some("DATABRICKS_OIDC_TOKEN_FILE")
+}
 
 /// Identity types that the SDKs have and this crate has not.
-pub(super) const UNSUPPORTED: [&str; 18] = [
+pub(super) const UNSUPPORTED: &[&str] = &[
     "basic",
-    "metadata-service",
-    "env-oidc",
-    "file-oidc",
-    "github-oidc",
-    "github-oidc-azure",
-    "azure-devops-oidc",
-    "azure-client-secret",
-    "azure-msi",
-    "azure-cli",
     "external-browser",
     "runtime",
     "runtime-oauth",
-    "google-credentials",
-    "google-id",
     "model-serving",
     "model_serving_user_credentials",
     "model_serving_service_principal",

@@ -15,9 +15,8 @@ use lakebase_core::{
 
 pub use self::attribute::secret_variables;
 use self::identity::Identity;
-use self::settings::Settings;
+pub(crate) use self::settings::Settings;
 pub use self::settings::{EffectiveSetting, SettingValue};
-use crate::auth::{DatabricksCli, OauthM2m, PersonalAccessToken};
 use crate::host::is_id;
 use crate::session::Session;
 use crate::{TokenSource, WorkspaceHost};
@@ -68,13 +67,11 @@ impl WorkspaceConfig {
         self.account_id.as_ref()
     }
 
-    /// The kind of identity: `pat`, `oauth-m2m`, `databricks-cli`, or a token source's own name.
+    /// The kind of identity, by the SDKs' name such as `oauth-m2m`, or a token source's own name.
     #[must_use]
     pub fn auth_type(&self) -> &str {
         match &self.identity {
-            Identity::Pat(_) => "pat",
-            Identity::OauthM2m { .. } => "oauth-m2m",
-            Identity::DatabricksCli { .. } => "databricks-cli",
+            Identity::Configured { auth_type, .. } => auth_type,
             Identity::Source(source) => source.auth_type(),
         }
     }
@@ -96,14 +93,8 @@ impl WorkspaceConfig {
             host: self.host.value,
             runtime: runtime.clone(),
         };
-        let source: Arc<dyn TokenSource> = match self.identity {
-            Identity::Pat(token) => Arc::new(PersonalAccessToken(token)),
-            Identity::OauthM2m { client_id, client_secret } => {
-                Arc::new(OauthM2m::new(session.clone(), client_id, client_secret))
-            }
-            Identity::DatabricksCli { program, selector, last_resort } => {
-                Arc::new(DatabricksCli::new(runtime.clone(), program, selector, last_resort))
-            }
+        let source = match self.identity {
+            Identity::Configured { prepared, .. } => prepared(&session),
             Identity::Source(source) => source,
         };
         (session, source)
@@ -185,8 +176,8 @@ impl WorkspaceConfigBuilder {
         self.set("config_file", path.into())
     }
 
-    /// The only kind of identity to use: `pat`, `oauth-m2m` or `databricks-cli`. Default: the one whose
-    /// settings are there.
+    /// The only kind of identity to use, by the SDKs' name: see [`auth`](crate::auth#kinds). Default: the first
+    /// whose settings are there.
     pub fn auth_type(self, auth_type: impl Into<String>) -> Self {
         self.set("auth_type", auth_type.into())
     }
@@ -285,7 +276,7 @@ impl WorkspaceConfigBuilder {
         let account_id = id("account_id", pasted.account_id)?;
         let identity = match self.source {
             Some(source) => Identity::Source(source),
-            None => identity::choose(settings, &host)?,
+            None => identity::choose(settings, environment, &host)?,
         };
         let product = self.product.unwrap_or_else(|| "unknown/0.0.0".to_owned());
         let settings = settings.report();

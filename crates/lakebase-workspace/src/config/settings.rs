@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use lakebase_core::{Environment, Error, ErrorKind, Result, Secret, Setting, SettingOrigin};
 
-use super::attribute::{ATTRIBUTES, Attribute};
+use super::attribute::{ATTRIBUTES, Attribute, alias};
 use super::profile::{DEFAULT, ProfileFile, SETTINGS};
 
 /// The value of a setting as it may be shown.
@@ -31,7 +31,7 @@ pub struct EffectiveSetting {
 
 /// Values by key. Not `Debug`: values may be secrets.
 #[derive(Clone, Default)]
-pub(super) struct Settings(BTreeMap<&'static str, Setting<String>>);
+pub(crate) struct Settings(BTreeMap<&'static str, Setting<String>>);
 
 impl Settings {
     pub(super) fn set(&mut self, key: &'static str, setting: Setting<String>) {
@@ -40,8 +40,13 @@ impl Settings {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Setting<String>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Setting<String>> {
         self.0.get(key)
+    }
+
+    /// Whether anything configures an identity of kind `auth`.
+    pub(crate) fn configure(&self, auth: &str) -> bool {
+        self.of(Some(auth)).next().is_some()
     }
 
     /// The settings that choose or configure an identity of kind `auth`, or of any kind.
@@ -79,8 +84,9 @@ impl Settings {
             [("profile", "DATABRICKS_CONFIG_PROFILE"), ("config_file", "DATABRICKS_CONFIG_FILE")];
         let all = ATTRIBUTES.iter().map(|attribute| (attribute.key, attribute.variable));
         for (key, variable) in others.into_iter().chain(all) {
+            let mut names = [variable].into_iter().chain(alias(variable));
             if !self.0.contains_key(key)
-                && let Some(setting) = environment.var(variable)
+                && let Some(setting) = names.find_map(|name| environment.var(name))
             {
                 self.set(key, setting);
             }

@@ -1,5 +1,6 @@
 //! Replies that are errors, in every form that the service, its proxies and OAuth issuers use.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,6 @@ use lakebase_core::{Error, ErrorKind, Secret, Timestamp};
 use serde_json::Value;
 
 use super::redact::clean_with;
-use crate::WorkspaceHost;
 
 /// The longest wait that a reply may demand.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -34,12 +34,12 @@ fn retry_after(headers: &HeaderMap, wall: Timestamp) -> Option<Duration> {
 
 /// The error that a reply without success is.
 ///
-/// `wall` is this machine's clock, for a `Retry-After` date in a reply without `Date`; `secrets` are those
+/// `host` is who replied. `wall` is this machine's clock, for a `Retry-After` date in a reply without `Date`; `secrets` are those
 /// of the request, which a reply might echo. The message gives the status and what the service says in the
 /// place for it; no other part of the body is quoted.
 #[must_use]
 pub fn failure(
-    host: &WorkspaceHost,
+    host: &dyn Display,
     reply: &Response<Bytes>,
     wall: Timestamp,
     secrets: &[Secret],
@@ -68,7 +68,7 @@ pub fn failure(
     error.with_status(status.as_u16())
 }
 
-fn redirect(host: &WorkspaceHost, reply: &Response<Bytes>) -> Error {
+fn redirect(host: &dyn Display, reply: &Response<Bytes>) -> Error {
     let location = reply.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     if location.is_some_and(|location| location.contains("error=private-link-validation-error")) {
         return Error::new(
@@ -110,9 +110,14 @@ impl Said {
         said
     }
 
-    /// `{error_code, message}`, `{error, error_description}`, `{errorCode, errorSummary}`, `{error}` and
-    /// SCIM's `{detail, status, scimType}`.
+    /// `{error_code, message}`, `{error, error_description}`, `{errorCode, errorSummary}`, `{error}`,
+    /// SCIM's `{detail, status, scimType}` and Google's `{error: {status, message}}`.
     fn json(value: &Value) -> Self {
+        if let Some(inner @ Value::Object(_)) = value.get("error") {
+            let text = |field| inner.get(field)?.as_str().map(str::to_owned);
+            let code = text("status").filter(|code| is_code(code));
+            return Self { code, message: text("message"), ..Self::default() };
+        }
         let get = |names: &[&str]| {
             names.iter().find_map(|name| match value.get(name)? {
                 Value::String(text) if !text.is_empty() => Some(text.clone()),

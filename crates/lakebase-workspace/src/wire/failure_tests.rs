@@ -13,7 +13,7 @@ fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Response<Bytes> 
 }
 
 fn judge(reply: &Response<Bytes>) -> Error {
-    let host = "w.example".parse().unwrap();
+    let host: crate::WorkspaceHost = "w.example".parse().unwrap();
     failure(&host, reply, Timestamp::from_unix_millis(0), &[Secret::new("hunter22")])
 }
 

@@ -48,8 +48,8 @@ pub fn instance(body: &[u8]) -> Result<Endpoint> {
         },
         disabled: stopped || state == "STOPPED",
         hosts: EndpointHosts {
-            host: host_name(WHAT, &value, "read_write_dns")?,
-            read_only_host: host_name(WHAT, &value, "read_only_dns")?,
+            host: host_name(WHAT, &value, "", "read_write_dns")?,
+            read_only_host: host_name(WHAT, &value, "", "read_only_dns")?,
             ..EndpointHosts::default()
         },
         suspend_timeout: None,

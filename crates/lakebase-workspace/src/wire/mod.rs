@@ -4,22 +4,40 @@
 //! `postgres` and `database` services and from Databricks' SDK for Python 0.162 and for Go 0.175. Unknown fields, unknown
 //! enum values and a missing `spec` are fine; integers may be written as strings.
 
+mod azure;
 mod failure;
+mod federation;
+mod google;
 mod instance;
 mod json;
 mod redact;
 mod reply;
 mod request;
+mod services;
 
+pub(crate) use azure::{
+    azure_cli_is_managed, azure_cli_token, azure_login, azure_machine_token, azure_tenant,
+    entra_exchange, entra_token, get_uri, jwt_names_a_person, machine_token,
+};
 pub use failure::{failure, served_at};
+pub use federation::{jwt_expiry, token_exchange};
+#[cfg(feature = "google-credentials")]
+pub(crate) use google::google_assertion;
+pub(crate) use google::{
+    GoogleFile, google_access_token, google_id_token, google_identity, google_machine_token,
+    google_refresh, google_unsupported,
+};
+#[cfg(feature = "google-credentials")]
+pub(crate) use google::{GoogleKey, SCOPES};
 pub use instance::{find_instance, instance};
 pub use redact::{clean, clean_with};
 pub use reply::{
-    Page, branch_page, cli_token, credential, endpoint, endpoint_page, oauth_token, oidc_endpoint,
-    project_page, token_endpoint, user_name,
+    Page, branch_page, cli_token, credential, endpoint, endpoint_page, oauth_token, oidc_audience,
+    oidc_endpoint, project_page, token_endpoint, user_name,
 };
 pub(crate) use request::basic;
 pub use request::{
     client_credentials, current_user, databricks_config, generate_credential, get_endpoint,
     list_branches, list_endpoints, list_projects, oauth_metadata, token_uri,
 };
+pub(crate) use services::{azure_devops_id_token, github_id_token, header, sensitive, taken};

@@ -86,7 +86,7 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
         [status, spec].into_iter().find(set).and_then(|part| part.get(field))
     };
     let hosts = status.get("hosts").unwrap_or(&null);
-    let host = |field: &str| host_name(name.as_str(), hosts, field);
+    let host = |field: &str| host_name(name.as_str(), hosts, "status.hosts.", field);
     let hosts = EndpointHosts {
         host: host("host")?,
         read_only_host: host("read_only_host")?,
@@ -114,12 +114,17 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
     })
 }
 
-/// The host name in `field`, if there is one.
-pub(super) fn host_name(what: &str, value: &Value, field: &str) -> Result<Option<Arc<str>>> {
+/// The host name in `field` of `value`, which `path` leads to, if there is one.
+pub(super) fn host_name(
+    what: &str,
+    value: &Value,
+    path: &str,
+    field: &str,
+) -> Result<Option<Arc<str>>> {
     match text(value, field) {
         None => Ok(None),
         Some(host) if is_host_name(host) => Ok(Some(host.into())),
-        Some(_) => Err(protocol(format!("{what}: `{field}` is not a host name"))),
+        Some(_) => Err(protocol(format!("{what}: `{path}{field}` is not a host name"))),
     }
 }
 
@@ -175,10 +180,10 @@ pub fn oauth_token(
     let lifetime = lifetime.ok_or_else(|| missing(WHAT, "expires_in"))?;
     let lifetime = std::time::Duration::from_secs(lifetime);
     let expires_at = Some(served_at.unwrap_or(asked_at).saturating_add(lifetime));
-    Ok(AccessToken { token, expires_at, served_at })
+    Ok(AccessToken { expires_at, served_at, ..AccessToken::new(token) })
 }
 
-fn bearer(what: &str, value: &mut Value) -> Result<Secret> {
+pub(super) fn bearer(what: &str, value: &mut Value) -> Result<Secret> {
     let token = Secret::new(take(what, value, "access_token")?);
     match text(value, "token_type") {
         Some(kind) if !kind.eq_ignore_ascii_case("bearer") => {
@@ -198,7 +203,7 @@ pub fn cli_token(stdout: &Secret) -> Result<AccessToken> {
     let mut value = parse(WHAT, stdout.expose().as_bytes())?;
     let token = bearer(WHAT, &mut value)?;
     let expires_at = Some(moment(WHAT, &value, "expiry")?);
-    Ok(AccessToken { token, expires_at, served_at: None })
+    Ok(AccessToken { expires_at, ..AccessToken::new(token) })
 }
 
 /// Reads the reply to [`current_user`](super::current_user): the identity's name in Postgres.
@@ -230,6 +235,20 @@ pub fn oidc_endpoint(body: &[u8], account_id: Option<&str>) -> Result<String> {
     account_id.map(|id| issuer.replace(PLACE, id)).ok_or_else(|| {
         protocol(format!("{WHAT} needs an account id; set account_id (DATABRICKS_ACCOUNT_ID)"))
     })
+}
+
+/// Reads the reply to [`databricks_config`](super::databricks_config): the audience of id tokens that are exchanged
+/// for a token of the workspace. The first that it names; the account's id, if it names no workspace; else `None`.
+#[must_use]
+pub fn oidc_audience(body: &[u8], account_id: Option<&str>) -> Option<String> {
+    let value = parse("the workspace's discovery document", body).ok()?;
+    let named = value.get("token_federation_default_oidc_audiences");
+    let first = named.and_then(|list| list.get(0)?.as_str()).filter(|text| !text.is_empty());
+    let account = || match text(&value, "workspace_id") {
+        Some(_) => None,
+        None => account_id.or_else(|| text(&value, "account_id")),
+    };
+    first.or_else(account).map(Into::into)
 }
 
 /// Reads the reply to [`oauth_metadata`](super::oauth_metadata): the token end point.

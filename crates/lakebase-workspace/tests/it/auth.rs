@@ -118,8 +118,8 @@ fn a_callback_is_asked_for_tokens_and_told_about_force() {
         assert_eq!(demand.force, number == 1);
         async move {
             let expires_at = Some(Timestamp::from_unix_millis(START + 3_600_000));
-            let token = format!("mine-{number}").into();
-            Ok(AccessToken { token, expires_at, served_at: None })
+            let token = format!("mine-{number}");
+            Ok(AccessToken { expires_at, ..AccessToken::new(token) })
         }
     });
     let config = WorkspaceConfig::builder()
@@ -319,7 +319,7 @@ struct Odd;
 #[async_trait::async_trait]
 impl TokenSource for Odd {
     async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        Ok(AccessToken { token: "odd".into(), expires_at: None, served_at: None })
+        Ok(AccessToken::new("odd"))
     }
 
     fn auth_type(&self) -> &str {
@@ -350,9 +350,7 @@ fn a_host_without_oauth_is_questioned() {
 
 #[test]
 fn a_token_that_no_header_can_carry_is_not_quoted() {
-    let source = Callback::new(|_| async {
-        Ok(AccessToken { token: "oops\nsecret".into(), expires_at: None, served_at: None })
-    });
+    let source = Callback::new(|_| async { Ok(AccessToken::new("oops\nsecret")) });
     let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
     let config = config.build(&Environment::empty()).unwrap();
     let http = FakeHttp::new(|_| None);

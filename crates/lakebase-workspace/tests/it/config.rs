@@ -264,12 +264,12 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
         (
             vec![H, (A, "magic")],
             Config,
-            "DATABRICKS_AUTH_TYPE (environment variable): \"magic\" is not known; accepted: pat, oauth-m2m, databricks-cli",
+            "DATABRICKS_AUTH_TYPE (environment variable): \"magic\" is not known; accepted: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
         ),
         (
-            vec![H, (A, "azure-cli")],
+            vec![H, (A, "external-browser")],
             Unsupported,
-            "DATABRICKS_AUTH_TYPE (environment variable): \"azure-cli\" is not supported yet; supported: pat, oauth-m2m, databricks-cli",
+            "DATABRICKS_AUTH_TYPE (environment variable): \"external-browser\" is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
         ),
         (
             vec![H, (A, "pat")],
@@ -284,12 +284,12 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
         (
             vec![H, ("DATABRICKS_USERNAME", "me"), ("DATABRICKS_PASSWORD", "hush")],
             Unsupported,
-            "DATABRICKS_USERNAME (environment variable) configures an identity by user name and password, which is not supported; supported: pat, oauth-m2m, databricks-cli; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
+            "DATABRICKS_USERNAME (environment variable) configures an identity by user name and password, which is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
             vec![H, ("DATABRICKS_OIDC_TOKEN_ENV", "X")],
-            Unsupported,
-            "DATABRICKS_OIDC_TOKEN_ENV (environment variable) configures an identity by env-oidc, which is not supported; supported: pat, oauth-m2m, databricks-cli; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
+            Config,
+            "DATABRICKS_OIDC_TOKEN_ENV (environment variable): the variable X is not set or empty",
         ),
     ] {
         let error = build(&pairs).unwrap_err();

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod auth;
+mod azure;
 mod calls;
 mod config;
+mod federation;
+mod google;
 mod retries;
+mod services;
 mod support;

@@ -10,6 +10,8 @@ use lakebase_proxy::Tunnel;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
+use crate::process;
+
 /// libpq's variables that would lead elsewhere, or ask for what a private address does not offer.
 ///
 /// Source: PostgreSQL's documentation, "Environment Variables" of libpq.
@@ -36,9 +38,6 @@ const MISLEADING: [&str; 21] = [
     "PGTARGETSESSIONATTRS",
     "LAKEBASE_PG_URL",
 ];
-
-/// Secrets of other ways to prove an identity, which the connector does not read.
-const OTHER_SECRETS: [&str; 2] = ["DATABRICKS_OIDC_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"];
 
 /// A tunnel, and what programs need to know about it; gone on drop, with the sessions that it carries.
 #[derive(Debug)]
@@ -74,7 +73,11 @@ impl LocalAddress {
             command.env_remove(name);
         }
         if !pass_credentials {
-            for name in secret_variables().chain(OTHER_SECRETS) {
+            for name in secret_variables() {
+                command.env_remove(name);
+            }
+            // The name of a variable that holds an id token.
+            if let Some(name) = process::variable("DATABRICKS_OIDC_TOKEN_ENV") {
                 command.env_remove(name);
             }
         }

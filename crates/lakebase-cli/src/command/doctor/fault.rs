@@ -22,6 +22,7 @@ pub(super) enum Fault {
     EndpointDisabled,
     EndpointNotFound,
     EndpointNotReady,
+    IdTokenRefused,
     IdentityRefused,
     LoginFailed,
     LoginRefused,
@@ -34,6 +35,7 @@ pub(super) enum Fault {
     SecretRefused,
     TlsFailed,
     TlsNotOffered,
+    TokenServiceUnreachable,
     TooManyConnections,
     WorkspaceAccessDenied,
     WorkspaceUnreachable,
@@ -55,6 +57,7 @@ impl Fault {
             Self::EndpointDisabled => "endpoint_disabled",
             Self::EndpointNotFound => "endpoint_not_found",
             Self::EndpointNotReady => "endpoint_not_ready",
+            Self::IdTokenRefused => "id_token_refused",
             Self::IdentityRefused => "identity_refused",
             Self::LoginFailed => "login_failed",
             Self::LoginRefused => "login_refused",
@@ -67,6 +70,7 @@ impl Fault {
             Self::SecretRefused => "secret_refused",
             Self::TlsFailed => "tls_failed",
             Self::TlsNotOffered => "tls_not_offered",
+            Self::TokenServiceUnreachable => "token_service_unreachable",
             Self::TooManyConnections => "too_many_connections",
             Self::WorkspaceAccessDenied => "workspace_access_denied",
             Self::WorkspaceUnreachable => "workspace_unreachable",
@@ -121,6 +125,11 @@ impl Fault {
             Self::EndpointNotReady => {
                 "the compute may be starting: try again in a minute; if it stays, look at its state in the workspace"
             }
+            Self::IdTokenRefused => {
+                "compare issuer, audience and subject of the id token with the federation policy (of the service \
+                 principal that DATABRICKS_CLIENT_ID names, else of the account), and see that the token is renewed \
+                 before it expires"
+            }
             Self::IdentityRefused => {
                 "log in again (`databricks auth login`), or check that the identity exists in this workspace and not \
                  only in another one"
@@ -163,6 +172,10 @@ impl Fault {
             Self::TlsNotOffered => {
                 "this is not a Lakebase server, or something in between strips TLS: check host and port; for a local \
                  server without TLS set PGSSLMODE=prefer"
+            }
+            Self::TokenServiceUnreachable => {
+                "the service that vouches for this program does not answer: check that this is the machine, job or pod \
+                 that has it, and firewalls on the way to it"
             }
             Self::TooManyConnections => {
                 "all connections of the compute are in use: close some, use smaller pools, or choose a larger compute"

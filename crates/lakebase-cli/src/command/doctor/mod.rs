@@ -2,6 +2,7 @@
 
 mod configuration;
 mod fault;
+mod identity;
 mod login;
 mod network;
 mod report;
@@ -27,12 +28,12 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
         examined
     };
     let lakebase = report.step("configuration", configuration).await?;
-    report.settings(settings)?;
+    report.settings(settings.clone())?;
     let Some(lakebase) = lakebase else {
         report.skip_rest("the configuration cannot be used")?;
         return report.finish();
     };
-    let found = workspace::examine(&mut report, &lakebase).await?;
+    let found = workspace::examine(&mut report, &lakebase, &settings).await?;
     let config = lakebase.connector().config();
     let obstacle = if config.socket_directory.is_some() {
         network::examine_socket(&mut report, config).await?

@@ -47,7 +47,7 @@ impl Finding {
 pub(super) type Examined<T> = Result<(T, String), Finding>;
 
 /// A setting as it is shown; the value of a secret is left out.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownSetting {
     pub(super) name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,8 +9,9 @@ use lakebase::workspace::WorkspaceClient;
 use lakebase::{Error, ErrorKind, Lakebase};
 
 use super::fault::Fault;
+use super::identity;
 use super::network::certificate_fault;
-use super::report::{Examined, Finding, Report};
+use super::report::{Examined, Finding, Report, ShownSetting};
 
 /// The longest that one question is waited for.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -30,6 +31,7 @@ pub(super) struct Found {
 pub(super) async fn examine(
     report: &mut Report<'_>,
     lakebase: &Lakebase,
+    settings: &[ShownSetting],
 ) -> std::io::Result<Found> {
     let connector = lakebase.connector();
     let with_token = matches!(connector.config().auth, Auth::Credential { .. });
@@ -54,7 +56,7 @@ pub(super) async fn examine(
         }
         None => report.skip("clock", "the workspace's reply has no date")?,
     }
-    if report.step("identity", identity(workspace, lakebase)).await?.is_none() {
+    if report.step("identity", identity::examine(workspace, lakebase, settings)).await?.is_none() {
         for name in ["endpoint", "credential"] {
             report.skip(name, "the workspace does not know who is asking")?;
         }
@@ -113,40 +115,8 @@ fn compare(local: Timestamp, server: Timestamp) -> Examined<()> {
     if skew > MAX_SKEW { Err(Finding::new(Fault::ClockSkew, detail)) } else { Ok(((), detail)) }
 }
 
-async fn identity(workspace: &WorkspaceClient, lakebase: &Lakebase) -> Examined<()> {
-    let connector = lakebase.connector();
-    let kind = workspace.auth_type();
-    let who = async {
-        workspace.access_token().await?;
-        workspace.current_user().await
-    };
-    match within(connector, who).await {
-        Ok(user) => {
-            let mut detail = format!("{user} ({kind})");
-            if let Some(role) = connector.config().user.as_ref().filter(|role| **role != user) {
-                detail.push_str(&format!(", to log in as the role {role}"));
-            }
-            Ok(((), detail))
-        }
-        Err(error) => Err(finding(&error, || match error.kind() {
-            ErrorKind::Unauthenticated if ["oauth-m2m", "pat"].contains(&kind) => {
-                Fault::SecretRefused
-            }
-            // Workspaces answer an unknown personal access token like this, with 403.
-            ErrorKind::PermissionDenied
-                if error.report().to_lowercase().contains("invalid access token") =>
-            {
-                Fault::SecretRefused
-            }
-            ErrorKind::PermissionDenied => Fault::WorkspaceAccessDenied,
-            _ if error.is_transient() => Fault::WorkspaceUnreachable,
-            _ => Fault::IdentityRefused,
-        })),
-    }
-}
-
 /// The fault is a proxy's if the error comes from one.
-fn finding(error: &Error, otherwise: impl FnOnce() -> Fault) -> Finding {
+pub(super) fn finding(error: &Error, otherwise: impl FnOnce() -> Fault) -> Finding {
     Finding::new(Fault::at_proxy(error).unwrap_or_else(otherwise), error.report())
 }
 
@@ -183,7 +153,7 @@ async fn credential(lakebase: &Lakebase) -> Examined<()> {
     }
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     connector: &Connector,
     work: impl Future<Output = lakebase::Result<T>>,
 ) -> lakebase::Result<T> {

@@ -1,0 +1,231 @@
+//! The token services that vouch for programs elsewhere: GitHub's, Azure DevOps', Entra's, the metadata services of
+//! Azure's and Google's machines, Databricks' local metadata service, and Google's.
+//!
+//! They are told apart by their paths, whatever host a request names, so that a client whose requests are led here
+//! finds all of them. Shapes follow databricks-sdk-py 0.162 (`oidc_token_supplier.py`, `credentials_provider.py`),
+//! databricks-sdk-go 0.175 (`config/auth_azure_msi.go`) and google-auth 2.63 (`impersonated_credentials.py`).
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::{Context, Reply, Request, form_value};
+use crate::state::{State, TokenFor, TokenUse};
+use crate::time::{epoch_seconds, later, rfc3339};
+
+/// The resource that stands for Databricks in Entra.
+const DATABRICKS: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
+/// Azure's management, whose token accompanies that of a service principal.
+const MANAGEMENT: &str = "https://management.core.windows.net/";
+
+/// A token service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Github,
+    AzureDevops,
+    /// Where the workspace sends people of its tenant to log in.
+    AzureLogin,
+    Entra,
+    AzureMachine,
+    Metadata,
+    GoogleMachine,
+    GoogleOauth,
+    GoogleIam,
+}
+
+/// The service that a path belongs to.
+pub(super) fn of(path: &str) -> Option<Service> {
+    Some(match path {
+        "/github/id-token" => Service::Github,
+        "/aad/auth" => Service::AzureLogin,
+        "/metadata/identity/oauth2/token" => Service::AzureMachine,
+        "/computeMetadata/v1/instance/service-accounts/default/token" => Service::GoogleMachine,
+        "/token" => Service::GoogleOauth,
+        _ if path.starts_with("/metadata-service/") => Service::Metadata,
+        _ if path.ends_with("/oauth2/token") => Service::Entra,
+        _ if path.ends_with("/oidctoken") => Service::AzureDevops,
+        _ if path.starts_with("/v1/projects/-/serviceAccounts/") => Service::GoogleIam,
+        _ => return None,
+    })
+}
+
+pub(super) fn answer(
+    state: &mut State,
+    context: &Context,
+    service: Service,
+    request: &Request,
+) -> Reply {
+    let giver = Giver {
+        now: context.now,
+        lifetime: context.lifetime.unwrap_or(state.settings.workspace_token_lifetime),
+    };
+    match service {
+        Service::Github => github(state, giver, request),
+        Service::AzureDevops => azure_devops(state, giver, request),
+        Service::AzureLogin => Reply {
+            location: Some(format!(
+                "https://login.microsoftonline.com/{}/oauth2/authorize?client_id={DATABRICKS}",
+                state.credentials.tenant
+            )),
+            ..Reply::error(302, "FOUND", "Log in there")
+        },
+        Service::Entra => entra(state, giver, request),
+        Service::AzureMachine => azure_machine(state, giver, request),
+        Service::Metadata => metadata(state, giver, request),
+        Service::GoogleMachine => google_machine(state, giver, request),
+        Service::GoogleOauth => super::google::oauth(state, giver, request),
+        Service::GoogleIam => super::google::iam(state, giver, request),
+    }
+}
+
+/// When a token is given and how long it lives.
+#[derive(Clone, Copy)]
+pub(super) struct Giver {
+    pub(super) now: SystemTime,
+    pub(super) lifetime: Duration,
+}
+
+impl Giver {
+    pub(super) fn give(self, state: &mut State, what: TokenFor, audience: &str) -> String {
+        state.issue(what, audience, self.now, self.lifetime)
+    }
+
+    fn expires_on(self) -> u64 {
+        epoch_seconds(later(self.now, self.lifetime))
+    }
+
+    pub(super) fn expire_time(self) -> String {
+        rfc3339(later(self.now, self.lifetime))
+    }
+}
+
+pub(super) fn is_bearer(request: &Request, token: &str) -> bool {
+    request.authorization.as_deref().and_then(super::bearer) == Some(token)
+}
+
+fn github(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    if request.method != "GET" || !is_bearer(request, &state.credentials.request_token) {
+        return Reply { json: json!({"message": "Bad credentials"}), ..Reply::empty(401) };
+    }
+    let audience = form_value(&request.query, "audience");
+    let audience = audience.unwrap_or_else(|| "https://github.com/octo-org".to_owned());
+    let token = giver.give(state, TokenFor::Exchange, &audience);
+    Reply::ok(json!({"count": 1, "value": token}))
+}
+
+fn azure_devops(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    if !is_bearer(request, &state.credentials.request_token) {
+        return Reply { json: json!({"message": "TF400813: not authorized"}), ..Reply::empty(401) };
+    }
+    let version = form_value(&request.query, "api-version");
+    if request.method != "POST" || version.as_deref() != Some("7.2-preview.1") {
+        return Reply { json: json!({"message": "No such version"}), ..Reply::empty(400) };
+    }
+    let token = giver.give(state, TokenFor::Exchange, "api://AzureADTokenExchange");
+    Reply::ok(json!({"oidcToken": token}))
+}
+
+/// What Entra gives a service principal or a managed identity for `resource`.
+fn for_resource(state: &mut State, giver: Giver, resource: &str) -> Option<String> {
+    let what = match resource {
+        DATABRICKS => TokenFor::EntraService,
+        MANAGEMENT => TokenFor::EntraManagement,
+        _ => return None,
+    };
+    Some(giver.give(state, what, resource))
+}
+
+/// An error in the form of OAuth (RFC 6749 §5.2).
+pub(super) fn refuse(status: u16, error: &str, description: &str) -> Reply {
+    let json = json!({"error": error, "error_description": description});
+    Reply { json, ..Reply::empty(status) }
+}
+
+fn entra(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    let form = String::from_utf8_lossy(&request.body).into_owned();
+    let field = |name| form_value(&form, name).unwrap_or_default();
+    let known = &state.credentials;
+    if request.path != format!("/{}/oauth2/token", known.tenant) {
+        return refuse(400, "invalid_request", "AADSTS90002: Tenant not found.");
+    }
+    if field("grant_type") != "client_credentials" {
+        return refuse(400, "unsupported_grant_type", "AADSTS70003: unsupported grant.");
+    }
+    let assertion = field("client_assertion");
+    let proven = match assertion.is_empty() {
+        true => field("client_secret") == known.azure_secret,
+        false => state.verify(&assertion, TokenUse::Exchange, giver.now).is_some(),
+    };
+    if field("client_id") != known.client_id || !proven {
+        let description = "AADSTS7000215: Invalid client secret provided. Trace ID: 0";
+        return refuse(401, "invalid_client", description);
+    }
+    match for_resource(state, giver, &field("resource")) {
+        Some(token) => Reply::ok(json!({
+            "token_type": "Bearer", "expires_in": giver.lifetime.as_secs().to_string(),
+            "expires_on": giver.expires_on().to_string(), "resource": field("resource"),
+            "access_token": token,
+        })),
+        None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
+    }
+}
+
+fn azure_machine(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    if request.header("metadata") != Some("true") {
+        return refuse(400, "bad_request_102", "Required metadata header not specified");
+    }
+    let query = |name| form_value(&request.query, name);
+    if query("client_id").is_some_and(|id| id != state.credentials.client_id) {
+        return refuse(400, "invalid_request", "Identity not found");
+    }
+    let resource = query("resource").unwrap_or_default();
+    match for_resource(state, giver, &resource) {
+        Some(token) => Reply::ok(json!({
+            "access_token": token, "client_id": state.credentials.client_id,
+            "expires_in": giver.lifetime.as_secs().to_string(),
+            "expires_on": giver.expires_on().to_string(), "resource": resource,
+            "token_type": "Bearer",
+        })),
+        None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
+    }
+}
+
+fn metadata(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    if request.header("x-databricks-metadata-version") != Some("1") {
+        return Reply::invalid("X-Databricks-Metadata-Version is missing or unknown");
+    }
+    if request.path != state.metadata_path() {
+        return Reply::error(404, "NOT_FOUND", "No such session");
+    }
+    if request.header("x-databricks-host") != Some(state.settings.host.as_str()) {
+        return Reply::invalid("X-Databricks-Host does not fit the session");
+    }
+    let token = giver.give(state, TokenFor::User, "");
+    Reply::ok(json!({
+        "access_token": token, "token_type": "Bearer", "expires_on": giver.expires_on(),
+    }))
+}
+
+fn google_machine(state: &mut State, giver: Giver, request: &Request) -> Reply {
+    if request.header("metadata-flavor") != Some("Google") {
+        let message = "Missing Metadata-Flavor:Google header.";
+        return Reply { json: Value::from(message), ..Reply::empty(403) };
+    }
+    let token = giver.give(state, TokenFor::Google, "");
+    Reply::ok(json!({
+        "access_token": token, "expires_in": giver.lifetime.as_secs(), "token_type": "Bearer",
+    }))
+}
+
+/// Whether the token in the header that accompanies a service principal's is good, where there is one.
+pub(super) fn accompanied(state: &State, request: &Request, now: SystemTime) -> bool {
+    let good = |header, use_| {
+        request.header(header).is_none_or(|token| state.verify(token, use_, now).is_some())
+    };
+    good("x-databricks-azure-sp-management-token", TokenUse::Management)
+        && good("x-databricks-gcp-sa-access-token", TokenUse::Google)
+}
+
+#[cfg(test)]
+#[path = "services_tests.rs"]
+mod tests;

@@ -1,0 +1,193 @@
+//! What the token services take and refuse.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::super::{Request, Taken, handle};
+use crate::identities::variables;
+use crate::state::tests::state;
+use crate::state::{State, TokenFor};
+
+/// Asks; `headers` are those beside the bearer token.
+fn ask(
+    state: &mut State,
+    line: &str,
+    bearer: &str,
+    others: &[(&'static str, &str)],
+    body: &str,
+) -> (u16, Value) {
+    let (method, target) = line.split_once(' ').unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let request = Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        authorization: Some(format!("Bearer {bearer}")).filter(|_| !bearer.is_empty()),
+        user_agent: None,
+        host: None,
+        accept: None,
+        content_type: None,
+        prefer: None,
+        others: others.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    };
+    match handle(state, Duration::ZERO, &request) {
+        Taken::Answered(response) => {
+            (response.status, serde_json::from_slice(&response.body).unwrap_or_default())
+        }
+        Taken::DataApi(_) => panic!("left to the Data API"),
+    }
+}
+
+const EXCHANGE: &str = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt";
+const ENTRA: &str = "grant_type=client_credentials&client_id=app+id+%C3%BC";
+const DATABRICKS: &str = "resource=2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
+const IAM: &str = "POST /v1/projects/-/serviceAccounts/app@example.com";
+
+#[test]
+fn services_refuse_what_they_should() {
+    let state = &mut state();
+    let google =
+        state.issue(TokenFor::Google, "", state.clock.now(Duration::ZERO), Duration::from_secs(60));
+    let metadata =
+        &[("x-databricks-metadata-version", "1"), ("x-databricks-host", "http://127.0.0.1:1")];
+    let machine = &[("metadata", "true")];
+    let flavor = &[("metadata-flavor", "Google")];
+    let devops =
+        "POST /org/p/_apis/distributedtask/hubs/build/plans/1/jobs/2/oidctoken?api-version=";
+    let entra = |rest: &str| format!("{ENTRA}&{rest}");
+    for (line, bearer, others, body, status) in [
+        ("GET /github/id-token?audience=a", "request1", &[][..], String::new(), 200),
+        ("GET /github/id-token?audience=a", "guess", &[], String::new(), 401),
+        (&format!("{devops}7.2-preview.1"), "request1", &[], String::new(), 200),
+        (&format!("{devops}7.2-preview.1"), "guess", &[], String::new(), 401),
+        (&format!("{devops}1"), "request1", &[], String::new(), 400),
+        (
+            "POST /tenant1/oauth2/token",
+            "",
+            &[],
+            entra(&format!("client_secret=azure1&{DATABRICKS}")),
+            200,
+        ),
+        (
+            "POST /tenant2/oauth2/token",
+            "",
+            &[],
+            entra(&format!("client_secret=azure1&{DATABRICKS}")),
+            400,
+        ),
+        (
+            "POST /tenant1/oauth2/token",
+            "",
+            &[],
+            entra(&format!("client_secret=guess&{DATABRICKS}")),
+            401,
+        ),
+        ("POST /tenant1/oauth2/token", "", &[], entra("client_secret=azure1&resource=other"), 400),
+        ("POST /tenant1/oauth2/token", "", &[], "grant_type=password".to_owned(), 400),
+        (
+            &format!("GET /metadata/identity/oauth2/token?{DATABRICKS}"),
+            "",
+            machine,
+            String::new(),
+            200,
+        ),
+        (&format!("GET /metadata/identity/oauth2/token?{DATABRICKS}"), "", &[], String::new(), 400),
+        (
+            &format!("GET /metadata/identity/oauth2/token?{DATABRICKS}&client_id=x"),
+            "",
+            machine,
+            String::new(),
+            400,
+        ),
+        ("GET /metadata/identity/oauth2/token?resource=x", "", machine, String::new(), 400),
+        ("GET /metadata-service/request1", "", metadata, String::new(), 200),
+        ("GET /metadata-service/guess", "", metadata, String::new(), 404),
+        ("GET /metadata-service/request1", "", &metadata[..1], String::new(), 400),
+        ("GET /metadata-service/request1", "", &metadata[1..], String::new(), 400),
+        (
+            "GET /computeMetadata/v1/instance/service-accounts/default/token",
+            "",
+            flavor,
+            String::new(),
+            200,
+        ),
+        (
+            "GET /computeMetadata/v1/instance/service-accounts/default/token",
+            "",
+            &[],
+            String::new(),
+            403,
+        ),
+        ("POST /token", "", &[], "grant_type=refresh_token&refresh_token=request1".to_owned(), 200),
+        ("POST /token", "", &[], "grant_type=refresh_token&refresh_token=guess".to_owned(), 400),
+        (
+            "POST /token",
+            "",
+            &[],
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c"
+                .to_owned(),
+            400,
+        ),
+        (&format!("{IAM}:generateIdToken"), &google, &[], "{}".to_owned(), 200),
+        (&format!("{IAM}:generateIdToken"), "guess", &[], "{}".to_owned(), 401),
+        (&format!("{IAM}:signBlob"), &google, &[], "{}".to_owned(), 404),
+        (
+            "POST /v1/projects/-/serviceAccounts/other@example.com:generateIdToken",
+            &google,
+            &[],
+            "{}".to_owned(),
+            403,
+        ),
+    ] {
+        assert_eq!(ask(state, line, bearer, others, &body).0, status, "{line} {body}");
+    }
+}
+
+#[test]
+fn only_living_id_tokens_are_exchanged() {
+    let state = &mut state();
+    let now = state.clock.now(Duration::ZERO);
+    let living = state.issue(TokenFor::Exchange, "any", now, Duration::from_secs(60));
+    let dead = state.issue(TokenFor::Exchange, "any", now, Duration::ZERO);
+    let other = state.issue(TokenFor::EntraService, "any", now, Duration::from_secs(60));
+    for (subject, client, status) in [
+        (&living, "&client_id=app+id+%C3%BC", 200),
+        (&living, "", 200),
+        (&living, "&client_id=other", 401),
+        (&dead, "", 400),
+        (&other, "", 400),
+    ] {
+        let body = format!("{EXCHANGE}&subject_token={subject}{client}");
+        let (got, answer) = ask(state, "POST /oidc/v1/token", "", &[], &body);
+        assert_eq!(got, status, "{client} {answer}");
+        if status == 200 {
+            let token = answer["access_token"].as_str().unwrap().to_owned();
+            let me = ask(state, "GET /api/2.0/preview/scim/v2/Me", &token, &[], "").1;
+            let expected = if client.is_empty() { "ada@example.com" } else { "app id ü" };
+            assert_eq!(me["userName"], expected);
+        }
+    }
+}
+
+#[test]
+fn a_token_beside_the_bearer_token_has_to_be_good() {
+    let state = &mut state();
+    let now = state.clock.now(Duration::ZERO);
+    let mut give = |what| state.issue(what, "any", now, Duration::from_secs(60));
+    let (token, management) = (give(TokenFor::EntraService), give(TokenFor::EntraManagement));
+    let name = "x-databricks-azure-sp-management-token";
+    let me = "GET /api/2.0/preview/scim/v2/Me";
+    assert_eq!(ask(state, me, &token, &[(name, &management)], "").0, 200);
+    assert_eq!(ask(state, me, &token, &[(name, &token)], "").0, 403);
+    assert_eq!(ask(state, me, &management, &[], "").0, 401);
+}
+
+#[test]
+fn the_description_has_variables_for_each_service() {
+    let table = variables(&state());
+    assert_eq!(table.len(), 7);
+    assert!(table.values().all(|variables| !variables.is_empty()));
+}

@@ -1,0 +1,143 @@
+//! The log-in of the Azure CLI: `azure-cli`.
+//!
+//! `az account get-access-token --resource … --output json`, with the subscription of `azure_workspace_resource_id` if that
+//! works, and with the tenant unless the CLI itself runs as a managed identity. A token that is no person's (without the
+//! claim `upn`) is accompanied by one for Azure's management. The moment of expiry is taken from `expires_on` (CLI 2.54 and
+//! later), else from the token, as the older `expiresOn` is in local time. Facts from Databricks' SDK for Python 0.162,
+//! `credentials_provider.py` `azure_cli`, `AzureCliTokenSource`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use lakebase_core::effect::ProcessOutput;
+use lakebase_core::refresh::Demand;
+use lakebase_core::{Error, ErrorKind, Result};
+
+use super::azure::{Azure, Tenant, azure};
+use super::kind::{Kind, Prepared, Reading};
+use super::{AccessToken, TokenSource};
+use crate::session::Session;
+use crate::wire;
+
+pub(super) const KIND: Kind = Kind { name: "azure-cli", needs: "a workspace on Azure", read };
+
+/// Windows has it as a batch file.
+const PROGRAM: &str = if cfg!(windows) { "az.cmd" } else { "az" };
+
+/// The CLI may have to ask Entra for a new token.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Any of Azure's settings is enough.
+fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+    if !reading.settings.configure("azure") && !reading.demanded {
+        return Ok(None);
+    }
+    let Some(azure) = azure(reading)? else { return Ok(None) };
+    Ok(Some(Arc::new(move |session: &Session| Arc::new(AzureCli::new(session, azure.clone())))))
+}
+
+/// `az account get-access-token`, for users who logged in with `az login`.
+#[derive(Debug)]
+pub(super) struct AzureCli {
+    session: Session,
+    azure: Azure,
+    tenant: Tenant,
+}
+
+impl AzureCli {
+    pub(super) fn new(session: &Session, azure: Azure) -> Self {
+        Self { tenant: Tenant::new(session, &azure), session: session.clone(), azure }
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<ProcessOutput> {
+        let run = self.session.runtime.process.output(PROGRAM, arguments);
+        match select(run, self.session.runtime.timer.sleep(TIMEOUT)).await {
+            Either::Left((output, _)) => output.map_err(|error| {
+                error.context("the Azure CLI \"az\" could not be started; install it, or choose another identity")
+            }),
+            Either::Right(((), _)) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("`az {}` did not end within {} s", arguments.join(" "), TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    /// The tenant to name, if one is to be.
+    async fn tenant(&self) -> Result<Option<String>> {
+        let tenant = match self.tenant.get().await {
+            Ok(tenant) => tenant,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let shown = self.run(&["account", "show", "--output", "json"]).await?;
+        let managed = shown.success && wire::azure_cli_is_managed(&shown.stdout);
+        Ok((!managed).then_some(tenant))
+    }
+
+    async fn token(&self, resource: &str, tenant: Option<&str>) -> Result<AccessToken> {
+        let base = ["account", "get-access-token", "--resource", resource, "--output", "json"];
+        let subscription = self.azure.resource_id.as_deref().and_then(|id| id.split('/').nth(2));
+        let mut output = None;
+        for subscription in [subscription, None].iter().skip(usize::from(subscription.is_none())) {
+            let mut arguments = base.to_vec();
+            arguments.extend(subscription.iter().flat_map(|id| ["--subscription", *id]));
+            arguments.extend(tenant.iter().flat_map(|id| ["--tenant", *id]));
+            let ran = self.run(&arguments).await?;
+            // Somebody may have access to the workspace and not to its subscription.
+            if ran.success {
+                return wire::azure_cli_token(&ran.stdout);
+            }
+            output = Some(ran);
+        }
+        Err(output.map_or_else(
+            || Error::new(ErrorKind::Unavailable, "`az` was not run"),
+            |it| refusal(&it),
+        ))
+    }
+
+    async fn mint(&self) -> Result<AccessToken> {
+        let tenant = self.tenant().await?;
+        let token = self.token(self.azure.application, tenant.as_deref()).await?;
+        let human = wire::jwt_names_a_person(&token.token);
+        let management = match human {
+            true => None,
+            false => match self.token(self.azure.management, tenant.as_deref()).await {
+                Ok(management) => Some(management),
+                Err(error) if error.is_transient() => return Err(error),
+                // The workspace says whether it would have been needed.
+                Err(_) => None,
+            },
+        };
+        self.azure.accompany(token, management.as_ref())
+    }
+}
+
+fn refusal(output: &ProcessOutput) -> Error {
+    let stderr = &output.stderr;
+    let log_in =
+        ["az login", "No subscription found", "AADSTS"].iter().any(|it| stderr.contains(it));
+    let said = wire::clean_with(stderr, std::slice::from_ref(&output.stdout));
+    let (kind, advice) = match log_in {
+        true => (ErrorKind::Unauthenticated, "run `az login`; "),
+        false => (ErrorKind::Unavailable, ""),
+    };
+    Error::new(kind, format!("`az account get-access-token` failed: {advice}it said: {said}"))
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl TokenSource for AzureCli {
+    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+        self.mint().await
+    }
+
+    fn auth_type(&self) -> &str {
+        KIND.name
+    }
+
+    fn describe(&self) -> String {
+        "the log-in of the Azure CLI".to_owned()
+    }
+}

@@ -1,0 +1,144 @@
+//! Workload identity federation: an id token of another issuer becomes a token of the workspace.
+//!
+//! RFC 8693's token exchange at the workspace's token end point. With a client id the federation policy of that
+//! service principal decides, without one the account's. Every exchange takes a new id token, so one that was
+//! rotated meanwhile is used. Facts from Databricks' SDK for Python 0.162 (`oidc.py`, `credentials_provider.py`
+//! `oidc_credentials_provider` and `_oidc_credentials_provider`) and for Go 0.175
+//! (`config/experimental/auth/oidc/tokensource.go`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lakebase_core::refresh::Demand;
+use lakebase_core::{Error, ErrorKind, MaybeSend, MaybeSync, Result, Secret, Setting};
+
+use super::kind::{Prepared, Reading, prepared};
+use super::token_endpoint::TokenEndpoint;
+use super::{AccessToken, TokenSource};
+use crate::session::Session;
+use crate::wire;
+
+/// Where id tokens come from.
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+pub(super) trait IdTokens: fmt::Debug + MaybeSend + MaybeSync {
+    /// Gets one, for the audience that `audience` tells those that need it.
+    async fn id_token(&self, audience: &Audience<'_>) -> Result<Secret>;
+
+    /// Which token that is and where it was configured: `the id token in …`. No secret.
+    fn describe(&self) -> String;
+}
+
+/// Who the id token is for; the workspace is asked only if nobody configured it.
+pub(super) struct Audience<'a> {
+    configured: Option<&'a str>,
+    endpoint: &'a TokenEndpoint,
+}
+
+impl Audience<'_> {
+    pub(super) async fn get(&self) -> Result<String> {
+        match self.configured {
+            Some(audience) => Ok(audience.to_owned()),
+            None => self.endpoint.audience().await,
+        }
+    }
+}
+
+/// An identity of type `auth_type` whose id tokens `make` brings.
+pub(super) fn federated<T: IdTokens + 'static>(
+    auth_type: &'static str,
+    reading: &Reading<'_>,
+    make: impl Fn(&Session) -> T + Send + Sync + 'static,
+) -> Result<Option<Prepared>> {
+    let client_id = reading.get("client_id");
+    let audience = reading.get("token_audience").map(|audience| audience.value);
+    prepared(move |session| Federated {
+        auth_type,
+        endpoint: TokenEndpoint::new(session.clone()),
+        id_tokens: make(session),
+        client_id: client_id.clone(),
+        audience: audience.clone(),
+    })
+}
+
+/// Id tokens, exchanged.
+#[derive(Debug)]
+struct Federated<T> {
+    auth_type: &'static str,
+    endpoint: TokenEndpoint,
+    id_tokens: T,
+    client_id: Option<Setting<String>>,
+    audience: Option<String>,
+}
+
+impl<T: IdTokens> Federated<T> {
+    async fn exchange(&self, id_token: &Secret) -> Result<AccessToken> {
+        let client_id = self.client_id.as_ref().map(|id| id.value.as_str());
+        let make = |uri: &_| Ok(wire::token_exchange(uri, id_token, client_id));
+        let (asked_at, reply) = self.endpoint.ask(make).await?;
+        let reply = self.endpoint.session.judge(reply, std::slice::from_ref(id_token))?;
+        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
+    }
+
+    /// What to say about a token that the workspace does not take.
+    fn refused(&self, id_token: &Secret, error: Error) -> Error {
+        let now = self.endpoint.session.runtime.clock.wall();
+        let expired = wire::jwt_expiry(id_token).filter(|end| *end <= now).map(|end| {
+            let seconds = now.saturating_since(end).as_secs();
+            format!("; it expired {seconds} s ago by this machine's clock, and needs to be renewed")
+        });
+        let advice = expired.unwrap_or_else(|| match &self.client_id {
+            Some(_) => "; compare the token's issuer, audience and subject with the service principal's federation policy".to_owned(),
+            None => "; compare the token's issuer, audience and subject with the account's federation policy, or set client_id (DATABRICKS_CLIENT_ID)".to_owned(),
+        });
+        let client = self
+            .client_id
+            .as_ref()
+            .map(|id| format!(" for client id {:?} from {}", id.value, id.origin));
+        let client = client.unwrap_or_default();
+        error
+            .context(format!("the workspace refused {}{client}{advice}", self.id_tokens.describe()))
+    }
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl<T: IdTokens> TokenSource for Federated<T> {
+    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+        let audience = Audience { configured: self.audience.as_deref(), endpoint: &self.endpoint };
+        let id_token = self.id_tokens.id_token(&audience).await?;
+        self.exchange(&id_token).await.map_err(|error| {
+            use ErrorKind::{InvalidRequest, PermissionDenied, Unauthenticated};
+            match error.kind() {
+                Unauthenticated | PermissionDenied | InvalidRequest => {
+                    self.refused(&id_token, error)
+                }
+                _ => error.context(format!("exchanging {}", self.id_tokens.describe())),
+            }
+        })
+    }
+
+    fn auth_type(&self) -> &str {
+        self.auth_type
+    }
+
+    fn describe(&self) -> String {
+        let who = match &self.client_id {
+            Some(id) => format!("the service principal {} from {}", id.value, id.origin),
+            None => "whom the account's federation policy names".to_owned(),
+        };
+        format!("{}, exchanged for a token of {who}", self.id_tokens.describe())
+    }
+
+    fn user(&self) -> Option<Arc<str>> {
+        self.client_id.as_ref().map(|id| id.value.as_str().into())
+    }
+}
+
+/// The text as a token, without white space around it.
+pub(super) fn token_text(text: &str) -> Option<Secret> {
+    let text = text.trim();
+    let token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    token.then(|| Secret::new(text))
+}

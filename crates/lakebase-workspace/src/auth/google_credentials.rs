@@ -1,0 +1,118 @@
+//! A service account's key, as a file or as its text: `google-credentials`.
+//!
+//! The key signs an assertion (RFC 7523) for which Google's token end point gives an id token for the workspace. That needs
+//! RSA, so the kind is behind the feature `google-credentials`; without it, the setting is refused. The file is read again for
+//! every token. Facts from Databricks' SDK for Python 0.162, `credentials_provider.py` `google_credentials`.
+
+use lakebase_core::{Error, ErrorKind, Result};
+
+use super::kind::{Kind, Prepared, Reading};
+
+pub(super) const KIND: Kind =
+    Kind { name: "google-credentials", needs: "google_credentials (GOOGLE_CREDENTIALS)", read };
+
+#[cfg(not(feature = "google-credentials"))]
+fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+    let Some(setting) = reading.get("google_credentials") else { return Ok(None) };
+    let text = format!(
+        "{}: keys of Google's service accounts need the feature `google-credentials` of the crate, which is off; \
+         google_service_account (DATABRICKS_GOOGLE_SERVICE_ACCOUNT) needs no key",
+        setting.origin
+    );
+    Err(Error::new(ErrorKind::Unsupported, text))
+}
+
+#[cfg(feature = "google-credentials")]
+use with_keys::read;
+
+#[cfg(feature = "google-credentials")]
+mod with_keys {
+    use std::path::Path;
+
+    use async_trait::async_trait;
+    use lakebase_core::refresh::Demand;
+    use lakebase_core::{Environment, Secret, Setting};
+
+    use super::super::google::accompany;
+    use super::super::google_key as key;
+    use super::super::kind::prepared;
+    use super::super::service::{REMOTE, Service};
+    use super::super::{AccessToken, TokenSource};
+    use super::{Error, ErrorKind, KIND, Prepared, Reading, Result};
+    use crate::session::Session;
+    use crate::wire::{self, GoogleFile, GoogleKey};
+
+    pub(super) fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
+        let Some(setting) = reading.get("google_credentials") else { return Ok(None) };
+        let (setting, environment) = (setting.into_secret(), reading.environment.clone());
+        prepared(move |session: &Session| GoogleCredentials {
+            service: Service::new(session, "Google's token end point", REMOTE),
+            session: session.clone(),
+            environment: environment.clone(),
+            setting: setting.clone(),
+        })
+    }
+
+    #[derive(Debug)]
+    struct GoogleCredentials {
+        session: Session,
+        service: Service,
+        environment: Environment,
+        setting: Setting<Secret>,
+    }
+
+    impl GoogleCredentials {
+        /// The key: from the file of that name, if it is one.
+        fn key(&self) -> Result<GoogleKey> {
+            let refuse = |problem: &str| {
+                Error::new(ErrorKind::Config, format!("{}: {problem}", self.setting.origin))
+            };
+            let text = self.setting.value.expose();
+            let file = match text.trim_start().starts_with('{') {
+                true => GoogleFile::read(text),
+                false => {
+                    let read = self.environment.read_file(Path::new(text));
+                    let read = read.map_err(|error| {
+                        refuse("is neither a key nor a file that can be read").with_source(error)
+                    })?;
+                    GoogleFile::read(&read)
+                }
+            };
+            match file {
+                Ok(GoogleFile::Key(key)) => Ok(key),
+                Ok(_) => Err(refuse("is not the key of a service account")),
+                Err(error) => Err(refuse("cannot be used").with_source(error)),
+            }
+        }
+
+        async fn mint(&self) -> Result<AccessToken> {
+            let key = self.key()?;
+            let audience = self.session.host.as_str();
+            let token = key::id_token(&self.service, &self.session, &key, audience).await?;
+            let scope = wire::SCOPES.join(" ");
+            let access = key::access_token(&self.service, &self.session, &key, &scope).await;
+            accompany(token, access)
+        }
+    }
+
+    #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+    #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+    impl TokenSource for GoogleCredentials {
+        async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+            self.mint().await.map_err(|error| {
+                error.context(format!(
+                    "getting an id token with the key from {}",
+                    self.setting.origin
+                ))
+            })
+        }
+
+        fn auth_type(&self) -> &str {
+            KIND.name
+        }
+
+        fn describe(&self) -> String {
+            format!("the key of a service account of Google from {}", self.setting.origin)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What is left if nothing is configured: the log-ins of people.
+//!
+//! The Databricks CLI; on Azure the Azure CLI first, as in Databricks' SDK for Python 0.162 (`credentials_provider.py`
+//! `DefaultCredentials`), and the other where that is not installed or nobody is logged in with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use lakebase_core::refresh::Demand;
+use lakebase_core::{ErrorKind, Result};
+
+use super::azure::{self, azure};
+use super::azure_cli::{self, AzureCli};
+use super::kind::{Prepared, Reading};
+use super::{AccessToken, TokenSource, cli, m2m};
+use crate::session::Session;
+
+/// The identity of whoever uses this machine.
+pub(crate) fn last_resort(reading: &Reading<'_>) -> Result<(&'static str, Prepared)> {
+    if let Some(error) = m2m::half(reading) {
+        return Err(error);
+    }
+    let databricks = cli::prepare(reading, true);
+    if !azure::is_azure(reading) {
+        return Ok((cli::KIND.name, databricks));
+    }
+    let Some(azure) = azure(reading)? else { return Ok((cli::KIND.name, databricks)) };
+    let prepared = move |session: &Session| {
+        Arc::new(LogIns {
+            azure: AzureCli::new(session, azure.clone()),
+            databricks: databricks(session),
+            use_databricks: AtomicBool::new(false),
+        }) as Arc<dyn TokenSource>
+    };
+    Ok((azure_cli::KIND.name, Arc::new(prepared)))
+}
+
+/// One log-in or the other.
+#[derive(Debug)]
+struct LogIns {
+    azure: AzureCli,
+    databricks: Arc<dyn TokenSource>,
+    /// Set once the second worked where the first did not.
+    use_databricks: AtomicBool,
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl TokenSource for LogIns {
+    async fn fetch(&self, demand: Demand) -> Result<AccessToken> {
+        if self.use_databricks.load(Ordering::Relaxed) {
+            return self.databricks.fetch(demand).await;
+        }
+        match self.azure.fetch(demand).await {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Config | ErrorKind::Unauthenticated) =>
+            {
+                let token = self.databricks.fetch(demand).await;
+                let token = token.map_err(|other| other.context(error.report()))?;
+                self.use_databricks.store(true, Ordering::Relaxed);
+                Ok(token)
+            }
+            result => result,
+        }
+    }
+
+    fn auth_type(&self) -> &str {
+        match self.use_databricks.load(Ordering::Relaxed) {
+            true => cli::KIND.name,
+            false => azure_cli::KIND.name,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self.use_databricks.load(Ordering::Relaxed) {
+            true => self.databricks.describe(),
+            false => self.azure.describe(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Token services other than the workspace.
+//!
+//! They are `https`, or `http` on this machine and its link (loopback and link-local addresses, and Google's name for
+//! one), where machines have their metadata services. Redirects are not followed.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use http::header::USER_AGENT;
+use http::{HeaderValue, Request, Response, Uri};
+use lakebase_core::{Error, ErrorKind, Result, Runtime, Secret};
+
+use crate::observe::Asked;
+use crate::session::Session;
+use crate::wire;
+
+/// The time-out of a service in the network, as for the workspace.
+pub(super) const REMOTE: Duration = Duration::from_secs(60);
+/// The time-out of a service on this machine or its link, as in the SDKs.
+pub(super) const NEAR: Duration = Duration::from_secs(10);
+
+/// One token service.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    runtime: Runtime,
+    user_agent: HeaderValue,
+    /// Who that is, for errors.
+    name: &'static str,
+    timeout: Duration,
+}
+
+impl Service {
+    pub(super) fn new(session: &Session, name: &'static str, timeout: Duration) -> Self {
+        Self {
+            runtime: session.runtime.clone(),
+            user_agent: session.user_agent.clone(),
+            name,
+            timeout,
+        }
+    }
+
+    /// Sends `request` and returns a reply that is a success.
+    ///
+    /// # Errors
+    ///
+    /// What the service says, without `secrets`; a redirect; no answer in time.
+    pub(super) async fn ask(
+        &self,
+        mut request: Request<Bytes>,
+        secrets: &[Secret],
+    ) -> Result<Response<Bytes>> {
+        let name = self.name;
+        accepts(request.uri())
+            .map_err(|problem| Error::new(ErrorKind::Config, format!("{name} {problem}")))?;
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        let clock = &*self.runtime.clock;
+        // The path of a metadata service is a secret.
+        let asked = Asked::named(&request, name, clock);
+        let timeout = self.runtime.timer.sleep(self.timeout);
+        let result = match select(self.runtime.http.send(request), timeout).await {
+            Either::Left((reply, _)) => reply.map_err(|error| error.context(name)),
+            Either::Right(((), _)) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("{name} did not answer within {} s", self.timeout.as_secs()),
+            )),
+        };
+        asked.answered(&result, clock);
+        let reply = result?;
+        if reply.status().is_success() {
+            return Ok(reply);
+        }
+        if reply.status().is_redirection() {
+            let status = reply.status().as_u16();
+            let text = format!("{name} answered {status} with a redirect, which is not followed");
+            return Err(Error::new(ErrorKind::Protocol, text).with_status(status));
+        }
+        Err(wire::failure(&name, &reply, clock.wall(), secrets))
+    }
+}
+
+/// Whether secrets may be sent to `uri`.
+pub(super) fn accepts(uri: &Uri) -> Result<(), &'static str> {
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(_)) => Ok(()),
+        (Some("http"), Some(host)) if is_near(host) => Ok(()),
+        (Some("http"), Some(_)) => {
+            Err("is http://, which would send secrets in the clear; accepted: https://")
+        }
+        _ => Err("is not a URL; accepted: https://…"),
+    }
+}
+
+/// Whether nothing but this machine and its link is between us and `host`.
+fn is_near(host: &str) -> bool {
+    is_loopback(host)
+        || host == "metadata.google.internal"
+        || match address(host) {
+            Some(IpAddr::V4(v4)) => v4.is_link_local(),
+            Some(IpAddr::V6(v6)) => v6.segments()[0] & 0xffc0 == 0xfe80,
+            None => false,
+        }
+}
+
+/// Whether `host` is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
+}
+
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_to_this_machine_and_its_link_only() {
+        for (uri, accepted) in [
+            ("https://token.actions.example/x?y", true),
+            ("http://127.0.0.1:1/x", true),
+            ("http://localhost/x", true),
+            ("http://[::1]/x", true),
+            ("http://169.254.169.254/metadata", true),
+            ("http://[fe80::1]/x", true),
+            ("http://metadata.google.internal/x", true),
+            ("http://token.actions.example/x", false),
+            ("http://169.253.0.1/x", false),
+            ("http://127.0.0.1.evil.example/x", false),
+            ("http://metadata.google.internal.evil.example/x", false),
+            ("ftp://token.example/x", false),
+            ("/x", false),
+        ] {
+            assert_eq!(accepts(&uri.parse().unwrap()).is_ok(), accepted, "{uri}");
+        }
+    }
+}
