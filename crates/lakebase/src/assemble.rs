@@ -79,6 +79,8 @@ impl Builder {
             tls: tls(&settings, is_static, &auth, &options)?,
             ssl_mode_origin: settings.get("sslmode").map(|setting| setting.origin),
             auth,
+            tcp: Default::default(),
+            load_balance_hosts: Default::default(),
             application_name: settings
                 .text("application_name")
                 .or_else(|| Some(concat!("lakebase-rust/", env!("CARGO_PKG_VERSION")).into())),
