@@ -11,12 +11,14 @@
 mod support;
 
 mod bad_input;
+mod connection_strings;
 mod contracts;
 mod dns;
 mod endpoints;
 mod handed_over;
 mod http_proxy;
 mod leaks;
+mod log;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(
     feature = "tokio",
