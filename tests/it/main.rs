@@ -33,6 +33,7 @@ mod memory;
 #[cfg(feature = "tokio")]
 mod observing;
 mod own_parts;
+mod passwords;
 mod patterns;
 mod pool;
 mod requests;

@@ -8,6 +8,7 @@
 //! | a service that follows a script | [`ScriptedOrigin`] |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
+//! | passwords in URLs, and whether a text shows one | [`passwords`] |
 //! | expectations about calls | [`mocks`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 //!
@@ -19,6 +20,7 @@ mod idle;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
 mod origin;
+pub mod passwords;
 mod runtime;
 pub mod scenario;
 pub mod simulation;

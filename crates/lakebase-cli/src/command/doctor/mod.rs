@@ -16,18 +16,19 @@ use lakebase_runtime::SystemClock;
 
 use self::report::Report;
 use crate::cli::Global;
+use crate::settings;
 
 /// Examines what the flags and the environment describe. Exit code 1 if anything is wrong.
 pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(global, Arc::new(SystemClock));
-    let mut settings = Vec::new();
+    let mut shown = Vec::new();
     let configuration = async {
         let examined;
-        (settings, examined) = configuration::examine(global);
+        (shown, examined) = configuration::examine(settings::builder(global));
         examined
     };
     let lakebase = report.step("configuration", configuration).await?;
-    report.settings(settings)?;
+    report.settings(shown)?;
     let Some(lakebase) = lakebase else {
         report.skip_rest("the configuration cannot be used")?;
         return report.finish();
