@@ -36,8 +36,35 @@ async fn settings() {
     check([
         (url("no url"), Config, &["LAKEBASE_PG_URL (environment variable): not a URL", accepted][..]),
         (url("mysql://u@h/d"), Config, &["LAKEBASE_PG_URL", "scheme is not postgresql", accepted]),
-        (url("postgresql://u:p@h:0/d"), Config, &["port (in the URL of LAKEBASE_PG_URL)", "1 to 65535"]),
-        (url("postgresql://u:p@h:x/d"), Config, &["LAKEBASE_PG_URL", "invalid port number"]),
+        (url("postgresql://u:p@h:0/d"), Config, &[
+            "LAKEBASE_PG_URL (environment variable): the port is not one of 1 to 65535", "percent-encode",
+        ]),
+        (url("postgresql://u:p@h:x/d"), Config, &["LAKEBASE_PG_URL", "the port is not one of 1 to 65535"]),
+        (url("postgresql://u:p/x@h/d"), Config, &["LAKEBASE_PG_URL", "after the host, an @", "/ as %2F"]),
+        (url("postgresql://u:p@h,i/d"), Config, &["LAKEBASE_PG_URL", "several hosts are not supported"]),
+        (url("postgresql://u:p@h/d?sslcert=c"), Config, &[
+            "sslcert (in the URL of LAKEBASE_PG_URL): not supported: client certificates are not supported",
+        ]),
+        (url("postgresql://u:p@h/d?channel_binding=require"), Config, &[
+            "channel_binding (in the URL of LAKEBASE_PG_URL): \"require\" is not supported", "accepted: disable, prefer",
+        ]),
+        (url("postgresql://u:p@h/d?sslrootcert=system&sslmode=require"), Config, &[
+            "sslrootcert (in the URL of LAKEBASE_PG_URL): system needs sslmode verify-full, but sslmode is require",
+        ]),
+        (url("postgresql://u:p@h/d?keepalives_idle=x"), Config, &["keepalives_idle (in the URL", "whole seconds"]),
+        (url("postgresql://u:p@h/d?target_session_attrs=standby"), Config, &[
+            "target_session_attrs (in the URL of LAKEBASE_PG_URL): a read-only endpoint cannot be chosen",
+        ]),
+        (it().set("PGTARGETSESSIONATTRS", "any-replica"), Config, &[
+            "PGTARGETSESSIONATTRS (environment variable): \"any-replica\"", "accepted: any, read-write",
+        ]),
+        (it().set("PGCHANNELBINDING", "require"), Config, &[
+            "PGCHANNELBINDING (environment variable): \"require\" is not supported: no login binds its channel",
+        ]),
+        (it().set("PGREQUIREAUTH", "scram-sha-256"), Config, &["PGREQUIREAUTH (environment variable): not supp"]),
+        (it().set("PGHOST", "a.example,b.example"), Config, &["PGHOST (environment variable): several hosts"]),
+        (it().set("PGHOST", "u:p@h"), Config, &["PGHOST (environment variable): has an @ or ://"]),
+        (it().set("PGDATABASE", "postgresql://h/d"), Config, &["PGDATABASE (environment variable): has a ://"]),
         (url("postgresql://u:p@h/d?sslmode=maybe"), Config, &[
             "sslmode (in the URL of LAKEBASE_PG_URL): \"maybe\" is not an sslmode",
             "accepted: disable, allow, prefer, require, verify-ca, verify-full",

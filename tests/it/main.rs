@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod connection_strings;
 mod contracts;
 mod dns;
 mod endpoints;
@@ -18,6 +19,7 @@ mod handed_over;
 mod http_proxy;
 mod identities;
 mod leaks;
+mod log;
 // Other runtimes and HTTP clients have numbers of their own.
 #[cfg(all(
     feature = "tokio",
@@ -33,6 +35,7 @@ mod memory;
 mod observing;
 mod on_behalf_of;
 mod own_parts;
+mod passwords;
 mod patterns;
 mod pool;
 mod requests;

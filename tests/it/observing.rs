@@ -2,16 +2,16 @@
 //! the test's thread, because recorder and subscriber are that thread's.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lakebase::core::FileStatus;
 use lakebase::sqlx::{self, Connection as _};
-use lakebase::{ErrorKind, PoolOptions};
+use lakebase::{ErrorKind, Lakebase, PoolOptions};
 use lakebase_emulator::{Emulator, Fault, Operation, WakeStyle};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::log::{Log, listen};
 use crate::rotation::unavailable;
 use crate::support::Setup;
 
@@ -88,36 +88,18 @@ fn metrics_count_refreshes_logins_retries_and_wake_ups() {
     assert!(!seen.keys().any(|name| name.contains("canary") || name.contains("select")));
 }
 
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn spans_end_also_when_what_they_are_about_fails() {
     let emulator = emulator();
-    let captured = Captured::default();
-    let writer = captured.clone();
+    let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::DEBUG)
         .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
-        .with_writer(move || writer.clone())
+        .with_writer(log.clone())
         .finish();
-    // While there is only one dispatcher, tracing lets whichever thread comes first at an event decide whether
-    // anybody cares, and the threads of other tests have no subscriber.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    tracing::subscriber::with_default(subscriber, || on_this_thread(session(&emulator)));
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    listen(subscriber, || on_this_thread(session(&emulator)));
+    let text = log.take();
     let ours: Vec<&str> = text.lines().filter(|line| line.contains("lakebase")).collect();
     for span in ["lakebase.fetch", "lakebase.login", "lakebase.wake_up"] {
         let count = |end: &str| {
@@ -143,4 +125,29 @@ fn spans_end_also_when_what_they_are_about_fails() {
         assert!(text.contains(event), "no event {event}: {text}");
     }
     assert!(!text.contains("canary"), "SQL in an event: {text}");
+}
+
+#[test]
+fn settings_that_are_not_used_are_mentioned() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let environment = Setup::empty()
+        .set("DATABASE_URL", "postgresql://me@localhost/d")
+        .set("PGSERVICE", "shop")
+        .set("PGCLIENTENCODING", "UTF8")
+        .set("HOME", "/home/me")
+        .file("/home/me/.pgpass", "*:*:*:*:canary")
+        .environment()
+        .with_file_status(|_| Ok(FileStatus { is_regular: true, mode: Some(0o640) }));
+    listen(subscriber, || Lakebase::builder().environment(environment).build().unwrap());
+    let text = log.take();
+    for event in [
+        " INFO lakebase::observe: connecting to a URL, because nothing else says what to connect to setting=DATABASE_URL",
+        " INFO lakebase::observe: variable not read problem=PGSERVICE (environment variable): not supported: files of",
+        " WARN lakebase::observe: password file ignored reason=\"password file /home/me/.pgpass has mode 0640",
+    ] {
+        assert!(text.contains(event), "no event {event}: {text}");
+    }
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(!text.contains("canary"), "{text}");
 }

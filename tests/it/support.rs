@@ -42,6 +42,16 @@ pub(crate) fn on_tokio<T>(test: impl Future<Output = T>) -> T {
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(test)
 }
 
+/// Runs `test`, which is the same on every runtime, on one that there is.
+pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
+    #[cfg(feature = "tokio")]
+    return on_tokio(test);
+    #[cfg(all(feature = "smol", not(feature = "tokio")))]
+    return ::smol::block_on(test);
+    #[cfg(all(feature = "async-std", not(any(feature = "tokio", feature = "smol"))))]
+    return ::async_std::task::block_on(test);
+}
+
 /// The emulator of tests that change nothing in it.
 pub(crate) fn shared() -> &'static Emulator {
     static EMULATOR: OnceLock<Emulator> = OnceLock::new();

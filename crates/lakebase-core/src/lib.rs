@@ -42,6 +42,6 @@ pub use jitter::Jitter;
 pub use name::{BranchName, EndpointName, ProjectName};
 pub use refresh::CredentialCache;
 pub use secret::Secret;
-pub use setting::{Environment, Setting, SettingOrigin};
+pub use setting::{Environment, FileStatus, Setting, SettingOrigin};
 pub use target::{ComputeName, Target};
 pub use time::Timestamp;

@@ -31,6 +31,8 @@ pub enum SettingOrigin {
         /// Where the URL came from.
         url: Arc<str>,
     },
+    /// A line of the password file at this path.
+    PasswordFile(Arc<str>),
 }
 
 impl fmt::Display for SettingOrigin {
@@ -43,6 +45,7 @@ impl fmt::Display for SettingOrigin {
                 write!(f, "{key} (profile {profile} in {file})")
             }
             Self::Url { part, url } => write!(f, "{part} (in the URL of {url})"),
+            Self::PasswordFile(path) => write!(f, "{path} (password file)"),
         }
     }
 }
@@ -112,6 +115,16 @@ impl Setting<String> {
 
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 type ReadFile = dyn Fn(&Path) -> io::Result<String> + Send + Sync;
+type LookAtFile = dyn Fn(&Path) -> io::Result<FileStatus> + Send + Sync;
+
+/// What the operating system says about a file, as far as configuration asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStatus {
+    /// Whether it is a regular file, after symbolic links: no folder, pipe or device.
+    pub is_regular: bool,
+    /// The permissions as Unix has them, such as `0o600`; `None` where the system has no such thing.
+    pub mode: Option<u32>,
+}
 
 /// The process's surroundings as far as configuration reads them: variables and files.
 ///
@@ -120,16 +133,34 @@ type ReadFile = dyn Fn(&Path) -> io::Result<String> + Send + Sync;
 pub struct Environment {
     lookup: Arc<Lookup>,
     read_file: Arc<ReadFile>,
+    file_status: Arc<LookAtFile>,
 }
 
 impl Environment {
     /// Surroundings that answer through these two functions.
+    ///
+    /// Files count as regular ones whose permissions are unknown, unless [`with_file_status`](Self::with_file_status)
+    /// says more.
     #[must_use]
     pub fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         read_file: impl Fn(&Path) -> io::Result<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { lookup: Arc::new(lookup), read_file: Arc::new(read_file) }
+        let file_status = |_: &Path| Ok(FileStatus { is_regular: true, mode: None });
+        Self {
+            lookup: Arc::new(lookup),
+            read_file: Arc::new(read_file),
+            file_status: Arc::new(file_status),
+        }
+    }
+
+    /// The same surroundings, in which `file_status` tells about files that hold secrets before they are read.
+    #[must_use]
+    pub fn with_file_status(
+        self,
+        file_status: impl Fn(&Path) -> io::Result<FileStatus> + Send + Sync + 'static,
+    ) -> Self {
+        Self { file_status: Arc::new(file_status), ..self }
     }
 
     /// No variable is set and no file exists.
@@ -162,6 +193,15 @@ impl Environment {
     /// The operating system's.
     pub fn read_file(&self, path: &Path) -> io::Result<String> {
         (self.read_file)(path)
+    }
+
+    /// What kind of file is at `path`, and who may read it.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn file_status(&self, path: &Path) -> io::Result<FileStatus> {
+        (self.file_status)(path)
     }
 }
 

@@ -136,6 +136,8 @@ mod tests {
             user: "identity".into(),
             password: Some("secret".into()),
             tls: Tls::default(),
+            tcp: Default::default(),
+            load_balance_hosts: Default::default(),
             application_name: Some("ours".into()),
             options: vec![("search_path".into(), "a b".into())],
         }

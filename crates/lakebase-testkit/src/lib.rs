@@ -8,6 +8,7 @@
 //! | a service that follows a script | [`ScriptedOrigin`] |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
+//! | passwords in URLs, and whether a text shows one | [`passwords`] |
 //! | expectations about calls | [`mocks`] |
 //! | services with names of their own, played by one server | [`Led`] |
 //! | what every implementation of a trait must do | [`conformance`] |
@@ -22,6 +23,7 @@ mod led;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
 mod origin;
+pub mod passwords;
 mod runtime;
 pub mod scenario;
 pub mod simulation;

@@ -12,8 +12,8 @@ use lakebase_workspace::WorkspaceClient;
 
 use crate::default_runtime::default_runtime;
 use crate::place::Place;
-use crate::settings::Settings;
-use crate::{Builder, Lakebase, observe};
+use crate::settings::{Settings, check_choice};
+use crate::{Builder, Lakebase, observe, parameters};
 
 /// The database that every project has at first.
 const DEFAULT_DATABASE: &str = "databricks_postgres";
@@ -33,6 +33,7 @@ impl Builder {
         if let Some(url) = settings.last_resort() {
             observe::last_resort(&url);
         }
+        parameters::unread(&environment).iter().for_each(observe::variable_not_read);
         let options = self.runtime_options(&settings)?;
         let mut runtime = match runtime {
             Some(runtime) => runtime,
@@ -43,6 +44,13 @@ impl Builder {
         }
         let (target, auth) = self.login(&settings, place);
         let is_static = target.is_none();
+        let access = match self.access {
+            Some(access) => Some(Setting::explicit("access", access)),
+            None => settings.access()?,
+        };
+        if let (true, Some(access)) = (is_static, &access) {
+            check_choice(access)?;
+        }
         let (host, socket_directory) = settings.host();
         let host = match &target {
             // The search finds it, and only then is it connected to.
@@ -68,7 +76,7 @@ impl Builder {
         };
         let config = ConnectorConfig {
             target,
-            access: self.access,
+            access: access.map(|access| access.value).unwrap_or_default(),
             pooled: self.pooled,
             host,
             socket_directory,
@@ -79,8 +87,11 @@ impl Builder {
             tls: tls(&settings, is_static, &auth, &options)?,
             ssl_mode_origin: settings.get("sslmode").map(|setting| setting.origin),
             auth,
+            tcp: self.tcp.map_or_else(|| settings.tcp(), Ok)?,
+            load_balance_hosts: settings.load_balance_hosts()?,
             application_name: settings
                 .text("application_name")
+                .or_else(|| settings.text("fallback_application_name"))
                 .or_else(|| Some(concat!("lakebase-rust/", env!("CARGO_PKG_VERSION")).into())),
             options: settings.options()?,
             policy: self.policy(&settings, is_static)?,
@@ -125,6 +136,9 @@ impl Builder {
     fn login(&self, settings: &Settings<'_>, place: Place) -> (Option<Target>, Auth) {
         let token = || Auth::Credential { ttl: self.ttl, claims: self.claims.clone() };
         let password = settings.password().map(|password| Auth::Password(password.value));
+        if let (None, Some(reason)) = (&password, settings.ignored_password_file()) {
+            observe::password_file_ignored(&reason);
+        }
         match (place, password) {
             (Place::Lakebase(target), password) => (Some(target), password.unwrap_or_else(token)),
             (Place::Static, Some(password)) => (None, password),
@@ -173,9 +187,16 @@ impl Builder {
 }
 
 fn tls(settings: &Settings<'_>, is_static: bool, auth: &Auth, options: &Options) -> Result<Tls> {
-    let default =
-        if is_static && settings.is_local() { SslMode::Prefer } else { SslMode::VerifyFull };
+    let system_roots = settings.get("sslrootcert").filter(|roots| roots.value == "system");
+    let may_be_weak = is_static && settings.is_local() && system_roots.is_none();
+    let default = if may_be_weak { SslMode::Prefer } else { SslMode::VerifyFull };
     let mode = settings.ssl_mode()?.unwrap_or(default);
+    let is_token = matches!(auth, Auth::Credential { .. });
+    // As libpq: whoever names the system's authorities wants the server verified by them.
+    if let Some(roots) = system_roots.filter(|_| mode != SslMode::VerifyFull && !is_token) {
+        let problem = format!("system needs sslmode verify-full, but sslmode is {mode}");
+        return Err(roots.error(problem));
+    }
     let mut options = options.clone();
     if let Some(roots) = settings.root_certificates()? {
         let origin: SettingOrigin = roots.origin.clone();
@@ -185,7 +206,7 @@ fn tls(settings: &Settings<'_>, is_static: bool, auth: &Auth, options: &Options)
     }
     // With a token, what is weaker is raised to `verify-full`.
     let is_verified = matches!(mode, SslMode::VerifyCa | SslMode::VerifyFull)
-        || (matches!(auth, Auth::Credential { .. }) && mode != SslMode::Disable);
+        || (is_token && mode != SslMode::Disable);
     let extra_roots = if is_verified { lakebase_runtime::extra_roots_pem(&options) } else { None };
     Ok(Tls { mode, extra_roots })
 }
@@ -193,12 +214,15 @@ fn tls(settings: &Settings<'_>, is_static: bool, auth: &Auth, options: &Options)
 /// Says why a workspace is needed at all, where only a host is configured.
 fn explain_host(settings: &Settings<'_>, target: Option<&Target>, error: Error) -> Error {
     match (target, settings.get("host")) {
-        (Some(Target::Host(_)), Some(host)) => host
-            .error(
+        (Some(Target::Host(_)), Some(host)) => {
+            let ignored = settings.ignored_password_file();
+            let ignored = ignored.map_or(String::new(), |reason| format!("; {reason}"));
+            host.error(format!(
                 "without a password the login to a host is made with a token of a workspace identity; set PGPASSWORD \
-                 for a native role, or a workspace (DATABRICKS_HOST) and an identity in it",
-            )
-            .with_source(error),
+                 for a native role, or a workspace (DATABRICKS_HOST) and an identity in it{ignored}"
+            ))
+            .with_source(error)
+        }
         _ => error,
     }
 }

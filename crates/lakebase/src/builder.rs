@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use lakebase_core::connect::{ConnectPolicy, Sources};
+use lakebase_core::connect::{ConnectPolicy, LoadBalanceHosts, Sources, TcpOptions};
 use lakebase_core::{
     Access, Claim, CredentialSource, EndpointResolver, Environment, HostResolver, Result, Runtime,
     Secret, Setting, SslMode, UserResolver,
@@ -28,7 +28,8 @@ pub struct Builder {
     pub(crate) workspace: WorkspaceConfigBuilder,
     pub(crate) sources: Sources,
     pub(crate) hosts: Option<Arc<dyn HostResolver>>,
-    pub(crate) access: Access,
+    pub(crate) access: Option<Access>,
+    pub(crate) tcp: Option<TcpOptions>,
     pub(crate) pooled: bool,
     pub(crate) ttl: Option<Duration>,
     pub(crate) claims: Vec<Claim>,
@@ -49,7 +50,8 @@ impl Default for Builder {
             workspace: WorkspaceConfig::builder().product("lakebase", env!("CARGO_PKG_VERSION")),
             sources: Sources::default(),
             hosts: None,
-            access: Access::default(),
+            access: None,
+            tcp: None,
             pooled: false,
             ttl: None,
             claims: Vec::new(),
@@ -86,6 +88,9 @@ impl Builder {
     ///
     /// With a password in it, or for a server of this machine, no workspace is asked. Otherwise the login is made
     /// with a token, and its host is searched for in the workspace, as with [`host`](Self::host).
+    ///
+    /// Also in libpq's other form, `host=… dbname=…`. [`connection_string`](crate::connection_string) lists the
+    /// parameters and what becomes of each.
     pub fn url(self, url: impl Into<String>) -> Self {
         self.set("url", url)
     }
@@ -170,10 +175,33 @@ impl Builder {
         self
     }
 
-    /// The kind of endpoint that is wanted. Default: the read-write one.
+    /// The kind of endpoint that is wanted. Default: the read-write one. `PGTARGETSESSIONATTRS`, where `standby` stands
+    /// for [`Access::ReadOnly`] and `prefer-standby` for [`Access::PreferReadOnly`].
+    ///
+    /// A server that is named by host or URL leaves no choice, so `ReadOnly` is an error there.
     pub fn access(mut self, access: Access) -> Self {
-        self.access = access;
+        self.access = Some(access);
         self
+    }
+
+    /// What is asked of TCP sockets. Default: [`TcpOptions::default`], changed by a connection URL's `keepalives`,
+    /// `keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`, which this replaces.
+    pub fn tcp(mut self, options: TcpOptions) -> Self {
+        self.tcp = Some(options);
+        self
+    }
+
+    /// In which order the addresses of a host are tried. Default: in that of the resolver. `PGLOADBALANCEHOSTS`.
+    pub fn load_balance_hosts(self, order: LoadBalanceHosts) -> Self {
+        self.set("load_balance_hosts", order.as_str())
+    }
+
+    /// The file with the passwords of native roles, for a server that is named by host or URL. Default: `~/.pgpass`,
+    /// on Windows `%APPDATA%\postgresql\pgpass.conf`. `PGPASSFILE`.
+    ///
+    /// It is read if nothing else sets a password. A file that others may read is not used, and a warning says so.
+    pub fn passfile(self, path: impl Into<String>) -> Self {
+        self.set("passfile", path)
     }
 
     /// Connects through the endpoint's built-in pooler, which takes native passwords only. Default: no.

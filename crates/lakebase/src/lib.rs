@@ -48,16 +48,22 @@
 //! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | server, instead of the endpoint's; address; port | port 5432 |
 //! | `PGDATABASE`, `PGUSER` | database; role | `databricks_postgres`; the identity's name |
 //! | `PGPASSWORD` | password of a native role, instead of tokens | |
+//! | `PGPASSFILE` | file of such passwords, for a server named by URL or host | `~/.pgpass` |
+//! | `PGTARGETSESSIONATTRS` | kind of endpoint: see [`Builder::access`] | the read-write one |
+//! | `PGLOADBALANCEHOSTS` | order of a host's addresses | `disable` |
 //! | `PGSSLMODE`, `PGSSLROOTCERT` | verification; file of authorities to trust too | `verify-full` |
 //! | `PGAPPNAME`, `PGOPTIONS` | start-up settings | `lakebase-rust/…` |
 //! | `PGCONNECT_TIMEOUT` | seconds for one connect with all retries | 60 |
+//!
+//! What becomes of libpq's other variables is listed with its parameters: see [`connection_string`].
 //!
 //! # Observing
 //!
 //! With feature `tracing` there is a span per fetch (`lakebase.fetch`: `kind`, `forced`), per attempt to log
 //! in (`lakebase.login`: `attempt`) and per wake-up (`lakebase.wake_up`, the parent of its attempts), and an
-//! event for every refresh (info), failure (warn), change of phase (info) and request to the workspace (debug:
-//! `request` is method and path, `status`, `took_ms`). With feature `metrics`:
+//! event for every refresh (info), failure (warn), change of phase (info), password file that is not used because
+//! others may read it (warn), wish of a variable of libpq's that is not read (info) and request to the workspace
+//! (debug: `request` is method and path, `status`, `took_ms`). With feature `metrics`:
 //!
 //! | Name | Kind | Unit | Labels |
 //! |---|---|---|---|
@@ -83,10 +89,13 @@
 
 mod assemble;
 mod builder;
+pub mod connection_string;
 mod default_runtime;
 mod handle;
 mod handles;
 mod observe;
+mod parameters;
+mod pgpass;
 mod place;
 mod process;
 mod settings;
@@ -94,7 +103,7 @@ mod url;
 
 #[doc(inline)]
 pub use lakebase_core as core;
-pub use lakebase_core::connect::ConnectPolicy;
+pub use lakebase_core::connect::{ConnectPolicy, Keepalive, LoadBalanceHosts, TcpOptions};
 pub use lakebase_core::{Access, Error, ErrorKind, Result, Secret, SslMode};
 #[cfg(feature = "tunnel")]
 pub use lakebase_proxy::Tunnel;

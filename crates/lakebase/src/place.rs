@@ -27,7 +27,7 @@ pub(crate) enum Place {
 }
 
 impl Settings<'_> {
-    /// The URL to use, if there is one.
+    /// The URL to use, if there is one; asked before its parts are known.
     pub(crate) fn url_setting(&self) -> Result<Option<Setting<Secret>>, Error> {
         let targets = ["endpoint", "project"];
         if let Some(url) = self.explicit.get("url") {
@@ -54,7 +54,7 @@ impl Settings<'_> {
 
     /// Where the URL came from, if it is used only because nothing else says what to connect to.
     pub(crate) fn last_resort(&self) -> Option<SettingOrigin> {
-        let origin = self.url_setting().ok()??.origin;
+        let origin = self.url_source.as_ref()?.origin.clone();
         Some(origin).filter(|origin| *origin == SettingOrigin::Environment(LAST_RESORT.into()))
     }
 

@@ -1,5 +1,10 @@
 //! Looks every setting up: what the program set, then the URL, then the environment.
 
+mod access;
+mod password_file;
+mod server;
+mod tcp;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,13 +16,16 @@ use lakebase_core::connect::{StartupOption, is_loopback_name};
 use lakebase_core::{Environment, Error, Secret, Setting, SslMode};
 use lakebase_workspace::{EffectiveSetting, SettingValue};
 
+pub(crate) use self::access::check_choice;
+use self::password_file::PasswordFile;
+use crate::parameters;
 use crate::url::UrlParts;
 
 /// The settings by name, with the environment variable of each.
 ///
 /// Sources: libpq's documentation, "Environment Variables"; `LAKEBASE_ENDPOINT` is also what Databricks
 /// Apps and the npm package `@databricks/lakebase` use.
-pub(crate) const SETTINGS: [(&str, &str); 16] = [
+pub(crate) const SETTINGS: [(&str, &str); 19] = [
     ("application_name", "PGAPPNAME"),
     ("branch", "LAKEBASE_BRANCH"),
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
@@ -26,12 +34,15 @@ pub(crate) const SETTINGS: [(&str, &str); 16] = [
     ("endpoint", "LAKEBASE_ENDPOINT"),
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
+    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
     ("options", "PGOPTIONS"),
+    ("passfile", "PGPASSFILE"),
     ("password", "PGPASSWORD"),
     ("port", "PGPORT"),
     ("project", "LAKEBASE_PROJECT"),
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
     ("url", "LAKEBASE_PG_URL"),
     ("user", "PGUSER"),
 ];
@@ -40,6 +51,8 @@ pub(crate) const SETTINGS: [(&str, &str); 16] = [
 pub(crate) struct Settings<'a> {
     pub(crate) explicit: &'a BTreeMap<&'static str, Setting<String>>,
     pub(crate) url: UrlParts,
+    /// What `url` was taken from.
+    pub(crate) url_source: Option<Setting<Secret>>,
     pub(crate) environment: &'a Environment,
 }
 
@@ -49,16 +62,20 @@ impl<'a> Settings<'a> {
         explicit: &'a BTreeMap<&'static str, Setting<String>>,
         environment: &'a Environment,
     ) -> Result<Self, Error> {
-        let mut settings = Self { explicit, url: UrlParts::default(), environment };
+        let mut settings =
+            Self { explicit, url: UrlParts::default(), url_source: None, environment };
         if let Some(url) = settings.url_setting()? {
             settings.url = UrlParts::parse(&url)?;
+            settings.url_source = Some(url);
         }
+        parameters::check(&settings.url, environment)?;
+        settings.check_server()?;
         Ok(settings)
     }
 
     /// Whether a URL is used.
     pub(crate) fn has_url(&self) -> bool {
-        self.url.get("host").is_some() || self.explicit.contains_key("url")
+        self.url_source.is_some()
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Setting<String>> {
@@ -73,14 +90,18 @@ impl<'a> Settings<'a> {
 
     /// What is in effect, for people. A URL shows as a secret; its parts have entries of their own.
     pub(crate) fn report(&self) -> Vec<EffectiveSetting> {
-        let shown = SETTINGS.iter().filter_map(|(key, _)| {
-            let (value, origin) = match *key {
+        let mut keys: Vec<&'static str> = SETTINGS.iter().map(|(key, _)| *key).collect();
+        keys.extend(parameters::honoured());
+        keys.sort_unstable();
+        keys.dedup();
+        let shown = keys.into_iter().filter_map(|key| {
+            let (value, origin) = match key {
                 "password" => {
                     let Setting { value, origin } = self.password()?;
                     (SettingValue::Secret(value), origin)
                 }
                 "url" => {
-                    let Setting { value, origin } = self.url_setting().ok()??;
+                    let Setting { value, origin } = self.url_source.clone()?;
                     (SettingValue::Secret(value), origin)
                 }
                 _ => {
@@ -105,6 +126,18 @@ impl<'a> Settings<'a> {
         explicit
             .or_else(|| self.url.password.clone())
             .or_else(|| self.environment.var("PGPASSWORD").map(Setting::into_secret))
+            .or_else(|| match self.password_file() {
+                PasswordFile::Password(password) => Some(password),
+                PasswordFile::Silent | PasswordFile::Ignored(_) => None,
+            })
+    }
+
+    /// Why there is a password file and it is not used.
+    pub(crate) fn ignored_password_file(&self) -> Option<String> {
+        match self.password_file() {
+            PasswordFile::Ignored(reason) => Some(reason),
+            PasswordFile::Silent | PasswordFile::Password(_) => None,
+        }
     }
 
     /// The host, or the folder of a Unix socket.
@@ -234,7 +267,10 @@ mod tests {
     #[test]
     fn the_report_names_origins_and_shows_no_secret() {
         let environment = Environment::from_pairs([
-            ("LAKEBASE_PG_URL", "postgresql://me:canary@h.example/d?sslmode=require"),
+            (
+                "LAKEBASE_PG_URL",
+                "postgresql://me:canary@h.example/d?sslmode=require&keepalives_idle=5&channel_binding=prefer",
+            ),
             ("PGPORT", "6432"),
             ("LAKEBASE_BRANCH", "dev"),
         ]);
@@ -252,6 +288,7 @@ mod tests {
             [
                 "database=d from database (in the URL of LAKEBASE_PG_URL)",
                 "host=h.example from host (in the URL of LAKEBASE_PG_URL)",
+                "keepalives_idle=5 from keepalives_idle (in the URL of LAKEBASE_PG_URL)",
                 "password from password (in the URL of LAKEBASE_PG_URL)",
                 "port=6432 from PGPORT (environment variable)",
                 "sslmode=require from sslmode (in the URL of LAKEBASE_PG_URL)",
@@ -260,6 +297,23 @@ mod tests {
             ]
         );
         assert!(!format!("{report:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_url_counts_whatever_is_in_it_and_is_reported() {
+        for (variable, url) in [
+            ("DATABASE_URL", "postgresql://u:p@h/d"),
+            ("DATABASE_URL", "postgresql:///d"),
+            ("LAKEBASE_PG_URL", "postgresql:///d?user=u"),
+            ("LAKEBASE_PG_URL", "dbname=d user=u"),
+        ] {
+            let environment = Environment::from_pairs([(variable, url)]);
+            let explicit = BTreeMap::new();
+            let settings = Settings::new(&explicit, &environment).unwrap();
+            assert!(matches!(settings.place(), Ok(crate::place::Place::Static)), "{url}");
+            assert_eq!(settings.last_resort().is_some(), variable == "DATABASE_URL", "{url}");
+            assert!(settings.report().iter().any(|setting| setting.key == "url"), "{url}");
+        }
     }
 
     #[test]

@@ -102,6 +102,8 @@ fn config(server: &Server) -> Result<ConnectorConfig, Fault> {
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
         tls: Tls { mode: SslMode::Disable, extra_roots: None },
         ssl_mode_origin: None,
+        tcp: Default::default(),
+        load_balance_hosts: Default::default(),
         application_name: None,
         options: Vec::new(),
         policy: Default::default(),

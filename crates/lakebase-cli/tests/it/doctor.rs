@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor, WrongCertificate};
+use lakebase_testkit::passwords::{self, PLACES};
 use serde_json::Value;
 
 use crate::support::{Run, bare, configured, emulator, json};
@@ -426,5 +427,25 @@ fn nothing_configured_is_the_first_finding() {
         let found = examine(&emulator, command.env(variable, value));
         assert_fault(&found, "configuration", "configuration", &[variable]);
         assert!(!found.to_string().contains("canary"), "{found}");
+    }
+}
+
+#[test]
+fn no_part_of_a_password_that_was_not_encoded_is_shown() {
+    let places = PLACES.into_iter().cycle();
+    for (number, (password, place)) in passwords::generate(100).zip(places).enumerate() {
+        let url = place.replace("PASSWORD", &password);
+        let mut command = bare();
+        // From both sources, in both forms, with all that is said on the way.
+        match number % 3 {
+            0 => command.env("LAKEBASE_PG_URL", &url).args(["doctor", "--json"]),
+            1 => command.args(["doctor", "--verbose", "--url", &url]),
+            _ => command.args(["query", "select 1", "--verbose", "--url", &url]),
+        };
+        let run = Run::of(command.env("PGCONNECT_TIMEOUT", "1"));
+        assert_eq!(run.code, Some(1), "nothing listens there");
+        let said = run.stdout + &run.stderr;
+        assert!(said.len() > 100, "{said}");
+        assert_eq!(passwords::leak(&password, &said), None, "in {said:?}, for {place}");
     }
 }

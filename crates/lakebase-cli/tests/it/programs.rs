@@ -11,13 +11,12 @@ use lakebase_emulator::Emulator;
 use crate::support::{Run, bare, configured, emulator};
 
 /// Variables that would lead a client elsewhere, or that hold what it must not see.
-const MISLEADING: [(&str, &str); 9] = [
+const MISLEADING: [(&str, &str); 8] = [
     ("PGPASSFILE", "/canary-1"),
     ("PGSERVICE", "canary-2"),
-    ("PGREQUIREAUTH", "scram-sha-256"),
     ("PGSSLMODE", "verify-full"),
     ("PGSSLNEGOTIATION", "direct"),
-    ("PGCHANNELBINDING", "require"),
+    ("PGCLIENTENCODING", "LATIN1"),
     // Two identities need one to be chosen.
     ("DATABRICKS_AUTH_TYPE", "oauth-m2m"),
     ("DATABRICKS_TOKEN", "canary-3"),
@@ -63,6 +62,16 @@ fn psql_is_told_nothing_secret() {
     assert!(run.stdout.contains("PGHOST=/") && run.stdout.contains("psql"), "{run:?}");
     for secret in [&*service.client_secret, &service.token, &service.password, "eyJ", "canary"] {
         assert!(!run.stdout.contains(secret), "{secret}: {run:?}");
+    }
+}
+
+#[test]
+fn demands_on_the_login_that_cannot_be_met_are_refused_before_a_program_starts() {
+    let emulator = emulator();
+    for (variable, value) in [("PGCHANNELBINDING", "require"), ("PGREQUIREAUTH", "scram-sha-256")] {
+        let mut command = configured(&emulator);
+        let line = Run::of(command.env(variable, value).args(["psql", "--", "-c", ""])).failure();
+        assert!(line.contains(&format!("{variable} (environment variable)")), "{line}");
     }
 }
 
@@ -160,7 +169,7 @@ fn a_program_is_told_where_to_connect_and_nothing_secret() {
     assert_eq!(value("PGUSER"), Some(&*service.client_id));
     assert_eq!(value("PGDATABASE"), Some(&*service.database));
     assert_eq!(value("PGSSLMODE"), Some("disable"));
-    for name in ["PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGREQUIREAUTH", "PGCHANNELBINDING"] {
+    for name in ["PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSSLNEGOTIATION"] {
         assert_eq!(value(name), None, "{name}");
     }
     for secret in [&*service.client_secret, &service.token, &service.password, "eyJ", "canary"] {

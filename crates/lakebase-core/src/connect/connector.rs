@@ -16,8 +16,8 @@ use super::hosts::Hosts;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{
-    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption,
-    Tls,
+    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, LoadBalanceHosts,
+    Next, StartupOption, TcpOptions, Tls,
 };
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::observe::{self, Span};
@@ -83,6 +83,10 @@ pub struct ConnectorConfig {
     pub tls: Tls,
     /// Where [`Tls::mode`] came from, for messages; `None` for a default.
     pub ssl_mode_origin: Option<SettingOrigin>,
+    /// What is asked of the connection's socket, if it is TCP.
+    pub tcp: TcpOptions,
+    /// In which order a host's addresses are tried.
+    pub load_balance_hosts: LoadBalanceHosts,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up.
@@ -342,6 +346,8 @@ impl Connector {
             user,
             password,
             tls: config.tls.clone(),
+            tcp: config.tcp,
+            load_balance_hosts: config.load_balance_hosts,
             application_name: config.application_name.clone(),
             options: config.options.clone(),
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{LoadBalanceHosts, TcpOptions};
 use crate::{Error, ErrorKind, Secret};
 
 /// How far the server's identity is checked; libpq's `sslmode`.
@@ -118,6 +119,10 @@ pub struct ConnectParams {
     pub password: Option<Secret>,
     /// How the connection is protected.
     pub tls: Tls,
+    /// What is asked of the socket, if it is TCP.
+    pub tcp: TcpOptions,
+    /// In which order addresses are tried.
+    pub load_balance_hosts: LoadBalanceHosts,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up, as by `options=-c name=value`.

@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::connect::{
+    Auth, ConnectPolicy, Connector, ConnectorConfig, LoadBalanceHosts, Sources, TcpOptions,
+};
 use lakebase_core::*;
 use lakebase_testkit::mocks::{
     MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockHostResolver,
@@ -49,6 +51,8 @@ fn config() -> ConnectorConfig {
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
         tls: Tls::default(),
         ssl_mode_origin: None,
+        tcp: TcpOptions::default(),
+        load_balance_hosts: LoadBalanceHosts::default(),
         application_name: None,
         options: Vec::new(),
         policy: ConnectPolicy::default(),

@@ -5,13 +5,13 @@ use lakebase::{Builder, Lakebase};
 
 use super::fault::Fault;
 use super::report::{Examined, Finding, ShownSetting};
-use crate::cli::Global;
-use crate::settings;
 
 /// The settings as far as they can be told, and the database that they describe.
-pub(super) fn examine(global: &Global) -> (Vec<ShownSetting>, Examined<Lakebase>) {
+pub(super) fn examine(
+    builder: lakebase::Result<Builder>,
+) -> (Vec<ShownSetting>, Examined<Lakebase>) {
     let wrong = |error: lakebase::Error| Finding::new(Fault::Configuration, error.report());
-    let builder = match settings::builder(global) {
+    let builder = match builder {
         Ok(builder) => builder,
         Err(error) => return (Vec::new(), Err(wrong(error))),
     };
@@ -52,5 +52,34 @@ fn summary(lakebase: &Lakebase) -> String {
         (None, Some(folder), _) => format!("the server in {}", folder.display()),
         (None, None, Some(host)) => format!("the server {host}"),
         (None, None, None) => "the server localhost".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lakebase::core::Environment;
+    use lakebase_testkit::passwords::{self, PLACES};
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_passwords_that_were_not_encoded_are_not_shown() {
+        let mut refused = 0;
+        for (password, place) in passwords::generate(10_000).zip(PLACES.into_iter().cycle()) {
+            let url = place.replace("PASSWORD", &password);
+            let environment = Environment::from_pairs([("LAKEBASE_PG_URL", url)]);
+            let (settings, examined) = examine(Ok(Lakebase::builder().environment(environment)));
+            refused += u32::from(examined.is_err());
+            let said = match examined {
+                Ok((_, detail)) => detail,
+                Err(finding) => format!("{finding:?}"),
+            };
+            assert_eq!(
+                passwords::leak(&password, &format!("{said} {settings:?}")),
+                None,
+                "{place}"
+            );
+        }
+        assert!((5_000..9_900).contains(&refused), "{refused} were refused");
     }
 }

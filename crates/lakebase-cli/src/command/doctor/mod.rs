@@ -17,23 +17,24 @@ use lakebase_runtime::SystemClock;
 
 use self::report::Report;
 use crate::cli::Global;
+use crate::settings;
 
 /// Examines what the flags and the environment describe. Exit code 1 if anything is wrong.
 pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(global, Arc::new(SystemClock));
-    let mut settings = Vec::new();
+    let mut shown = Vec::new();
     let configuration = async {
         let examined;
-        (settings, examined) = configuration::examine(global);
+        (shown, examined) = configuration::examine(settings::builder(global));
         examined
     };
     let lakebase = report.step("configuration", configuration).await?;
-    report.settings(settings.clone())?;
+    report.settings(shown.clone())?;
     let Some(lakebase) = lakebase else {
         report.skip_rest("the configuration cannot be used")?;
         return report.finish();
     };
-    let found = workspace::examine(&mut report, &lakebase, &settings).await?;
+    let found = workspace::examine(&mut report, &lakebase, &shown).await?;
     let config = lakebase.connector().config();
     let obstacle = if config.socket_directory.is_some() {
         network::examine_socket(&mut report, config).await?

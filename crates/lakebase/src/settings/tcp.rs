@@ -1,0 +1,150 @@
+//! What a connection string says about sockets.
+
+use std::time::Duration;
+
+use lakebase_core::connect::{Keepalive, LoadBalanceHosts, TcpOptions};
+use lakebase_core::{Error, Setting};
+
+use super::Settings;
+
+impl Settings<'_> {
+    /// `keepalives` with its relatives, and `tcp_user_timeout`.
+    pub(crate) fn tcp(&self) -> Result<TcpOptions, Error> {
+        let default = TcpOptions::default();
+        let keepalive = match self.number("keepalives", "1 for probes, 0 for none")? {
+            Some(0) => None,
+            _ => Some(self.keepalive(default.keepalive.unwrap_or_default())?),
+        };
+        let user_timeout =
+            match self.number("tcp_user_timeout", "whole milliseconds, 0 for the system's")? {
+                Some(millis) => {
+                    system_if_zero(millis).map(|millis| Duration::from_millis(millis.into()))
+                }
+                None => default.user_timeout,
+            };
+        Ok(TcpOptions { keepalive, user_timeout })
+    }
+
+    fn keepalive(&self, default: Keepalive) -> Result<Keepalive, Error> {
+        let seconds = |name, default| {
+            Ok::<_, Error>(match self.number(name, "whole seconds, 0 for the system's")? {
+                Some(seconds) => {
+                    system_if_zero(seconds).map(|seconds| Duration::from_secs(seconds.into()))
+                }
+                None => default,
+            })
+        };
+        Ok(Keepalive {
+            idle: seconds("keepalives_idle", default.idle)?,
+            interval: seconds("keepalives_interval", default.interval)?,
+            probes: match self
+                .number("keepalives_count", "a number of probes, 0 for the system's")?
+            {
+                Some(probes) => system_if_zero(probes),
+                None => default.probes,
+            },
+        })
+    }
+
+    pub(crate) fn load_balance_hosts(&self) -> Result<LoadBalanceHosts, Error> {
+        Ok(match self.get("load_balance_hosts") {
+            Some(setting) => setting.parse()?.value,
+            None => LoadBalanceHosts::default(),
+        })
+    }
+
+    fn number(&self, name: &str, accepted: &str) -> Result<Option<u32>, Error> {
+        let Some(setting) = self.get(name) else { return Ok(None) };
+        // What the parameter is in C.
+        let parse =
+            |text: String| match text.parse::<i32>().ok().and_then(|it| u32::try_from(it).ok()) {
+                Some(number) => Ok(number),
+                None => {
+                    Err(format!("{text:?} is not one of 0 to 2147483647; accepted: {accepted}"))
+                }
+            };
+        let number: Setting<u32> = setting.try_map(parse)?;
+        Ok(Some(number.value))
+    }
+}
+
+fn system_if_zero(number: u32) -> Option<u32> {
+    Some(number).filter(|number| *number > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use lakebase_core::Environment;
+
+    use super::*;
+
+    fn of<T>(
+        parameters: &str,
+        read: impl Fn(&Settings<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let url = format!("postgresql://u@h/d?{parameters}");
+        let environment = Environment::from_pairs([("LAKEBASE_PG_URL", url)]);
+        let explicit = BTreeMap::new();
+        read(&Settings::new(&explicit, &environment)?)
+    }
+
+    #[test]
+    fn keepalives_have_defaults_can_be_set_and_left_to_the_system() {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let expected = |idle, interval, probes, user_timeout| TcpOptions {
+            keepalive: Some(Keepalive { idle, interval, probes }),
+            user_timeout,
+        };
+        for (parameters, options) in [
+            ("", TcpOptions::default()),
+            ("", expected(seconds(30), seconds(10), Some(3), seconds(60))),
+            ("keepalives=1", TcpOptions::default()),
+            ("keepalives=0", TcpOptions { keepalive: None, ..TcpOptions::default() }),
+            (
+                "keepalives_idle=5&keepalives_interval=2&keepalives_count=9&tcp_user_timeout=1500",
+                expected(seconds(5), seconds(2), Some(9), Some(Duration::from_millis(1500))),
+            ),
+            (
+                "keepalives_idle=0&keepalives_interval=0&keepalives_count=0&tcp_user_timeout=0",
+                expected(None, None, None, None),
+            ),
+        ] {
+            assert_eq!(of(parameters, |it| it.tcp()).unwrap(), options, "{parameters}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_refused_by_name() {
+        for (parameter, message) in [
+            (
+                "keepalives=on",
+                "keepalives (in the URL of LAKEBASE_PG_URL): \"on\" is not one of 0 to 2147483647; accepted: 1",
+            ),
+            (
+                "keepalives_idle=-1",
+                "keepalives_idle (in the URL of LAKEBASE_PG_URL): \"-1\" is not",
+            ),
+            (
+                "keepalives_count=2147483648",
+                "keepalives_count (in the URL of LAKEBASE_PG_URL): \"2147483648\" is not",
+            ),
+            (
+                "tcp_user_timeout=5s",
+                "tcp_user_timeout (in the URL of LAKEBASE_PG_URL): \"5s\" is not one of 0 to 2147483647; accepted: whole milliseconds",
+            ),
+        ] {
+            let error = of(parameter, |it| it.tcp()).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        let error =
+            of("load_balance_hosts=yes", |it| it.load_balance_hosts()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("\"yes\" is not an order of hosts; accepted: disable, random"),
+            "{error}"
+        );
+        let random = of("load_balance_hosts=random", |it| it.load_balance_hosts()).unwrap();
+        assert_eq!(random, LoadBalanceHosts::Random);
+    }
+}
