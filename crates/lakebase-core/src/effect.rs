@@ -1,7 +1,9 @@
-//! The effects that this crate asks others to perform: time, tasks, HTTP, DNS, programs, relays.
+//! The effects that this crate asks others to perform: time, tasks, connections, HTTP, DNS, programs, relays.
 //!
 //! Each is one small object-safe trait, and [`Runtime`] is a plain struct of them, so that any single
 //! part can be replaced by a struct update.
+
+mod dial;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +16,8 @@ use bytes::Bytes;
 
 use crate::refresh::Moment;
 use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
+
+pub use self::dial::{ByteStream, Dial, DialTarget, Dialed};
 
 /// Reads both clocks.
 pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
@@ -149,6 +153,8 @@ pub struct Runtime {
     pub timer: Arc<dyn Timer>,
     /// Runs tasks; without one, work is driven by whoever waits for it.
     pub spawn: Option<Arc<dyn Spawn>>,
+    /// Opens connections.
+    pub dial: Arc<dyn Dial>,
     /// Sends HTTP requests.
     pub http: Arc<dyn HttpClient>,
     /// The operating system's resolver.

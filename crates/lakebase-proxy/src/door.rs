@@ -4,15 +4,15 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use futures_rustls::TlsAcceptor;
+use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use lakebase_session::message;
+use lakebase_session::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
+use lakebase_session::{ReadAhead, ServerError};
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
-use crate::message::{self, ServerError};
-use crate::read_ahead::ReadAhead;
 use crate::scram;
-use crate::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -62,7 +62,7 @@ impl Door {
     /// never taken for what follows encrypted (CVE-2021-23222).
     pub(crate) async fn open(&self, mut stream: Stream) -> Result<Opened, Refused> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
-            && first_byte(tcp).await? == TLS_HANDSHAKE
+            && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
             stream = direct_tls(stream, tls).await?;
         }
@@ -78,6 +78,7 @@ impl Door {
                 FirstPacket::Gss if !gss && !stream.is_tls() => {
                     gss = true;
                     stream.write_all(b"N").await?;
+                    stream.flush().await?;
                 }
                 FirstPacket::Tls if !tls => {
                     tls = true;
@@ -96,12 +97,14 @@ impl Door {
         match (stream, &self.tls) {
             (Stream::Tcp(mut tcp), Some(tls)) => {
                 tcp.write_all(b"S").await?;
+                tcp.flush().await?;
                 let accepted =
                     TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-                Ok(Stream::Tls(Box::new(accepted.into())))
+                Ok(Stream::Tls(Box::new(accepted)))
             }
             (mut plain, _) => {
                 plain.write_all(b"N").await?;
+                plain.flush().await?;
                 Ok(plain)
             }
         }
@@ -141,7 +144,7 @@ async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, R
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
     let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
     let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
-    let stream = Stream::Tls(Box::new(accepted.into()));
+    let stream = Stream::Tls(Box::new(accepted));
     if named {
         return Ok(stream);
     }

@@ -34,14 +34,15 @@ mod several {
     //! One struct that is every effect and hands each call on.
 
     use std::net::{IpAddr, SocketAddr};
+    use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;
 
     use async_trait::async_trait;
     use bytes::Bytes;
-    use lakebase_core::effect::{ProcessOutput, RelaySocket};
+    use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
     use lakebase_core::{
-        BoxFuture, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn, Timer,
+        BoxFuture, Dial, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn, Timer,
     };
 
     use crate::{Options, SystemClock};
@@ -56,6 +57,7 @@ mod several {
             clock: Arc::new(SystemClock),
             timer: Arc::new(Shared(Arc::clone(&choice))),
             spawn: Some(Arc::new(Shared(Arc::clone(&choice)))),
+            dial: Arc::new(Shared(Arc::clone(&choice))),
             http: Arc::new(Shared(Arc::clone(&choice))),
             hosts: Arc::new(Shared(Arc::clone(&choice))),
             fallback_hosts: Some(Arc::new(Fallback(Arc::clone(&choice)))),
@@ -95,6 +97,17 @@ mod several {
             if let Some(spawn) = &self.0.now().spawn {
                 spawn.spawn(task);
             }
+        }
+    }
+
+    #[async_trait]
+    impl Dial for Shared {
+        async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+            self.0.now().dial.dial(target).await
+        }
+
+        async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
+            self.0.now().dial.dial_unix(path).await
         }
     }
 

@@ -3,32 +3,40 @@
 //! No task drives a connection: the request that uses it does, and while it is idle nobody does. So
 //! dropping a request closes its connection, and dropping the client closes all.
 
+mod hyper_io;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_rustls::TlsConnector;
 use futures_util::future::{Either, select};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
-use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
+use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
+use lakebase_core::effect::{ByteStream, DialTarget};
+use lakebase_core::{Clock as _, Dial as _, Error, ErrorKind, HttpClient, Result};
 use rustls::pki_types::ServerName;
 
+use self::hyper_io::HyperIo;
+use crate::dial::Dialer;
 use crate::failure::{self, MAX_REPLY};
-use crate::net::{HttpStream, Net};
+use crate::net::Net;
 use crate::trust::Roots;
-use crate::{Options, SystemClock, hosts};
+use crate::{Options, SystemClock};
 
+/// How long all addresses of a host together may take to answer: half of what callers allow for a request.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections per host.
 const MAX_IDLE: usize = 4;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
@@ -60,7 +68,7 @@ impl Body for Whole {
 /// One connection, together with the machine that moves its bytes.
 struct Link {
     sender: SendRequest<Whole>,
-    driver: Connection<Box<dyn HttpStream>, Whole>,
+    driver: Connection<HyperIo, Whole>,
     idle_since: Duration,
 }
 
@@ -76,13 +84,14 @@ enum Failure {
 
 pub(crate) struct HyperClient<N> {
     net: N,
+    dialer: Arc<Dialer<N>>,
     roots: Roots,
     idle: Mutex<HashMap<String, Vec<Link>>>,
 }
 
 impl<N: Net> HyperClient<N> {
-    pub(crate) fn new(net: N, options: &Options) -> Self {
-        Self { net, roots: Roots::new(options), idle: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(net: N, dialer: Arc<Dialer<N>>, options: &Options) -> Self {
+        Self { net, dialer, roots: Roots::new(options), idle: Mutex::new(HashMap::new()) }
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Link>>> {
@@ -113,35 +122,31 @@ impl<N: Net> HyperClient<N> {
         let name = uri.host().unwrap_or_default();
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let failed = |error| failure::exchange(host, error);
-        let tcp = self.dial(name, port).await.map_err(failed)?;
-        let stream = if is_tls {
+        let failed = |error: io::Error| failure::exchange(host, error);
+        let target = DialTarget {
+            host: name,
+            addresses: &[],
+            port,
+            tcp: TcpOptions::default(),
+            load_balance_hosts: LoadBalanceHosts::Disable,
+            timeout: DIAL_TIMEOUT,
+        };
+        let dialed = self.dialer.dial(target).await;
+        let tcp = dialed.map_err(|error| failure::exchange(host, error))?.stream;
+        let stream: Box<dyn ByteStream> = if is_tls {
             let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
             let server = ServerName::try_from(inner).map_err(|error| {
                 let message = format!("{name:?} is not a host name that TLS can verify");
                 Error::new(ErrorKind::Config, message).with_source(error)
             })?;
-            let tls = self.net.tls(tcp, self.roots.config()?, server).await;
-            tls.map_err(|error| self.roots.explain(host, failed(error)))?
+            let tls = TlsConnector::from(self.roots.config()?).connect(server, tcp).await;
+            Box::new(tls.map_err(|error| self.roots.explain(host, failed(error)))?)
         } else {
-            self.net.plain(tcp)
+            tcp
         };
         let (sender, driver) =
-            handshake(stream).await.map_err(|error| failure::exchange(host, error))?;
+            handshake(HyperIo(stream)).await.map_err(|error| failure::exchange(host, error))?;
         Ok(Link { sender, driver, idle_since: Duration::ZERO })
-    }
-
-    /// Connects to the first address of `name` that answers.
-    async fn dial(&self, name: &str, port: u16) -> io::Result<N::Tcp> {
-        let addresses = hosts::resolve(name, |name| self.net.look_up(name));
-        let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses.await.map_err(io::Error::other)? {
-            match self.net.tcp(SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => problem = error,
-            }
-        }
-        Err(problem)
     }
 }
 

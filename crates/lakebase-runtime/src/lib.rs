@@ -1,7 +1,7 @@
 //! Effects of the Lakebase connector on tokio, smol and async-std.
 //!
-//! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, HTTP, host names,
-//! programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
+//! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, connections, HTTP, host
+//! names, programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
 //!
 //! | Feature        | Constructor        | Timers, sockets | Tasks          | HTTP    |
 //! |----------------|--------------------|-----------------|----------------|---------|
@@ -44,6 +44,8 @@ mod async_std;
 #[cfg(feature = "_runtime")]
 mod auto;
 mod clock;
+#[cfg(feature = "_runtime")]
+mod dial;
 pub mod dns;
 #[cfg(feature = "_runtime")]
 mod failure;
@@ -69,6 +71,8 @@ mod smol;
 mod surf;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 #[cfg(feature = "_runtime")]
 mod trust;
 
@@ -87,3 +91,5 @@ pub use self::async_std::{async_std, async_std_with};
 pub use self::smol::{smol, smol_with};
 #[cfg(feature = "tokio")]
 pub use self::tokio::{tokio, tokio_with};
+#[cfg(feature = "tokio-io")]
+pub use self::tokio_io::TokioIo;

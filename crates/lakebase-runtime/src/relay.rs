@@ -4,24 +4,27 @@
 //! dropped; connections that it carries are tasks of their own and end with their sockets.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use lakebase_core::effect::RelaySocket;
 use lakebase_core::{Relay, Result};
 
 use crate::Options;
+use crate::dial::Dialer;
 use crate::net::Net;
 
 /// Opens relays on the sockets of `N`.
 #[derive(Debug)]
 pub(crate) struct SocketRelay<N> {
     net: N,
+    dialer: Arc<Dialer<N>>,
     parent: Option<PathBuf>,
 }
 
 impl<N: Net> SocketRelay<N> {
-    pub(crate) fn new(net: N, options: &Options) -> Self {
-        Self { net, parent: options.relay_parent.clone() }
+    pub(crate) fn new(net: N, dialer: Arc<Dialer<N>>, options: &Options) -> Self {
+        Self { net, dialer, parent: options.relay_parent.clone() }
     }
 }
 
@@ -33,10 +36,10 @@ impl<N: Net> Relay for SocketRelay<N> {
         targets: Vec<std::net::SocketAddr>,
     ) -> Result<Box<dyn RelaySocket>> {
         #[cfg(unix)]
-        return unix::open(&self.net, self.parent.as_deref(), port, targets);
+        return unix::open(&self.net, &self.dialer, self.parent.as_deref(), port, targets);
         #[cfg(not(unix))]
         {
-            let _ = (&self.net, &self.parent, port, targets);
+            let _ = (&self.net, &self.dialer, &self.parent, port, targets);
             Err(lakebase_core::Error::new(
                 lakebase_core::ErrorKind::Unsupported,
                 "this platform has no Unix sockets to carry a connection to another address; unset \
@@ -50,6 +53,7 @@ impl<N: Net> Relay for SocketRelay<N> {
 #[cfg(unix)]
 mod unix {
     use std::fmt;
+    use std::io;
     use std::net::SocketAddr;
     use std::os::unix::net::UnixListener;
     use std::path::Path;
@@ -57,12 +61,14 @@ mod unix {
     use std::time::Duration;
 
     use futures_util::future::{AbortHandle, abortable};
-    use lakebase_core::connect::{SOCKET_PATH_LIMIT, socket_path};
-    use lakebase_core::effect::RelaySocket;
+    use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use lakebase_core::connect::{SOCKET_PATH_LIMIT, TcpOptions, socket_path};
+    use lakebase_core::effect::{ByteStream, RelaySocket};
     use lakebase_core::{Error, ErrorKind, Result};
 
+    use crate::dial::{Dialer, describe};
     use crate::folder::PrivateFolder;
-    use crate::net::{Net, within};
+    use crate::net::Net;
 
     /// How long one address may take to answer.
     const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -89,6 +95,7 @@ mod unix {
 
     pub(super) fn open<N: Net>(
         net: &N,
+        dialer: &Arc<Dialer<N>>,
         parent: Option<&Path>,
         port: u16,
         targets: Vec<SocketAddr>,
@@ -122,7 +129,8 @@ mod unix {
             })
             .map_err(|error| refuse("could not listen on a Unix socket").with_source(error))?;
         let shared = Arc::new(Mutex::new(Shared { targets, last_error: None }));
-        let (serve, task) = abortable(serve(net.clone(), listener, Arc::clone(&shared)));
+        let (serve, task) =
+            abortable(serve(net.clone(), Arc::clone(dialer), listener, Arc::clone(&shared)));
         let held = Arc::new(());
         let alive = Arc::downgrade(&held);
         net.spawn(Box::pin(async move {
@@ -132,11 +140,16 @@ mod unix {
         Ok(Box::new(Open { directory, shared, task, alive }))
     }
 
-    async fn serve<N: Net>(net: N, listener: N::Listener, shared: Arc<Mutex<Shared>>) {
+    async fn serve<N: Net>(
+        net: N,
+        dialer: Arc<Dialer<N>>,
+        listener: N::Listener,
+        shared: Arc<Mutex<Shared>>,
+    ) {
         loop {
             match net.accept(&listener).await {
                 Ok(client) => {
-                    let carry = carry(net.clone(), client, Arc::clone(&shared));
+                    let carry = carry(Arc::clone(&dialer), client, Arc::clone(&shared));
                     net.spawn(Box::pin(carry));
                 }
                 Err(_) => net.sleep(ACCEPT_PAUSE).await,
@@ -144,36 +157,41 @@ mod unix {
         }
     }
 
-    async fn carry<N: Net>(net: N, client: N::Unix, shared: Arc<Mutex<Shared>>) {
+    async fn carry<N: Net>(
+        dialer: Arc<Dialer<N>>,
+        client: Box<dyn ByteStream>,
+        shared: Arc<Mutex<Shared>>,
+    ) {
         // The cause is recorded before `client` is closed, so that whoever sees the end finds it.
         let targets = lock(&shared).targets.clone();
-        let mut failed = None;
-        for target in &targets {
-            match within(&net, CONNECT_LIMIT, net.tcp(*target)).await {
-                Ok(server) => {
-                    lock(&shared).last_error = None;
-                    // Either side's error ends both; there is nobody to tell.
-                    drop(net.copy(client, server).await);
-                    return;
-                }
-                Err(error) => {
-                    let mut shared = lock(&shared);
-                    if let Some(place) = shared.targets.iter().position(|known| known == target) {
-                        shared.targets[place..].rotate_left(1);
-                    }
-                    failed = Some(error);
-                }
+        match dialer.connect(&targets, TcpOptions::default(), None, CONNECT_LIMIT).await {
+            Ok(dialed) => {
+                lock(&shared).last_error = None;
+                // Either side's error ends both; there is nobody to tell.
+                drop(copy(client, dialed.stream).await);
+            }
+            Err(outcomes) => {
+                let list: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                let message = format!("could not connect to any of [{}]", list.join(", "));
+                let error = Error::new(ErrorKind::Unavailable, message);
+                lock(&shared).last_error = Some(error.with_source(describe(&outcomes)));
             }
         }
-        let list = targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let error = match failed {
-            Some(error) => {
-                Error::new(ErrorKind::Unavailable, format!("could not connect to {list}"))
-                    .with_source(error)
-            }
-            None => Error::new(ErrorKind::Unavailable, "there is no address to connect to"),
+    }
+
+    /// Copies both directions, each until its end, passing the end on.
+    async fn copy(client: Box<dyn ByteStream>, server: Box<dyn ByteStream>) -> io::Result<()> {
+        let (from_client, mut to_client) = client.split();
+        let (from_server, mut to_server) = server.split();
+        let up = async {
+            futures_util::io::copy(from_client, &mut to_server).await?;
+            to_server.close().await
         };
-        lock(&shared).last_error = Some(error);
+        let down = async {
+            futures_util::io::copy(from_server, &mut to_client).await?;
+            to_client.close().await
+        };
+        futures_util::future::try_join(up, down).await.map(drop)
     }
 
     impl RelaySocket for Open {

@@ -6,6 +6,7 @@
 //! | tasks without a runtime, in a fixed order | [`FakeSpawn`] |
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
+//! | addresses that swallow packets | [`network`] |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
 //! | expectations about calls | [`mocks`] |
@@ -18,6 +19,8 @@ mod executor;
 mod idle;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
+#[cfg(target_os = "linux")]
+pub mod network;
 mod origin;
 mod runtime;
 pub mod scenario;

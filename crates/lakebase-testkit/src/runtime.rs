@@ -1,13 +1,14 @@
 //! A runtime made of fakes: time and tasks work, everything else answers that it was not expected.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
 use lakebase_core::{
-    Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
+    Dial, Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
 };
 
 use crate::FakeTime;
@@ -22,6 +23,7 @@ pub fn fake_runtime(time: &FakeTime, spawn: Option<Arc<dyn Spawn>>) -> Runtime {
         clock: Arc::new(time.clone()),
         timer: Arc::new(time.clone()),
         spawn,
+        dial: Arc::new(Unexpected),
         http: Arc::new(Unexpected),
         hosts: Arc::new(Unexpected),
         fallback_hosts: None,
@@ -36,6 +38,18 @@ pub struct Unexpected;
 
 fn unexpected<T>(what: String) -> Result<T> {
     Err(Error::new(ErrorKind::Unsupported, format!("{what} was not expected by this test")))
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Dial for Unexpected {
+    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        unexpected(format!("connecting to {}:{}", target.host, target.port))
+    }
+
+    async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
+        unexpected(format!("connecting to {path:?}"))
+    }
 }
 
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]

@@ -1,14 +1,16 @@
 //! The effects as core's [`Runtime`], for core's own cache.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
 use lakebase_core::{
-    BoxFuture, Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
+    BoxFuture, Dial, Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime,
+    Spawn,
 };
 
 use crate::Effects;
@@ -41,6 +43,7 @@ impl Effects {
             clock: Arc::clone(&self.clock),
             timer: Arc::clone(&self.timer),
             spawn,
+            dial: Arc::new(Absent),
             http: Arc::new(Absent),
             hosts: Arc::new(Absent),
             fallback_hosts: None,
@@ -73,6 +76,18 @@ fn absent<T>(what: &str) -> Result<T> {
 impl HttpClient for Absent {
     async fn send(&self, _: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         absent("requests of any form")
+    }
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Dial for Absent {
+    async fn dial(&self, _: DialTarget<'_>) -> Result<Dialed> {
+        absent("connections")
+    }
+
+    async fn dial_unix(&self, _: &Path) -> Result<Box<dyn ByteStream>> {
+        absent("connections")
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::connect::{
+    Auth, ConnectPolicy, Connector, ConnectorConfig, LoadBalanceHosts, Sources, TcpOptions,
+};
 use lakebase_core::{
     Error, ErrorKind, Result, Runtime, Setting, SettingOrigin, SslMode, Target, Tls,
 };
@@ -73,6 +75,8 @@ impl Builder {
             port: settings.port()?,
             database,
             user,
+            tcp: TcpOptions::default(),
+            load_balance_hosts: LoadBalanceHosts::default(),
             tls: tls(&settings, is_static, &auth, &options)?,
             ssl_mode_origin: settings.get("sslmode").map(|setting| setting.origin),
             auth,

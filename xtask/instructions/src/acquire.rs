@@ -100,6 +100,8 @@ fn config(server: &Server) -> Result<ConnectorConfig, Fault> {
         database: "database".into(),
         user: Some("user".into()),
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
+        tcp: Default::default(),
+        load_balance_hosts: Default::default(),
         tls: Tls { mode: SslMode::Disable, extra_roots: None },
         ssl_mode_origin: None,
         application_name: None,

@@ -32,7 +32,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     let workspace = lakebase.workspace().context("no workspace is configured to be asked")?;
     let (endpoints, chosen) = match target {
         Target::Endpoint(name) => {
-            let listed = workspace.list_endpoints(&name.branch());
+            let branch = name.branch();
+            let listed = workspace.list_endpoints(&branch);
             (progress::during(global, ASKING, listed).await?, Some(name.clone().into()))
         }
         Target::Branch(branch) => {
@@ -48,7 +49,8 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
             let chosen = Some(found.name.clone());
             let endpoints = match found.name.as_endpoint() {
                 Some(name) => {
-                    let listed = workspace.list_endpoints(&name.branch());
+                    let branch = name.branch();
+            let listed = workspace.list_endpoints(&branch);
                     progress::during(global, ASKING, listed).await?
                 }
                 None => vec![found],

@@ -16,8 +16,8 @@ use super::hosts::Hosts;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{
-    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, Next, StartupOption,
-    Tls,
+    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, LoadBalanceHosts,
+    Next, StartupOption, TcpOptions, Tls,
 };
 use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::observe::{self, Span};
@@ -78,6 +78,10 @@ pub struct ConnectorConfig {
     pub user: Option<Arc<str>>,
     /// How to prove who is logging in.
     pub auth: Auth,
+    /// Options of TCP connections.
+    pub tcp: TcpOptions,
+    /// In which order the addresses of a host are tried.
+    pub load_balance_hosts: LoadBalanceHosts,
     /// How the connection is protected. With a credential every mode but `disable` counts as `verify-full`,
     /// except to this machine.
     pub tls: Tls,
@@ -311,6 +315,9 @@ impl Connector {
             database: Arc::clone(&config.database),
             user,
             password,
+            tcp: config.tcp,
+            load_balance_hosts: config.load_balance_hosts,
+            dial_timeout: config.policy.dial_timeout(),
             tls: config.tls.clone(),
             application_name: config.application_name.clone(),
             options: config.options.clone(),

@@ -18,6 +18,7 @@ mod hosts;
 mod params;
 mod policy;
 mod refusal;
+mod tcp;
 mod token;
 
 pub use connector::{Auth, Connector, ConnectorConfig, Login, Sources};
@@ -28,3 +29,4 @@ pub use params::{
 };
 pub use policy::{Attempts, ConnectPolicy, Next};
 pub use refusal::classify_refusal;
+pub use tcp::{Keepalive, LoadBalanceHosts, TcpOptions};

@@ -5,9 +5,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::{LoadBalanceHosts, TcpOptions};
 use crate::{Error, ErrorKind, Secret};
 
 /// How far the server's identity is checked; libpq's `sslmode`.
@@ -116,6 +118,12 @@ pub struct ConnectParams {
     pub user: Arc<str>,
     /// The token or native password; `None` sends none.
     pub password: Option<Secret>,
+    /// Options of the TCP connection.
+    pub tcp: TcpOptions,
+    /// In which order the addresses are tried.
+    pub load_balance_hosts: LoadBalanceHosts,
+    /// How long all addresses together may take to answer.
+    pub dial_timeout: Duration,
     /// How the connection is protected.
     pub tls: Tls,
     /// `application_name` at start-up.

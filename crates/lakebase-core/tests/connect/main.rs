@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, Sources};
+use lakebase_core::connect::{
+    Auth, ConnectPolicy, Connector, ConnectorConfig, LoadBalanceHosts, Sources, TcpOptions,
+};
 use lakebase_core::*;
 use lakebase_testkit::mocks::{
     MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockHostResolver,
@@ -47,6 +49,8 @@ fn config() -> ConnectorConfig {
         database: "databricks_postgres".into(),
         user: None,
         auth: Auth::Credential { ttl: None, claims: Vec::new() },
+        tcp: TcpOptions::default(),
+        load_balance_hosts: LoadBalanceHosts::default(),
         tls: Tls::default(),
         ssl_mode_origin: None,
         application_name: None,

@@ -80,6 +80,14 @@ macro_rules! suites {
                 $run(super::reads_resolv_conf(MAKE));
             }
 
+            #[cfg(target_os = "linux")]
+            #[test]
+            fn dial() {
+                let runtime = MAKE(&Options::new()).unwrap();
+                let (timer, clock) = (&*runtime.timer, &*runtime.clock);
+                $run(async { conformance::dial::dial(&*runtime.dial, timer, clock).await });
+            }
+
             #[cfg(unix)]
             #[test]
             fn relay() {

@@ -9,6 +9,8 @@
 )]
 
 pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod dial;
 pub mod dns;
 pub mod dns_server;
 pub mod hosts;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
 use lakebase_core::{
-    BoxFuture, Clock, Environment, Error, ErrorKind, HostResolver, HttpClient, Process, Relay,
-    Result, Runtime, Timer, Timestamp,
+    BoxFuture, Clock, Dial, Environment, Error, ErrorKind, HostResolver, HttpClient, Process,
+    Relay, Result, Runtime, Timer, Timestamp,
 };
 use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
 
@@ -158,6 +159,17 @@ impl HostResolver for Absent {
 }
 
 #[async_trait]
+impl Dial for Absent {
+    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        Err(Error::new(ErrorKind::Unsupported, format!("unexpected connection to {}", target.host)))
+    }
+
+    async fn dial_unix(&self, _: &Path) -> Result<Box<dyn ByteStream>> {
+        Err(Error::new(ErrorKind::Unsupported, "unexpected connection"))
+    }
+}
+
+#[async_trait]
 impl Relay for Absent {
     async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
         Err(Error::new(ErrorKind::Unsupported, "unexpected relay"))
@@ -169,6 +181,7 @@ pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
         clock: Arc::new(time.clone()),
         timer: Arc::new(time.clone()),
         spawn: None,
+        dial: Arc::new(Absent),
         http: Arc::clone(http) as Arc<dyn HttpClient>,
         hosts: Arc::new(Absent),
         fallback_hosts: None,

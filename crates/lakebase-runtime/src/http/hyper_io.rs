@@ -1,20 +1,21 @@
-//! tokio's streams as hyper takes them.
+//! Connections as hyper takes them.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use futures_util::io::{AsyncRead as _, AsyncWrite as _};
 use hyper::rt::ReadBufCursor;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use lakebase_core::effect::ByteStream;
 
 /// The most that one read moves; it is copied once more, because hyper's own buffer cannot be lent
 /// without unsafe code. Replies here are a few kilobytes.
 const CHUNK: usize = 4096;
 
-/// A stream of tokio's with hyper's traits.
-pub(super) struct TokioIo<T>(pub(super) T);
+/// A connection, encrypted or not, with hyper's traits.
+pub(super) struct HyperIo(pub(super) Box<dyn ByteStream>);
 
-impl<T: AsyncRead + Unpin> hyper::rt::Read for TokioIo<T> {
+impl hyper::rt::Read for HyperIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -22,14 +23,14 @@ impl<T: AsyncRead + Unpin> hyper::rt::Read for TokioIo<T> {
     ) -> Poll<io::Result<()>> {
         let mut chunk = [0; CHUNK];
         let wanted = target.remaining().min(CHUNK);
-        let mut buffer = ReadBuf::new(chunk.get_mut(..wanted).unwrap_or_default());
-        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
-        target.put_slice(buffer.filled());
+        let chunk = chunk.get_mut(..wanted).unwrap_or_default();
+        let count = ready!(Pin::new(&mut self.0).poll_read(context, chunk))?;
+        target.put_slice(chunk.get(..count).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> hyper::rt::Write for TokioIo<T> {
+impl hyper::rt::Write for HyperIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,6 +44,6 @@ impl<T: AsyncWrite + Unpin> hyper::rt::Write for TokioIo<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.0).poll_close(context)
     }
 }

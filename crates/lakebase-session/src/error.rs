@@ -15,7 +15,7 @@ use crate::startup::StartupError;
 #[non_exhaustive]
 pub enum LoginError {
     /// The server cannot be reached.
-    Connect(io::Error),
+    Dial(Error),
     /// The connection broke.
     Io(io::Error),
     /// The server answered with an `ErrorResponse`.
@@ -48,17 +48,13 @@ impl LoginError {
         use ConnectFailure::{Permanent, Transient};
         match self {
             Self::Refused(error) => classify_refusal(&error.sqlstate, &error.message),
-            Self::Connect(error) | Self::Io(error) => match error.kind() {
-                // A Unix socket that is not there, or not ours.
-                io::ErrorKind::NotFound => Permanent(ErrorKind::NotFound),
-                io::ErrorKind::PermissionDenied => Permanent(ErrorKind::PermissionDenied),
+            Self::Dial(error) if error.is_transient() => Transient,
+            Self::Dial(error) => Permanent(error.kind()),
+            Self::Io(error) => match error.kind() {
                 // An alert, or garbage inside TLS.
                 io::ErrorKind::InvalidData => Permanent(ErrorKind::Tls),
                 // Said by `message::read` alone.
                 io::ErrorKind::Other => Permanent(ErrorKind::Protocol),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-                    Permanent(ErrorKind::Config)
-                }
                 _ => Transient,
             },
             // rustls reports refused certificates and alerts as invalid data; all else is the network.
@@ -77,7 +73,7 @@ impl LoginError {
 impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(_) => f.write_str("cannot reach the server"),
+            Self::Dial(error) => error.fmt(f),
             Self::Io(_) => f.write_str("the connection to the server broke during login"),
             Self::Refused(error) => error.fmt(f),
             Self::Tls(_) => f.write_str("TLS with the server failed"),
@@ -106,7 +102,8 @@ impl fmt::Display for LoginError {
 impl StdError for LoginError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Connect(error) | Self::Io(error) | Self::Tls(error) => Some(error),
+            Self::Dial(error) => error.source(),
+            Self::Io(error) | Self::Tls(error) => Some(error),
             Self::TlsConfig(error) => Some(error),
             _ => None,
         }
@@ -115,7 +112,8 @@ impl StdError for LoginError {
 
 /// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
 /// find the SQLSTATE they know, with the connector's account of it as the detail.
-pub(crate) fn to_client(error: &Error) -> ServerError {
+#[must_use]
+pub fn to_client(error: &Error) -> ServerError {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(level) = cause {
         if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {

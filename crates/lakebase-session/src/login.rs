@@ -1,15 +1,15 @@
 //! Logging in to a server: from the `StartupMessage` to the first `ReadyForQuery`.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures_util::io::AsyncWriteExt as _;
 use lakebase_core::{ConnectParams, Secret};
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
-use tokio::io::AsyncWriteExt;
 
 use crate::error::LoginError;
 use crate::message::{self, Message, ServerError};
 use crate::startup::CancelKey;
-use crate::stream::Stream;
+use crate::stream::ServerStream;
 
 /// How much a server may say before the session stands.
 const MAX_GREETING: usize = 1024 * 1024;
@@ -29,7 +29,7 @@ pub(crate) struct Greeting {
 
 /// Sends `startup` and proves who logs in.
 pub(crate) async fn log_in(
-    stream: &mut Stream,
+    stream: &mut ServerStream,
     startup: &[u8],
     params: &ConnectParams,
 ) -> Result<Greeting, LoginError> {
@@ -69,7 +69,7 @@ pub(crate) async fn log_in(
     Ok(Greeting { bytes: bytes.into(), cancel })
 }
 
-async fn send(stream: &mut Stream, bytes: &[u8]) -> Result<(), LoginError> {
+async fn send(stream: &mut ServerStream, bytes: &[u8]) -> Result<(), LoginError> {
     stream.write_all(bytes).await.map_err(LoginError::Io)?;
     stream.flush().await.map_err(LoginError::Io)
 }
@@ -84,7 +84,7 @@ enum Step {
 fn authenticate(
     body: &Bytes,
     scram: &mut Option<ScramSha256>,
-    stream: &Stream,
+    stream: &ServerStream,
     params: &ConnectParams,
 ) -> Result<Step, LoginError> {
     let mut rest = body.clone();

@@ -1,0 +1,26 @@
+//! Postgres sessions that are logged in before anybody uses them.
+//!
+//! A [`StartupFactory`] connects through a runtime's [`Dial`](lakebase_core::Dial), sets up TLS as `sslmode` says, proves who logs
+//! in, and reads up to the server's first `ReadyForQuery`: a [`Session`]. From then on a [`Relay`] carries its bytes to and from
+//! whoever wanted it. What a server may say during a login is bounded, and so is what a client may say first.
+//!
+//! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and whoever polls drives them.
+
+mod error;
+mod factory;
+mod login;
+pub mod message;
+mod read_ahead;
+mod relay;
+pub mod startup;
+mod stream;
+pub mod tls;
+mod upstream;
+
+pub use crate::error::{LoginError, to_client};
+pub use crate::factory::{Session, StartupFactory};
+pub use crate::message::ServerError;
+pub use crate::read_ahead::ReadAhead;
+pub use crate::relay::Relay;
+pub use crate::stream::ServerStream;
+pub use crate::upstream::{Address, Reached, Upstream};
