@@ -11,6 +11,8 @@
 //! | `http-reqwest` | `Options::reqwest` | tokio           | tokio          | reqwest |
 //! | `http-surf`    | `Options::surf`    | as the runtime  | as the runtime | surf    |
 //!
+//! The feature `tokio-io` has `TokioIo`, which gives tokio's streams the I/O traits of the crate `futures`, and no constructor.
+//!
 //! Features are additive and none is a default. With several, `auto()` decides at every call. Without a
 //! runtime there are only [`Options`], [`SystemClock`], [`extra_roots_pem`] and the pure parts of [`dns`]:
 //! implement the traits of [`lakebase_core::effect`] yourself.
