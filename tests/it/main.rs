@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod bad_server;
 mod contracts;
 mod dns;
 mod endpoints;
@@ -27,6 +28,8 @@ mod leaks;
     ))
 ))]
 mod memory;
+#[cfg(target_os = "linux")]
+mod network;
 #[cfg(feature = "tokio")]
 mod observing;
 mod own_parts;

@@ -29,7 +29,6 @@ mod observe;
 mod pending;
 mod proxy;
 mod routes;
-mod scram;
 mod session;
 mod stats;
 mod stream;

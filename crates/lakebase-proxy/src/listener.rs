@@ -10,13 +10,13 @@ use std::time::Duration;
 use lakebase_core::connect::{Connector, socket_path};
 use lakebase_core::{Error, ErrorKind, Result, Secret};
 use lakebase_runtime::TokioIo;
+use lakebase_session::scram::Verifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::client_tls::ClientTls;
 use crate::door::Door;
 use crate::routes::{Route, Routes};
-use crate::scram::Verifier;
 use crate::session::{self, Entrance, Phase, Shared};
 use crate::stream::{Stream, tune};
 #[cfg(unix)]

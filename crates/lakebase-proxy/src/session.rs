@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use lakebase_session::startup::{CancelKey, Startup};
-use lakebase_session::{Reached, Relay, ServerError, Session, StartupFactory, Upstream, to_client};
+use lakebase_session::{
+    Reached, Relay, ServerError, Session, StartupFactory, Upstream, log_in_for, to_client,
+};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
@@ -26,8 +28,6 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 /// So many connections may start up at once also where few sessions are allowed, so that clients that come together
 /// do not end each other.
 const MIN_PENDING: usize = 64;
-/// How much a client may say before its login is answered.
-const EARLY: usize = 16 * 1024;
 
 /// How a proxy is doing, as its sessions see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,14 +179,13 @@ async fn log_in(
     phase: &mut watch::Receiver<Phase>,
 ) -> Result<Option<(Session, Vec<u8>)>, ServerError> {
     let factory = StartupFactory::new(Arc::clone(&server.upstream), startup);
-    let mut early = Vec::new();
     let login = tokio::select! {
-        login = server.connector.connect(&factory) => login,
-        () = gone(client, &mut early) => return Ok(None),
+        login = log_in_for(client, server.connector.connect(&factory)) => login,
         () = until(phase, Phase::Closing) => {
             return Err(fatal("57P01", "terminating connection due to administrator command"));
         }
     };
+    let Some((login, early)) = login else { return Ok(None) };
     match login {
         Ok(connected) => {
             one_more(&shared.counters.logins);
@@ -197,18 +196,6 @@ async fn log_in(
             Err(to_client(&error))
         }
     }
-}
-
-/// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
-async fn gone(client: &mut Stream, early: &mut Vec<u8>) {
-    let mut chunk = [0; 1024];
-    while early.len() < EARLY {
-        match client.read(&mut chunk).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => early.extend_from_slice(&chunk[..count]),
-        }
-    }
-    std::future::pending().await
 }
 
 /// Passes a cancel request on to where its session is, and closes when the server has dealt with it. There is no

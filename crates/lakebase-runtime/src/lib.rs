@@ -1,7 +1,7 @@
 //! Effects of the Lakebase connector on tokio, smol and async-std.
 //!
 //! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, connections, HTTP, host
-//! names, programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
+//! names, programs and local sockets. This crate makes one for each async runtime, and one that chooses by itself.
 //!
 //! | Feature        | Constructor        | Timers, sockets | Tasks          | HTTP    |
 //! |----------------|--------------------|-----------------|----------------|---------|
@@ -58,14 +58,14 @@ mod hosts;
 #[cfg(feature = "_runtime")]
 mod http;
 #[cfg(feature = "_runtime")]
+mod listen;
+#[cfg(feature = "_runtime")]
 mod net;
 mod options;
 #[cfg(feature = "_runtime")]
 mod process;
 #[cfg(any(feature = "_runtime", unix))]
 mod random;
-#[cfg(feature = "_runtime")]
-mod relay;
 mod roots;
 #[cfg(feature = "smol")]
 mod smol;

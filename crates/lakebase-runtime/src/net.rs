@@ -1,27 +1,25 @@
-//! What DNS, HTTP and the relay need from a runtime's sockets; one implementation per family of sockets.
+//! What DNS, HTTP and local sockets need from a runtime's sockets; one implementation per family of sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(unix)]
 use lakebase_core::effect::ByteStream;
 use lakebase_core::{HttpClient, Runtime, Spawn};
 
 use crate::dial::{Connect, Dialer};
 use crate::dns::DirectResolver;
 use crate::http::HyperClient;
+use crate::listen::{SocketListen, StdListener};
 use crate::process::ThreadProcess;
-use crate::relay::SocketRelay;
 use crate::{Options, SystemClock};
 
 /// Sockets, timers and tasks of one runtime.
 pub(crate) trait Net: Connect + Spawn + Clone {
     /// A UDP socket that talks to one peer.
     type Udp: Send + Sync + 'static;
-    /// A listening Unix socket.
-    #[cfg(unix)]
+    /// A listening socket.
     type Listener: Send + Sync + 'static;
 
     /// What connections are bound to: none may be used where this differs from where it was opened.
@@ -44,11 +42,9 @@ pub(crate) trait Net: Connect + Spawn + Clone {
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
     /// Takes a bound listener over.
-    #[cfg(unix)]
-    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::Listener>;
+    fn listen(&self, listener: StdListener) -> io::Result<Self::Listener>;
 
     /// Waits for the next client.
-    #[cfg(unix)]
     fn accept(
         &self,
         listener: &Self::Listener,
@@ -73,7 +69,7 @@ pub(crate) fn assemble<N: Net>(
         hosts: Arc::clone(&dialer) as _,
         fallback_hosts: Some(Arc::new(dns)),
         process: Arc::new(ThreadProcess),
-        relay: Arc::new(SocketRelay::new(net, Arc::clone(&dialer), options)),
+        listen: Arc::new(SocketListen::new(net, options)),
         dial: dialer,
     }
 }

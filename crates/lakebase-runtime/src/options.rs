@@ -18,7 +18,7 @@ pub struct Options {
     pub(crate) dns_servers: Arc<[SocketAddr]>,
     pub(crate) dns_timeout: Duration,
     pub(crate) resolv_conf: PathBuf,
-    pub(crate) relay_parent: Option<PathBuf>,
+    pub(crate) socket_parent: Option<PathBuf>,
     pub(crate) reqwest: bool,
     pub(crate) surf: bool,
 }
@@ -31,7 +31,7 @@ impl Options {
             dns_servers: Arc::new([]),
             dns_timeout: Duration::from_secs(2),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
-            relay_parent: None,
+            socket_parent: None,
             reqwest: false,
             surf: false,
         }
@@ -87,10 +87,10 @@ impl Options {
         self
     }
 
-    /// The folder in which relays make their private ones. Default: the platform's folder for temporary
+    /// The folder in which private sockets get theirs. Default: the platform's folder for temporary
     /// files (`TMPDIR`).
-    pub fn relay_parent(mut self, path: impl Into<PathBuf>) -> Self {
-        self.relay_parent = Some(path.into());
+    pub fn socket_parent(mut self, path: impl Into<PathBuf>) -> Self {
+        self.socket_parent = Some(path.into());
         self
     }
 
@@ -122,14 +122,14 @@ impl Default for Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { roots, dns_servers, dns_timeout, resolv_conf, relay_parent, reqwest, surf } =
+        let Self { roots, dns_servers, dns_timeout, resolv_conf, socket_parent, reqwest, surf } =
             self;
         f.debug_struct("Options")
             .field("roots", &roots.len())
             .field("dns_servers", dns_servers)
             .field("dns_timeout", dns_timeout)
             .field("resolv_conf", resolv_conf)
-            .field("relay_parent", relay_parent)
+            .field("socket_parent", socket_parent)
             .field("reqwest", reqwest)
             .field("surf", surf)
             .finish()

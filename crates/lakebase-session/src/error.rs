@@ -40,16 +40,21 @@ pub enum LoginError {
     Impostor,
     /// The client's start-up packet with the configured settings is too long.
     Startup(StartupError),
+    /// There is no local address at which the driver could take its session.
+    Local(Error),
+    /// The driver could not use its session.
+    Driver(Box<dyn StdError + Send + Sync>),
 }
 
 impl LoginError {
     /// What it means for the next login.
-    pub(crate) fn class(&self) -> ConnectFailure {
+    #[must_use]
+    pub fn class(&self) -> ConnectFailure {
         use ConnectFailure::{Permanent, Transient};
         match self {
             Self::Refused(error) => classify_refusal(&error.sqlstate, &error.message),
             Self::Dial(error) if error.is_transient() => Transient,
-            Self::Dial(error) => Permanent(error.kind()),
+            Self::Dial(error) | Self::Local(error) => Permanent(error.kind()),
             Self::Io(error) => match error.kind() {
                 // An alert, or garbage inside TLS.
                 io::ErrorKind::InvalidData => Permanent(ErrorKind::Tls),
@@ -63,7 +68,7 @@ impl LoginError {
                 Permanent(ErrorKind::Tls)
             }
             Self::HostName | Self::NoPassword | Self::Startup(_) => Permanent(ErrorKind::Config),
-            Self::Protocol(_) => Permanent(ErrorKind::Protocol),
+            Self::Protocol(_) | Self::Driver(_) => Permanent(ErrorKind::Protocol),
             Self::Method(_) => Permanent(ErrorKind::Unsupported),
             Self::Impostor => Permanent(ErrorKind::LoginRefused),
         }
@@ -95,6 +100,8 @@ impl fmt::Display for LoginError {
             ),
             Self::Impostor => f.write_str("the server could not prove that it knows the password"),
             Self::Startup(error) => error.fmt(f),
+            Self::Local(error) => error.fmt(f),
+            Self::Driver(_) => f.write_str("the driver could not use its session"),
         }
     }
 }
@@ -102,7 +109,8 @@ impl fmt::Display for LoginError {
 impl StdError for LoginError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Dial(error) => error.source(),
+            Self::Dial(error) | Self::Local(error) => error.source(),
+            Self::Driver(error) => Some(&**error),
             Self::Io(error) | Self::Tls(error) => Some(error),
             Self::TlsConfig(error) => Some(error),
             _ => None,
@@ -137,5 +145,5 @@ pub fn to_client(error: &Error) -> ServerError {
         // sqlclient_unable_to_establish_sqlconnection
         _ => "08001",
     };
-    ServerError { sqlstate: sqlstate.to_owned(), message: error.report(), detail: None, hint: None }
+    ServerError { sqlstate: sqlstate.to_owned(), message: error.report(), ..ServerError::default() }
 }

@@ -81,6 +81,8 @@ pub struct ServerError {
     pub detail: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// Who reported it: a function of the server.
+    pub routine: Option<String>,
 }
 
 impl ServerError {
@@ -95,6 +97,7 @@ impl ServerError {
                 b'M' => error.message = text,
                 b'D' => error.detail = Some(text),
                 b'H' => error.hint = Some(text),
+                b'R' => error.routine = Some(text),
                 _ => {}
             }
         }
@@ -114,7 +117,7 @@ impl ServerError {
         field(b'V', "FATAL");
         field(b'C', &self.sqlstate);
         field(b'M', &self.message);
-        for (kind, text) in [(b'D', &self.detail), (b'H', &self.hint)] {
+        for (kind, text) in [(b'D', &self.detail), (b'H', &self.hint), (b'R', &self.routine)] {
             if let Some(text) = text {
                 field(kind, text);
             }
@@ -128,7 +131,7 @@ impl ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sqlstate, message, detail, hint } = self;
+        let Self { sqlstate, message, detail, hint, .. } = self;
         write!(f, "{message} (SQLSTATE {sqlstate})")?;
         for more in [detail, hint].into_iter().flatten() {
             write!(f, "; {more}")?;
@@ -148,6 +151,7 @@ mod tests {
             message: "database \"x\" does not exist".into(),
             detail: None,
             hint: Some("create\0 it".into()),
+            routine: Some("InitPostgres".into()),
         };
         let mut written = error.encode();
         let message = take(&mut written).unwrap().unwrap();

@@ -6,8 +6,7 @@ use futures_util::future::{self, BoxFuture};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Acquire, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
-use sqlx_core::describe::Describe;
+use sqlx::{Acquire, Describe, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
 
 use crate::LakebasePool;
 

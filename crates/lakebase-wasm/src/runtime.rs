@@ -1,15 +1,15 @@
 //! The effects as core's [`Runtime`], for core's own cache.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
 use lakebase_core::{
-    BoxFuture, Dial, Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime,
+    BoxFuture, Dial, Error, ErrorKind, HostResolver, HttpClient, Listen, Process, Result, Runtime,
     Spawn,
 };
 
@@ -48,7 +48,7 @@ impl Effects {
             hosts: Arc::new(Absent),
             fallback_hosts: None,
             process: Arc::new(Absent),
-            relay: Arc::new(Absent),
+            listen: Arc::new(Absent),
         }
     }
 }
@@ -107,11 +107,13 @@ impl Process for Absent {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl Relay for Absent {
-    async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-        absent("relays")
+impl Listen for Absent {
+    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+        absent("sockets")
+    }
+
+    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+        absent("sockets")
     }
 }
 

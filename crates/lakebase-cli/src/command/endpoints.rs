@@ -50,7 +50,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
             let endpoints = match found.name.as_endpoint() {
                 Some(name) => {
                     let branch = name.branch();
-            let listed = workspace.list_endpoints(&branch);
+                    let listed = workspace.list_endpoints(&branch);
                     progress::during(global, ASKING, listed).await?
                 }
                 None => vec![found],

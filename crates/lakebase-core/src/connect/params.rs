@@ -104,11 +104,11 @@ pub type StartupOption = (Arc<str>, Arc<str>);
 /// `Debug` shows no password.
 #[derive(Clone, Debug)]
 pub struct ConnectParams {
-    /// The server's name for TLS (SNI and verification), and its address unless [`addresses`](Self::addresses) says otherwise.
+    /// The server's name for TLS (SNI and verification).
     pub host: Arc<str>,
     /// A folder with the server's Unix socket, used instead of TCP.
     pub socket_directory: Option<PathBuf>,
-    /// Where to connect to, in order of preference; empty leaves looking up `host` to the driver.
+    /// Where to connect to, in order of preference; empty with a Unix socket.
     pub addresses: Vec<IpAddr>,
     /// The server's port. Default: 5432.
     pub port: u16,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_io::Timer as IoTimer;
 use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
-use self::net::AsyncIoNet;
+pub(crate) use self::net::AsyncIoNet;
 use crate::Options;
 use crate::net::assemble;
 
@@ -29,6 +29,12 @@ pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {
 /// The same with hyper as the HTTP client, whatever the options say.
 pub(crate) fn with_hyper(options: &Options, spawn: SpawnFn) -> Runtime {
     assemble(AsyncIoNet { spawn }, options, None)
+}
+
+/// The sockets alone.
+#[cfg(feature = "tokio")]
+pub(crate) fn net(spawn: SpawnFn) -> AsyncIoNet {
+    AsyncIoNet { spawn }
 }
 
 /// How a runtime starts a detached task.

@@ -7,13 +7,14 @@ use std::path::Path;
 
 #[cfg(unix)]
 use async_net::unix::{UnixListener, UnixStream};
-use async_net::{TcpStream, UdpSocket};
+use async_net::{TcpListener, TcpStream, UdpSocket};
 use lakebase_core::Result;
 use lakebase_core::connect::TcpOptions;
 use lakebase_core::effect::ByteStream;
 
 use super::SpawnFn;
 use crate::dial::{Connect, tune};
+use crate::listen::StdListener;
 use crate::net::{Net, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
@@ -45,8 +46,7 @@ impl Connect for AsyncIoNet {
 
 impl Net for AsyncIoNet {
     type Udp = UdpSocket;
-    #[cfg(unix)]
-    type Listener = UnixListener;
+    type Listener = Listener;
 
     async fn udp(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
         let socket = UdpSocket::bind(unspecified(peer)).await?;
@@ -62,13 +62,31 @@ impl Net for AsyncIoNet {
         over.recv(buffer).await
     }
 
-    #[cfg(unix)]
-    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        listener.try_into()
+    fn listen(&self, listener: StdListener) -> io::Result<Listener> {
+        match listener {
+            StdListener::Tcp(listener) => listener.try_into().map(Listener::Tcp),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => listener.try_into().map(Listener::Unix),
+        }
     }
 
-    #[cfg(unix)]
-    async fn accept(&self, listener: &UnixListener) -> io::Result<Box<dyn ByteStream>> {
-        Ok(Box::new(listener.accept().await?.0))
+    async fn accept(&self, listener: &Listener) -> io::Result<Box<dyn ByteStream>> {
+        match listener {
+            Listener::Tcp(listener) => {
+                let stream = listener.accept().await?.0;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        }
     }
+}
+
+/// A listening socket of async-io.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
 }

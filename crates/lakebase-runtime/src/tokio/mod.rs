@@ -14,7 +14,7 @@ use std::time::Duration;
 use ::tokio::runtime::Handle;
 use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
-use self::net::TokioNet;
+pub(crate) use self::net::TokioNet;
 use crate::net::assemble;
 use crate::{Options, failure};
 

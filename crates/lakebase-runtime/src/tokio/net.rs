@@ -8,12 +8,13 @@ use std::path::Path;
 use lakebase_core::Result;
 use lakebase_core::connect::TcpOptions;
 use lakebase_core::effect::ByteStream;
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 
 use crate::dial::{Connect, tune};
+use crate::listen::StdListener;
 use crate::net::{Net, unspecified};
 use crate::tokio_io::TokioIo;
 
@@ -44,8 +45,7 @@ impl Connect for TokioNet {
 
 impl Net for TokioNet {
     type Udp = UdpSocket;
-    #[cfg(unix)]
-    type Listener = UnixListener;
+    type Listener = Listener;
 
     /// A socket is driven by the runtime that opened it, and by nobody once that is gone.
     fn scope(&self) -> String {
@@ -66,13 +66,31 @@ impl Net for TokioNet {
         over.recv(buffer).await
     }
 
-    #[cfg(unix)]
-    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        UnixListener::from_std(listener)
+    fn listen(&self, listener: StdListener) -> io::Result<Listener> {
+        match listener {
+            StdListener::Tcp(listener) => TcpListener::from_std(listener).map(Listener::Tcp),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => UnixListener::from_std(listener).map(Listener::Unix),
+        }
     }
 
-    #[cfg(unix)]
-    async fn accept(&self, listener: &UnixListener) -> io::Result<Box<dyn ByteStream>> {
-        Ok(Box::new(TokioIo(listener.accept().await?.0)))
+    async fn accept(&self, listener: &Listener) -> io::Result<Box<dyn ByteStream>> {
+        match listener {
+            Listener::Tcp(listener) => {
+                let stream = listener.accept().await?.0;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(TokioIo(stream)))
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener) => Ok(Box::new(TokioIo(listener.accept().await?.0))),
+        }
     }
+}
+
+/// A listening socket of a runtime.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
 }

@@ -16,10 +16,9 @@ pub mod dns_server;
 pub mod hosts;
 pub mod http;
 pub mod http_server;
+pub mod listen;
 pub mod login;
 pub mod process;
-#[cfg(unix)]
-pub mod relay;
 pub mod task;
 
 use std::pin::pin;

@@ -2,7 +2,7 @@
 //! sleep moves on at once.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lakebase_core::effect::{ByteStream, DialTarget, Dialed, ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
 use lakebase_core::{
     BoxFuture, Clock, Dial, Environment, Error, ErrorKind, HostResolver, HttpClient, Process,
     Relay, Result, Runtime, Timer, Timestamp,
@@ -169,10 +169,13 @@ impl Dial for Absent {
     }
 }
 
-#[async_trait]
-impl Relay for Absent {
-    async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-        Err(Error::new(ErrorKind::Unsupported, "unexpected relay"))
+impl Listen for Absent {
+    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+        Err(Error::new(ErrorKind::Unsupported, "unexpected socket"))
+    }
+
+    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+        self.open_unix()
     }
 }
 
@@ -188,7 +191,7 @@ pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
         process: Arc::new(FakeProcess(Box::new(|program, _| {
             Some(Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))))
         }))),
-        relay: Arc::new(Absent),
+        listen: Arc::new(Absent),
     }
 }
 
