@@ -1,5 +1,7 @@
 //! SCRAM-SHA-256 as a server: RFC 5802 and 7677, without channel binding.
 
+pub(crate) mod client;
+
 use std::fmt;
 use std::io;
 use std::num::NonZeroU32;
@@ -211,6 +213,19 @@ mod tests {
         assert!(log_in("open sesame", ChannelBinding::unrequested()));
         assert!(!log_in("open sesamf", ChannelBinding::unsupported()));
         assert!(!log_in("", ChannelBinding::unsupported()));
+    }
+
+    #[test]
+    fn our_client_and_our_server_believe_each_other() {
+        let (password, wrong) = (Secret::new("open sesame"), Secret::new("open sesamf"));
+        let verifier = Verifier::new(&password).unwrap();
+        for (claimed, right) in [(&password, true), (&wrong, false)] {
+            let mut proof = client::Proof::new().unwrap();
+            let exchange = verifier.begin(&proof.initial()).unwrap();
+            let answer = proof.answer(exchange.challenge(), claimed).unwrap();
+            let last = exchange.finish(&answer);
+            assert_eq!(last.is_some_and(|last| proof.believes(&last)), right);
+        }
     }
 
     #[test]

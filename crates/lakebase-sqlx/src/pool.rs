@@ -80,7 +80,7 @@ impl LakebasePool {
             options,
         });
         let pool = Self { shared };
-        drop(pool.shared.acquire().await?);
+        drop(pool.acquire().await.map_err(into_ours)?);
         if let Some(cache) = pool.shared.connector.credentials().await? {
             pool.shared.sessions.renew(cache.keep_fresh());
         }
@@ -97,7 +97,9 @@ impl LakebasePool {
     /// [`lakebase_error`](crate::lakebase_error). When the time-out passed its cause says whether all
     /// connections were in use or why no new one came about.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.shared.acquire().await.map_err(into_sqlx)
+        let connection = self.served().acquire().await.map_err(|error| self.explain(error));
+        self.shared.measure();
+        connection
     }
 
     /// Checks a connection out and begins a transaction on it.
@@ -147,6 +149,23 @@ impl LakebasePool {
     }
 }
 
+impl LakebasePool {
+    pub(crate) fn served(&self) -> &PgPool {
+        self.shared.served()
+    }
+
+    pub(crate) fn explain(&self, error: sqlx::Error) -> sqlx::Error {
+        self.shared.explain(error)
+    }
+}
+
+/// An error of a checkout as one of ours.
+fn into_ours(error: sqlx::Error) -> Error {
+    lakebase_error(&error).unwrap_or_else(|| {
+        Error::new(ErrorKind::Unavailable, "no connection comes about").with_source(error)
+    })
+}
+
 impl Deref for LakebasePool {
     type Target = PgPool;
 
@@ -176,22 +195,20 @@ impl Sessions {
 }
 
 impl Shared {
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+    /// sqlx's pool, with somebody there who serves its logins.
+    fn served(&self) -> &PgPool {
         let end = || -> BoxFuture<'static, ()> { Box::pin(self.pool.close_event()) };
         self.sessions.socket.serve(end);
-        let limit = self.options.acquire_timeout + GRACE;
-        let connection = match self.connector.within(limit, self.pool.acquire()).await {
-            Some(Ok(connection)) => Ok(connection),
-            Some(Err(sqlx::Error::PoolClosed)) => {
-                Err(Error::new(ErrorKind::Closed, "the pool is closed"))
-            }
-            Some(Err(sqlx::Error::PoolTimedOut)) | None => Err(self.timed_out()),
-            Some(Err(error)) => Err(lakebase_error(&error).unwrap_or_else(|| {
-                Error::new(ErrorKind::Unavailable, "no connection comes about").with_source(error)
-            })),
-        };
-        self.measure();
-        connection
+        &self.pool
+    }
+
+    /// The connector's own error behind one of sqlx's; those of statements are left alone.
+    fn explain(&self, error: sqlx::Error) -> sqlx::Error {
+        match &error {
+            sqlx::Error::PoolTimedOut => into_sqlx(self.timed_out()),
+            sqlx::Error::Database(_) => lakebase_error(&error).map_or(error, into_sqlx),
+            _ => error,
+        }
     }
 
     /// Why a checkout ended without a connection when its time was over.

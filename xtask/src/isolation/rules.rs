@@ -166,6 +166,23 @@ pub(super) const ABSENT: &[AbsentRule] = &[
         present: &["async-io", "sqlx"],
     },
     AbsentRule {
+        of: Selection::new("lakebase-session", ""),
+        what: "runtime, driver or HTTP crate",
+        names: &[
+            RUNTIMES,
+            HEAVY,
+            &[
+                "reqwest",
+                "hyper",
+                "sqlx",
+                "tokio-postgres",
+                "lakebase-workspace",
+                "lakebase-runtime",
+            ],
+        ],
+        present: &["rustls", "lakebase-core"],
+    },
+    AbsentRule {
         of: Selection::new("lakebase-proxy", ""),
         what: "other runtime, driver or HTTP crate",
         names: &[
@@ -176,7 +193,7 @@ pub(super) const ABSENT: &[AbsentRule] = &[
             HEAVY,
             &["reqwest", "hyper", "sqlx", "tokio-postgres", "lakebase-workspace"],
         ],
-        present: &["tokio/net", "rustls", "postgres-protocol"],
+        present: &["tokio/net", "rustls", "lakebase-session"],
     },
 ];
 
