@@ -118,20 +118,29 @@ impl StdError for LoginError {
     }
 }
 
+/// What the server said to a login that it refused, somewhere among the causes of `error`.
+#[must_use]
+pub fn refusal(error: &Error) -> Option<&ServerError> {
+    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(level) = cause {
+        if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {
+            return Some(refusal);
+        }
+        cause = level.source();
+    }
+    None
+}
+
 /// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
 /// find the SQLSTATE they know, with the connector's account of it as the detail.
 #[must_use]
 pub fn to_client(error: &Error) -> ServerError {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(level) = cause {
-        if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {
-            let detail = match &refusal.detail {
-                Some(detail) => format!("{detail}; {error}"),
-                None => error.to_string(),
-            };
-            return ServerError { detail: Some(detail), ..refusal.clone() };
-        }
-        cause = level.source();
+    if let Some(refusal) = refusal(error) {
+        let detail = match &refusal.detail {
+            Some(detail) => format!("{detail}; {error}"),
+            None => error.to_string(),
+        };
+        return ServerError { detail: Some(detail), ..refusal.clone() };
     }
     let sqlstate = match error.kind() {
         // invalid_authorization_specification

@@ -23,7 +23,7 @@ pub mod tls;
 mod upstream;
 
 pub use crate::client::{carry, driver_startup, first_packet, log_in_for, turn_away};
-pub use crate::error::{LoginError, to_client};
+pub use crate::error::{LoginError, refusal, to_client};
 pub use crate::factory::{Session, StartupFactory};
 pub use crate::message::ServerError;
 pub use crate::read_ahead::ReadAhead;
