@@ -1,6 +1,6 @@
 //! First packets of clients: read or refused, and what is read is written as it was understood.
 
-use lakebase_proxy::startup::{CancelKey, FirstPacket, MAX_LENGTH, Startup};
+use lakebase_session::startup::{CancelKey, FirstPacket, MAX_LENGTH, Startup};
 
 /// Takes `data` for a whole packet, and for a packet without its length.
 pub fn run(data: &[u8]) {

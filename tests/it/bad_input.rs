@@ -356,7 +356,7 @@ async fn unix_socket_path() {
     let long = folder.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
     let servers = lakebase_runtime::parse_servers(&shared().description().dns).unwrap();
-    let options = Options::new().dns_servers(servers).relay_parent(&long);
+    let options = Options::new().dns_servers(servers).socket_parent(&long);
     let runtime = auto(&options).unwrap();
     let lakebase = Setup::m2m(shared()).builder().build_with(runtime).unwrap();
     for error in [

@@ -36,7 +36,7 @@ async fn sqlx() {
     let runtime = lakebase.connector().runtime();
     let params = lakebase.connector().login().await.unwrap().params;
     assert!(!params.addresses.is_empty(), "only direct DNS knows the emulator's names");
-    let factory = SqlxFactory::new(runtime.relay.clone());
+    let factory = SqlxFactory::new(runtime);
     let params: &ConnectParams = &params;
     login::connection_factory(&factory, &*runtime.timer, params, "db.example.com").await;
 }

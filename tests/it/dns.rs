@@ -44,13 +44,13 @@ async fn system_first_then_directly() {
     lakebase.connect().await.unwrap().close().await.unwrap();
     assert_eq!(queries(&emulator), asked);
 
-    // Where the system knows the name, no direct query is made, and the driver looks it up by itself.
+    // Where the system knows the name, no direct query is made.
     let mut knows = MockHostResolver::new();
     let loopback = IpAddr::from([127, 0, 0, 1]);
     knows.expect_resolve().times(1..).returning(move |_| Ok(vec![loopback]));
     let lakebase = setup.builder().host_resolver(Arc::new(knows)).build().unwrap();
     let login = lakebase.connector().login().await.unwrap();
-    assert!(login.params.addresses.is_empty());
+    assert_eq!(login.params.addresses, [loopback]);
     assert_eq!(queries(&emulator), asked);
 }
 
@@ -121,7 +121,7 @@ async fn unknown_everywhere() {
 /// A runtime whose relays are in `parent`.
 pub(crate) fn runtime_with_relays_in(parent: &Path) -> Runtime {
     let servers = lakebase_runtime::parse_servers(&shared().description().dns).unwrap();
-    let options = Options::new().dns_servers(servers).relay_parent(parent);
+    let options = Options::new().dns_servers(servers).socket_parent(parent);
     #[cfg(feature = "http-surf")]
     let options = options.surf(true);
     auto(&options).unwrap()

@@ -1,11 +1,13 @@
-//! Futures that are dropped at any point leave nothing: no session, no task, no folder of a relay.
+//! Futures that are dropped at any point leave nothing: no session, no task, no folder of a socket.
 
+use std::future::poll_fn;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use futures::task::AtomicWaker;
 use lakebase::core::{BoxFuture, Runtime, Spawn};
 use lakebase::sqlx;
 use lakebase::{Lakebase, PoolOptions};
@@ -15,9 +17,30 @@ use crate::support::{Setup, endpoint, shared, until};
 
 on_each_runtime! { connect pool acquire query }
 
-/// Is polled a number of times, then lets go of what it drives.
+/// How many polls are left, of a future and of the tasks that it started.
+#[derive(Debug, Default)]
+struct Budget {
+    left: AtomicUsize,
+    spent: AtomicWaker,
+}
+
+impl Budget {
+    /// Takes one poll; whether there was one.
+    fn take(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(2..) => true,
+            last => {
+                self.spent.wake();
+                last.is_ok()
+            }
+        }
+    }
+}
+
+/// Lets go of what it drives once the polls are spent.
 struct Polls<F> {
-    left: usize,
+    budget: Arc<Budget>,
     future: Pin<Box<F>>,
 }
 
@@ -25,16 +48,12 @@ impl<F: Future> Future for Polls<F> {
     type Output = Option<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.left == 0 {
+        self.budget.spent.register(context.waker());
+        if !self.budget.take() {
             return Poll::Ready(None);
         }
-        self.left -= 1;
         self.future.as_mut().poll(context).map(Some)
     }
-}
-
-fn polls<F: Future>(left: usize, future: F) -> Polls<F> {
-    Polls { left, future: Box::pin(future) }
 }
 
 /// Counts the tasks that have not ended.
@@ -42,6 +61,7 @@ fn polls<F: Future>(left: usize, future: F) -> Polls<F> {
 struct Counting {
     spawn: Arc<dyn Spawn>,
     alive: Arc<AtomicUsize>,
+    budget: Arc<Budget>,
 }
 
 struct Alive(Arc<AtomicUsize>);
@@ -55,10 +75,14 @@ impl Drop for Alive {
 impl Spawn for Counting {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.alive.fetch_add(1, Ordering::SeqCst);
-        let alive = Alive(Arc::clone(&self.alive));
+        let (alive, budget) = (Alive(Arc::clone(&self.alive)), Arc::clone(&self.budget));
         self.spawn.spawn(Box::pin(async move {
-            let _alive = alive;
-            task.await;
+            let (_alive, mut task) = (alive, task);
+            poll_fn(|context| {
+                budget.take();
+                task.as_mut().poll(context)
+            })
+            .await;
         }));
     }
 }
@@ -68,19 +92,28 @@ struct Watched {
     endpoint: String,
     folder: tempfile::TempDir,
     alive: Arc<AtomicUsize>,
+    budget: Arc<Budget>,
 }
 
 impl Watched {
     fn new() -> Self {
         let (endpoint, _) = endpoint(shared());
-        Self { endpoint, folder: tempfile::tempdir().unwrap(), alive: Arc::default() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { endpoint, folder, alive: Arc::default(), budget: Arc::default() }
+    }
+
+    /// Drives `future` until it and the tasks that it started were polled so often.
+    fn polls<F: Future>(&self, count: usize, future: F) -> Polls<F> {
+        self.budget.left.store(count, Ordering::SeqCst);
+        Polls { budget: Arc::clone(&self.budget), future: Box::pin(future) }
     }
 
     /// A handle that holds nothing yet.
     fn cold(&self) -> Lakebase {
         let runtime = runtime_with_relays_in(self.folder.path());
         let spawn = runtime.spawn.clone().unwrap();
-        let counting = Counting { spawn, alive: Arc::clone(&self.alive) };
+        let (alive, budget) = (Arc::clone(&self.alive), Arc::clone(&self.budget));
+        let counting = Counting { spawn, alive, budget };
         let runtime = Runtime { spawn: Some(Arc::new(counting)), ..runtime };
         let setup = Setup::m2m(shared()).endpoint(&self.endpoint);
         setup.builder().build_with(runtime).unwrap()
@@ -92,7 +125,7 @@ impl Watched {
         let entries = |path: &Path| std::fs::read_dir(path).unwrap().count();
         let open = || shared().counters(&self.endpoint).unwrap().open;
         until(&timer, &format!("{what}: sessions end"), || open() == 0).await;
-        until(&timer, &format!("{what}: relays end"), || entries(self.folder.path()) == 0).await;
+        until(&timer, &format!("{what}: sockets end"), || entries(self.folder.path()) == 0).await;
         let alive = || self.alive.load(Ordering::SeqCst);
         until(&timer, &format!("{what}: tasks end"), || alive() == 0).await;
         drop(timer);
@@ -113,7 +146,7 @@ async fn connect() {
     let mut points = 0;
     for count in 0..ENOUGH {
         let lakebase = watched.cold();
-        if polls(count, lakebase.connect()).await.is_some() {
+        if watched.polls(count, lakebase.connect()).await.is_some() {
             points = count;
             break;
         }
@@ -127,7 +160,7 @@ async fn pool() {
     let mut points = 0;
     for count in 0..ENOUGH {
         let lakebase = watched.cold();
-        if let Some(pool) = polls(count, lakebase.pool(PoolOptions::new())).await {
+        if let Some(pool) = watched.polls(count, lakebase.pool(PoolOptions::new())).await {
             // Without `close`, too.
             drop(pool);
             points = count;
@@ -145,7 +178,7 @@ async fn acquire() {
     let held = pool.acquire().await.unwrap();
     let mut dropped = 0;
     for count in 0..ENOUGH {
-        match polls(count, pool.acquire()).await {
+        match watched.polls(count, pool.acquire()).await {
             None => dropped += 1,
             Some(conn) => {
                 drop(conn.unwrap());
@@ -169,7 +202,7 @@ async fn query() {
     let pool = lakebase.pool(PoolOptions::new().max_connections(1)).await.unwrap();
     for count in 0..ENOUGH {
         let query = sqlx::query_scalar::<_, i32>("select count(*)::int from generate_series(1, 9)");
-        if let Some(found) = polls(count, query.fetch_one(&pool)).await {
+        if let Some(found) = watched.polls(count, query.fetch_one(&pool)).await {
             assert_eq!(found.unwrap(), 9);
             break;
         }

@@ -11,6 +11,7 @@
 mod support;
 
 mod bad_input;
+mod bad_server;
 mod connection_strings;
 mod contracts;
 mod dns;
@@ -31,6 +32,8 @@ mod log;
     ))
 ))]
 mod memory;
+#[cfg(target_os = "linux")]
+mod network;
 #[cfg(feature = "tokio")]
 mod observing;
 mod on_behalf_of;

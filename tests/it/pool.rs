@@ -4,9 +4,10 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use futures::future::join;
-use lakebase::sqlx::{self, Connection as _};
+use lakebase::sqlx::{self, ConnectOptions as _, Connection as _};
 use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions, lakebase_error};
 use lakebase_emulator::{Effect, Fault, Operation};
+use lakebase_sqlx::SqlxFactory;
 
 use crate::support::{Setup, endpoint, shared, until};
 
@@ -14,7 +15,8 @@ on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused_is_an_error
     a_dead_server_is_the_cause all_in_use_is_the_cause a_missing_database_is_no_riddle
     close_waits_for_those_in_use close_gives_up_at_its_deadline plain_clones_keep_working
-    what_exceeds_keep_idle_is_closed
+    what_exceeds_keep_idle_is_closed plain_clones_outlive_the_pool_and_have_all_it_has
+    sessions_over_loopback
 }
 
 fn refuse(sqlstate: &str, message: &str) -> Effect {
@@ -166,4 +168,50 @@ async fn plain_clones_keep_working() {
     assert_eq!((one, two), (1, 2));
     assert!(pool.close().await);
     assert!(plain.acquire().await.is_err());
+}
+
+async fn plain_clones_outlive_the_pool_and_have_all_it_has() {
+    let (name, host) = endpoint(shared());
+    let (lakebase, pool) = open(&name, PoolOptions::new().max_connections(3)).await;
+    let plain = (*pool).clone();
+    drop(pool);
+    let token = lakebase.credential().await.unwrap().token.clone();
+    let printed = format!("{:?}", plain.connect_options());
+    assert!(!printed.contains(token.expose()), "sqlx has the token");
+
+    let rejected = refuse("28P01", "password authentication failed for user \"x\"");
+    let waking = refuse("57P03", "the database system is starting up");
+    for problem in [rejected, waking] {
+        shared().inject(Fault::new(Operation::Login, problem).only(&host).times(1));
+        plain.acquire().await.unwrap().ping().await.unwrap();
+    }
+    assert_eq!(shared().counters(&name).unwrap().refused, 2);
+
+    shared().inject(Fault::new(Operation::Login, refuse("3D000", "no such database")).only(&host));
+    let error = plain.acquire().await.map(drop).unwrap_err();
+    assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("3D000"), "{error}");
+    let ours = lakebase_error(&error).expect("the error itself");
+    assert_eq!(ours.kind(), ErrorKind::NotFound);
+    assert!(ours.report().contains("no such database"), "{}", ours.report());
+    plain.close().await;
+    until(&lakebase, "its sessions end", || shared().counters(&name).unwrap().open == 0).await;
+}
+
+/// As on platforms without Unix sockets.
+async fn sessions_over_loopback() {
+    let lakebase = Setup::m2m(shared()).build();
+    let connector = lakebase.connector();
+    let factory = SqlxFactory::new(connector.runtime()).over_tcp();
+    let mut direct = connector.connect(&factory).await.unwrap();
+    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&mut direct).await.unwrap();
+    direct.close().await.unwrap();
+    let pool = LakebasePool::open(connector.clone(), factory, PoolOptions::new()).await.unwrap();
+    let two: i32 = sqlx::query_scalar("select 2").fetch_one(&pool).await.unwrap();
+    assert_eq!((one, two), (1, 2));
+
+    // Others find the port, and do not know the password.
+    let options = (*pool.connect_options()).clone();
+    let stranger = options.password("guessed").connect().await;
+    assert!(stranger.is_err());
+    assert!(pool.close().await);
 }

@@ -1,11 +1,13 @@
-//! The effects that this crate asks others to perform: time, tasks, HTTP, DNS, programs, relays.
+//! The effects that this crate asks others to perform: time, tasks, connections, local sockets, HTTP, DNS, programs.
 //!
 //! Each is one small object-safe trait, and [`Runtime`] is a plain struct of them, so that any single
 //! part can be replaced by a struct update.
 
+mod dial;
+mod listen;
+
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,9 @@ use bytes::Bytes;
 
 use crate::refresh::Moment;
 use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
+
+pub use self::dial::{ByteStream, Dial, DialTarget, Dialed};
+pub use self::listen::{Listen, LocalAddress, LocalSocket};
 
 /// Reads both clocks.
 pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
@@ -116,39 +121,6 @@ pub trait Process: fmt::Debug + MaybeSend + MaybeSync {
     async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput>;
 }
 
-/// Lets a driver that only knows Unix sockets reach TCP addresses that were resolved elsewhere.
-///
-/// The relay copies bytes and nothing else, so TLS stays between the driver and the server: SNI and
-/// certificate verification are those of the host name that the driver was given.
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-pub trait Relay: fmt::Debug + MaybeSend + MaybeSync {
-    /// Listens on `.s.PGSQL.{port}` in a new private folder (mode 0700) and connects each client to the
-    /// first of `targets` that answers; one that failed is tried last from then on.
-    ///
-    /// # Errors
-    ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
-    /// [`Config`](crate::ErrorKind::Config) if the socket's path would be too long.
-    async fn open(&self, port: u16, targets: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>>;
-}
-
-/// An open relay; dropping it stops listening and removes the folder. Connections that it carries live on
-/// until either side ends them.
-pub trait RelaySocket: fmt::Debug + MaybeSend + MaybeSync {
-    /// The folder that holds the socket.
-    fn directory(&self) -> &Path;
-
-    /// Whether it still takes clients; not once the runtime that it was opened on has ended.
-    fn is_open(&self) -> bool;
-
-    /// Replaces the addresses for connections to come.
-    fn retarget(&self, targets: Vec<SocketAddr>);
-
-    /// Why the last connection attempt to the targets failed; `None` after one that succeeded.
-    fn last_error(&self) -> Option<crate::Error>;
-}
-
 /// All effects together, as one runtime provides them.
 ///
 /// ```text
@@ -162,6 +134,8 @@ pub struct Runtime {
     pub timer: Arc<dyn Timer>,
     /// Runs tasks; without one, work is driven by whoever waits for it.
     pub spawn: Option<Arc<dyn Spawn>>,
+    /// Opens connections.
+    pub dial: Arc<dyn Dial>,
     /// Sends HTTP requests.
     pub http: Arc<dyn HttpClient>,
     /// The operating system's resolver.
@@ -170,6 +144,6 @@ pub struct Runtime {
     pub fallback_hosts: Option<Arc<dyn HostResolver>>,
     /// Runs programs.
     pub process: Arc<dyn Process>,
-    /// Carries drivers to resolved addresses.
-    pub relay: Arc<dyn Relay>,
+    /// Opens private addresses of this machine.
+    pub listen: Arc<dyn Listen>,
 }

@@ -32,7 +32,7 @@ mod time;
 
 pub use connect::{ConnectFailure, ConnectParams, ConnectionFactory, SslMode, Tls};
 pub use credential::{Claim, CredentialRequest, CredentialSource, DatabaseCredential};
-pub use effect::{Clock, HostResolver, HttpClient, Process, Relay, Runtime, Spawn, Timer};
+pub use effect::{Clock, Dial, HostResolver, HttpClient, Listen, Process, Runtime, Spawn, Timer};
 pub use endpoint::{
     Access, Endpoint, EndpointHosts, EndpointResolver, EndpointState, EndpointType, UserResolver,
 };

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use lakebase_core::{Error, ErrorKind, Result};
+use lakebase_session::tls::provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::door::ALPN;
-use crate::tls::provider;
 
 /// A certificate to show to clients, and whose certificates clients must show.
 #[derive(Clone)]

@@ -3,16 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use futures_rustls::TlsAcceptor;
+use futures_util::io::AsyncWriteExt as _;
+use lakebase_session::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
+use lakebase_session::{ReadAhead, ServerError, first_packet, scram};
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
-use crate::message::{self, ServerError};
-use crate::read_ahead::ReadAhead;
-use crate::scram;
-use crate::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -62,7 +59,7 @@ impl Door {
     /// never taken for what follows encrypted (CVE-2021-23222).
     pub(crate) async fn open(&self, mut stream: Stream) -> Result<Opened, Refused> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
-            && first_byte(tcp).await? == TLS_HANDSHAKE
+            && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
             stream = direct_tls(stream, tls).await?;
         }
@@ -78,6 +75,7 @@ impl Door {
                 FirstPacket::Gss if !gss && !stream.is_tls() => {
                     gss = true;
                     stream.write_all(b"N").await?;
+                    stream.flush().await?;
                 }
                 FirstPacket::Tls if !tls => {
                     tls = true;
@@ -96,12 +94,14 @@ impl Door {
         match (stream, &self.tls) {
             (Stream::Tcp(mut tcp), Some(tls)) => {
                 tcp.write_all(b"S").await?;
+                tcp.flush().await?;
                 let accepted =
                     TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-                Ok(Stream::Tls(Box::new(accepted.into())))
+                Ok(Stream::Tls(Box::new(accepted)))
             }
             (mut plain, _) => {
                 plain.write_all(b"N").await?;
+                plain.flush().await?;
                 Ok(plain)
             }
         }
@@ -114,7 +114,7 @@ impl Door {
             return Err(Refused::With(stream, refusal("28000", message)));
         }
         if let Some(verifier) = &self.password {
-            match ask_password(&mut stream, verifier).await? {
+            match scram::ask(&mut stream, verifier).await? {
                 true => {}
                 false => {
                     let message = "password authentication failed for this proxy";
@@ -141,50 +141,10 @@ async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, R
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
     let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
     let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
-    let stream = Stream::Tls(Box::new(accepted.into()));
+    let stream = Stream::Tls(Box::new(accepted));
     if named {
         return Ok(stream);
     }
     let message = "direct TLS connections must name the ALPN protocol postgresql";
     Err(Refused::With(stream, refusal("08P01", message)))
-}
-
-/// Reads exactly one packet.
-async fn first_packet(stream: &mut Stream) -> io::Result<Result<FirstPacket, StartupError>> {
-    let mut header = [0; 4];
-    stream.read_exact(&mut header).await?;
-    let length = match FirstPacket::body_length(header) {
-        Ok(length) => length,
-        Err(error) => return Ok(Err(error)),
-    };
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
-    Ok(FirstPacket::parse(&body))
-}
-
-/// Asks for the password by SCRAM-SHA-256; whether the client knows it.
-async fn ask_password(stream: &mut Stream, verifier: &scram::Verifier) -> io::Result<bool> {
-    let mut buffer = BytesMut::new();
-    send_authentication(stream, 10, scram::MECHANISMS).await?;
-    let Some(response) = password_message(stream, &mut buffer).await? else { return Ok(false) };
-    let Some(exchange) = verifier.begin(&response) else { return Ok(false) };
-    send_authentication(stream, 11, exchange.challenge()).await?;
-    let Some(response) = password_message(stream, &mut buffer).await? else { return Ok(false) };
-    let Some(proof) = exchange.finish(&response) else { return Ok(false) };
-    send_authentication(stream, 12, &proof).await?;
-    // Who speaks before being let in does not follow the protocol.
-    Ok(buffer.is_empty())
-}
-
-async fn send_authentication(stream: &mut Stream, code: u32, data: &[u8]) -> io::Result<()> {
-    let mut out = BytesMut::new();
-    message::put(&mut out, b'R', &[&code.to_be_bytes(), data].concat());
-    stream.write_all(&out).await?;
-    stream.flush().await
-}
-
-/// The body of a password message; `None` if something else came.
-async fn password_message(stream: &mut Stream, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
-    let message = message::read(stream, buffer).await?;
-    Ok((message.kind == b'p').then_some(message.body))
 }

@@ -24,35 +24,22 @@
 
 mod client_tls;
 mod door;
-mod error;
-mod factory;
 mod listener;
-mod login;
-mod message;
 mod observe;
 mod pending;
 mod proxy;
-mod read_ahead;
-mod relay;
 mod routes;
-mod scram;
 mod session;
-pub mod startup;
 mod stats;
 mod stream;
-pub mod tls;
 mod tunnel;
 #[cfg(unix)]
 mod unix_socket;
-mod upstream;
 
 pub use lakebase_core::connect::Connector;
 
 pub use crate::client_tls::ClientTls;
-pub use crate::error::LoginError;
-pub use crate::factory::{Connected, StartupFactory};
 pub use crate::listener::{Address, Listener};
-pub use crate::message::ServerError;
 pub use crate::proxy::{Drained, Limits, Monitor, Proxy};
 pub use crate::routes::Route;
 pub use crate::stats::Stats;

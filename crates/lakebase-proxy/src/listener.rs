@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use lakebase_core::connect::{Connector, socket_path};
 use lakebase_core::{Error, ErrorKind, Result, Secret};
+use lakebase_runtime::TokioIo;
+use lakebase_session::scram::Verifier;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::client_tls::ClientTls;
 use crate::door::Door;
 use crate::routes::{Route, Routes};
-use crate::scram::Verifier;
 use crate::session::{self, Entrance, Phase, Shared};
 use crate::stream::{Stream, tune};
 #[cfg(unix)]
@@ -146,7 +147,7 @@ impl Listener {
         };
         let tls_only = tls.as_ref().is_some_and(ClientTls::checks_clients);
         let door = Door { tls: tls.map(ClientTls::into_config), tls_only, password };
-        let entrance = Entrance { door, routes: Routes { default, others: routes } };
+        let entrance = Entrance { door, routes: Routes::new(default, routes) };
         Ok(Bound { socket, entrance: Arc::new(entrance) })
     }
 }
@@ -206,10 +207,10 @@ impl Socket {
                 let (stream, _) = listener.accept().await?;
                 // A client that is gone already is noticed later.
                 let _ = tune(&stream);
-                Ok(Stream::Tcp(stream))
+                Ok(Stream::Tcp(TokioIo(stream)))
             }
             #[cfg(unix)]
-            Self::Unix(socket) => socket.accept().await.map(Stream::Unix),
+            Self::Unix(socket) => socket.accept().await.map(|stream| Stream::Unix(TokioIo(stream))),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::message::ServerError;
+use lakebase_session::ServerError;
 
 /// A session stands.
 pub(crate) fn opened(took: Duration) {

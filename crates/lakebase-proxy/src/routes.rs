@@ -1,8 +1,10 @@
 //! Which server a client is sent to.
 
-use lakebase_core::connect::Connector;
+use std::sync::Arc;
 
-use crate::startup::Startup;
+use lakebase_core::connect::Connector;
+use lakebase_session::Upstream;
+use lakebase_session::startup::Startup;
 
 /// What sends a client to another server than the listener's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,26 +15,47 @@ pub enum Route {
     User(String),
 }
 
+/// What logs in at a server, and the way there.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) connector: Connector,
+    pub(crate) upstream: Arc<Upstream>,
+}
+
+impl Server {
+    fn new(connector: Connector) -> Self {
+        let upstream = Arc::new(Upstream::new(Arc::clone(&connector.runtime().dial)));
+        Self { connector, upstream }
+    }
+}
+
 /// A listener's servers.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    pub(crate) default: Connector,
-    pub(crate) others: Vec<(Route, Connector)>,
+    default: Server,
+    others: Vec<(Route, Server)>,
 }
 
 impl Routes {
+    pub(crate) fn new(default: Connector, others: Vec<(Route, Connector)>) -> Self {
+        let other = |(route, connector)| (route, Server::new(connector));
+        Self { default: Server::new(default), others: others.into_iter().map(other).collect() }
+    }
+
     /// The first route that fits, else the default.
-    pub(crate) fn choose(&self, startup: &Startup) -> &Connector {
+    pub(crate) fn choose(&self, startup: &Startup) -> &Server {
         let fits = |route: &Route| match route {
             Route::Database(name) => startup.get("database") == Some(name.as_bytes()),
             Route::User(name) => startup.get("user") == Some(name.as_bytes()),
         };
         let other = self.others.iter().find(|(route, _)| fits(route));
-        other.map_or(&self.default, |(_, connector)| connector)
+        other.map_or(&self.default, |(_, server)| server)
     }
 
     /// All of them.
     pub(crate) fn connectors(&self) -> impl Iterator<Item = &Connector> {
-        std::iter::once(&self.default).chain(self.others.iter().map(|(_, connector)| connector))
+        let servers =
+            std::iter::once(&self.default).chain(self.others.iter().map(|(_, server)| server));
+        servers.map(|server| &server.connector)
     }
 }

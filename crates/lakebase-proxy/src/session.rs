@@ -6,23 +6,20 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lakebase_core::connect::Connector;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use lakebase_session::startup::{CancelKey, Startup};
+use lakebase_session::{
+    Reached, Relay, ServerError, Session, StartupFactory, Upstream, log_in_for, to_client,
+};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::door::{Door, Opened, Refused};
-use crate::error::to_client;
-use crate::factory::{Connected, StartupFactory};
-use crate::message::ServerError;
 use crate::observe;
 use crate::pending::Pending;
-use crate::relay::Relay;
-use crate::routes::Routes;
-use crate::startup::{CancelKey, Startup};
+use crate::routes::{Routes, Server};
 use crate::stats::{Counters, one_more};
 use crate::stream::Stream;
-use crate::upstream::{Reached, Upstream};
 
 /// How long a client may take to read why it is turned away, and to go.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -31,8 +28,6 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 /// So many connections may start up at once also where few sessions are allowed, so that clients that come together
 /// do not end each other.
 const MIN_PENDING: usize = 64;
-/// How much a client may say before its login is answered.
-const EARLY: usize = 16 * 1024;
 
 /// How a proxy is doing, as its sessions see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +43,16 @@ pub(crate) enum Phase {
 /// What the sessions of a proxy have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) upstream: Arc<Upstream>,
     pub(crate) counters: Counters,
     pub(crate) pending: Arc<Pending>,
     pub(crate) places: Arc<Semaphore>,
     pub(crate) startup_timeout: Duration,
-    cancels: Mutex<HashMap<CancelKey, Reached>>,
+    cancels: Mutex<HashMap<CancelKey, (Arc<Upstream>, Reached)>>,
 }
 
 impl Shared {
     pub(crate) fn new(max_connections: usize, startup_timeout: Duration) -> Self {
         Self {
-            upstream: Arc::default(),
             counters: Counters::default(),
             pending: Arc::new(Pending::new(max_connections.max(MIN_PENDING))),
             places: Arc::new(Semaphore::new(max_connections)),
@@ -68,7 +61,7 @@ impl Shared {
         }
     }
 
-    fn cancels(&self) -> MutexGuard<'_, HashMap<CancelKey, Reached>> {
+    fn cancels(&self) -> MutexGuard<'_, HashMap<CancelKey, (Arc<Upstream>, Reached)>> {
         self.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,10 +131,10 @@ async fn session(
     let _session = OnDrop(|| {
         shared.counters.sessions.fetch_sub(1, Ordering::Relaxed);
     });
-    let connector = entrance.routes.choose(&startup);
-    let clock = Arc::clone(&connector.runtime().clock);
+    let server = entrance.routes.choose(&startup);
+    let clock = Arc::clone(&server.connector.runtime().clock);
     let begun = clock.monotonic();
-    let login = Box::pin(log_in(&mut client, startup, connector, shared, phase)).await;
+    let login = Box::pin(log_in(&mut client, startup, server, shared, phase)).await;
     let (connected, early) = match login {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
@@ -149,10 +142,10 @@ async fn session(
     };
     let standing = clock.monotonic();
     observe::opened(standing.saturating_sub(begun));
-    let Connected { stream: mut server, greeting, cancel, reached } = connected;
+    let Session { stream: mut upstream, greeting, cancel, reached } = connected;
     let key = cancel.clone();
     if let Some(key) = cancel {
-        shared.cancels().insert(key, reached);
+        shared.cancels().insert(key, (Arc::clone(&server.upstream), reached));
     }
     let _cancel = OnDrop(|| {
         if let Some(key) = &key {
@@ -163,7 +156,7 @@ async fn session(
     let mut relay = Relay::new(early, greeting.into(), counts);
     let closing = tokio::select! {
         // Either side's end is the end of both; each sees its own.
-        _ = relay.carry(&mut client, &mut server) => false,
+        _ = relay.carry(&mut client, &mut upstream) => false,
         () = until(phase, Phase::Closing) => true,
     };
     observe::ended(clock.monotonic().saturating_sub(standing), closing);
@@ -181,19 +174,18 @@ async fn session(
 async fn log_in(
     client: &mut Stream,
     startup: Startup,
-    connector: &Connector,
+    server: &Server,
     shared: &Shared,
     phase: &mut watch::Receiver<Phase>,
-) -> Result<Option<(Connected, Vec<u8>)>, ServerError> {
-    let factory = StartupFactory::with_upstream(Arc::clone(&shared.upstream), startup);
-    let mut early = Vec::new();
+) -> Result<Option<(Session, Vec<u8>)>, ServerError> {
+    let factory = StartupFactory::new(Arc::clone(&server.upstream), startup);
     let login = tokio::select! {
-        login = connector.connect(&factory) => login,
-        () = gone(client, &mut early) => return Ok(None),
+        login = log_in_for(client, server.connector.connect(&factory)) => login,
         () = until(phase, Phase::Closing) => {
             return Err(fatal("57P01", "terminating connection due to administrator command"));
         }
     };
+    let Some((login, early)) = login else { return Ok(None) };
     match login {
         Ok(connected) => {
             one_more(&shared.counters.logins);
@@ -206,25 +198,13 @@ async fn log_in(
     }
 }
 
-/// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
-async fn gone(client: &mut Stream, early: &mut Vec<u8>) {
-    let mut chunk = [0; 1024];
-    while early.len() < EARLY {
-        match client.read(&mut chunk).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => early.extend_from_slice(&chunk[..count]),
-        }
-    }
-    std::future::pending().await
-}
-
 /// Passes a cancel request on to where its session is, and closes when the server has dealt with it. There is no
 /// answer, also not about a session that is not known.
 async fn cancel(stream: Stream, key: &CancelKey, shared: &Shared) {
     let known = shared.cancels().get(key).cloned();
-    if let Some(reached) = known {
+    if let Some((upstream, reached)) = known {
         one_more(&shared.counters.cancel_requests);
-        let _ = timeout(CANCEL_LIMIT, shared.upstream.cancel(&reached, key)).await;
+        let _ = timeout(CANCEL_LIMIT, upstream.cancel(&reached, key)).await;
     }
     drop(stream);
 }
@@ -254,7 +234,7 @@ async fn turn_away(mut stream: Stream, why: &ServerError) {
 async fn say(stream: &mut Stream, why: &ServerError) -> io::Result<()> {
     stream.write_all(&why.encode()).await?;
     stream.flush().await?;
-    stream.shutdown().await
+    stream.close().await
 }
 
 /// Runs `F` on drop, also when a task is cancelled.

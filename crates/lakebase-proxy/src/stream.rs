@@ -1,30 +1,35 @@
-//! Sockets of either side: TCP with or without TLS, and Unix sockets.
+//! Sockets of clients: TCP with or without TLS, and Unix sockets.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_rustls::server::TlsStream;
+use futures_util::io::{AsyncRead, AsyncWrite};
+use lakebase_runtime::TokioIo;
+use lakebase_session::ReadAhead;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio_rustls::TlsStream;
 
-use crate::read_ahead::ReadAhead;
+/// How long a client may be silent before the kernel asks whether it is still there, how often it asks, and after how many
+/// questions without an answer the connection ends.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// How long bytes for a client may stay unacknowledged.
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a connection may be silent before the kernel asks whether the other side is still there, and how often it asks.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-
-/// A connection to a client or to a server.
+/// A connection to a client.
 #[derive(Debug)]
 pub(crate) enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<ReadAhead>>),
+    Tcp(TokioIo<TcpStream>),
+    Tls(Box<TlsStream<ReadAhead<TokioIo<TcpStream>>>>),
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(TokioIo<UnixStream>),
 }
 
 impl Stream {
@@ -33,11 +38,17 @@ impl Stream {
     }
 }
 
-/// Sends small packets at once and notices peers that are gone.
+/// Sends small packets at once and notices clients that are gone.
 pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_TIME)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 macro_rules! each {
@@ -55,8 +66,8 @@ impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         each!(self, stream => Pin::new(stream).poll_read(context, buffer))
     }
 }
@@ -74,7 +85,7 @@ impl AsyncWrite for Stream {
         each!(self, stream => Pin::new(stream).poll_flush(context))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_shutdown(context))
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_close(context))
     }
 }

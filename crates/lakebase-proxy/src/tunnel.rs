@@ -6,12 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lakebase_core::connect::Connector;
 use lakebase_core::{Error, ErrorKind, Result, Secret};
+use lakebase_session::scram::random_password;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::oneshot;
 
 use crate::listener::{Address, Listener};
@@ -70,12 +68,10 @@ impl Tunnel {
     ///
     /// As [`open`](Self::open); [`ErrorKind::Unsupported`] if the system has no random numbers.
     pub async fn open_tcp(connector: Connector) -> Result<Self> {
-        let mut random = [0; 24];
-        SystemRandom::new().fill(&mut random).map_err(|_| {
+        let password = random_password().ok_or_else(|| {
             let message = "the system has no random numbers for the tunnel's password";
             Error::new(ErrorKind::Unsupported, message)
         })?;
-        let password = Secret::new(URL_SAFE_NO_PAD.encode(random));
         let address = Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let listener = Listener::new(address, connector.clone()).password(password.clone());
         Self::start(listener, connector, Some(password), ()).await

@@ -23,6 +23,12 @@ pub fn async_std_with(options: &Options) -> Result<Runtime> {
     async_io::runtime(options, spawn)
 }
 
+/// The sockets alone.
+#[cfg(all(feature = "tokio", not(feature = "smol")))]
+pub(crate) fn net() -> async_io::AsyncIoNet {
+    async_io::net(spawn)
+}
+
 fn spawn(task: BoxFuture<'static, ()>) {
     drop(async_std::task::spawn(task));
 }

@@ -30,37 +30,53 @@ fn without_tokio(options: &Options) -> Result<Runtime> {
 }
 
 #[cfg(all(feature = "tokio", feature = "_async-io"))]
+fn net_without_tokio() -> crate::async_io::AsyncIoNet {
+    #[cfg(feature = "smol")]
+    return crate::smol::net();
+    #[cfg(not(feature = "smol"))]
+    return crate::async_std::net();
+}
+
+#[cfg(all(feature = "tokio", feature = "_async-io"))]
 mod several {
     //! One struct that is every effect and hands each call on.
 
-    use std::net::{IpAddr, SocketAddr};
+    use std::net::IpAddr;
+    use std::path::{Path, PathBuf};
     use std::sync::Arc;
     use std::time::Duration;
 
     use async_trait::async_trait;
     use bytes::Bytes;
-    use lakebase_core::effect::{ProcessOutput, RelaySocket};
+    use lakebase_core::effect::{
+        ByteStream, DialTarget, Dialed, LocalAddress, LocalSocket, ProcessOutput,
+    };
     use lakebase_core::{
-        BoxFuture, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn, Timer,
+        BoxFuture, Dial, HostResolver, HttpClient, Listen, Process, Result, Runtime, Spawn, Timer,
     };
 
+    use crate::async_io::AsyncIoNet;
+    use crate::listen::{Bound, Served};
+    use crate::tokio::TokioNet;
     use crate::{Options, SystemClock};
 
     pub(super) fn auto(options: &Options) -> Result<Runtime> {
         let choice = Choice {
             tokio: crate::tokio_with(options)?,
             otherwise: super::without_tokio(options)?,
+            socket_parent: options.socket_parent.clone(),
         };
         let choice = Arc::new(choice);
         Ok(Runtime {
             clock: Arc::new(SystemClock),
             timer: Arc::new(Shared(Arc::clone(&choice))),
             spawn: Some(Arc::new(Shared(Arc::clone(&choice)))),
+            dial: Arc::new(Shared(Arc::clone(&choice))),
             http: Arc::new(Shared(Arc::clone(&choice))),
             hosts: Arc::new(Shared(Arc::clone(&choice))),
             fallback_hosts: Some(Arc::new(Fallback(Arc::clone(&choice)))),
             process: Arc::new(Shared(Arc::clone(&choice))),
-            relay: Arc::new(Shared(choice)),
+            listen: Arc::new(Shared(choice)),
         })
     }
 
@@ -68,6 +84,7 @@ mod several {
     struct Choice {
         tokio: Runtime,
         otherwise: Runtime,
+        socket_parent: Option<PathBuf>,
     }
 
     impl Choice {
@@ -95,6 +112,17 @@ mod several {
             if let Some(spawn) = &self.0.now().spawn {
                 spawn.spawn(task);
             }
+        }
+    }
+
+    #[async_trait]
+    impl Dial for Shared {
+        async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+            self.0.now().dial.dial(target).await
+        }
+
+        async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
+            self.0.now().dial.dial_unix(path).await
         }
     }
 
@@ -131,10 +159,41 @@ mod several {
         }
     }
 
+    impl Listen for Shared {
+        fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+            Ok(Arc::new(AnySocket::new(Bound::unix(self.0.socket_parent.as_deref())?)))
+        }
+
+        fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+            Ok(Arc::new(AnySocket::new(Bound::tcp()?)))
+        }
+    }
+
+    /// A socket that each call to `accept` serves on the runtime that is there.
+    #[derive(Debug)]
+    struct AnySocket {
+        tokio: Served<TokioNet>,
+        otherwise: Served<AsyncIoNet>,
+    }
+
+    impl AnySocket {
+        fn new(bound: Arc<Bound>) -> Self {
+            let tokio = Served::new(TokioNet, Arc::clone(&bound));
+            Self { tokio, otherwise: Served::new(super::net_without_tokio(), bound) }
+        }
+    }
+
     #[async_trait]
-    impl Relay for Shared {
-        async fn open(&self, port: u16, targets: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-            self.0.now().relay.open(port, targets).await
+    impl LocalSocket for AnySocket {
+        fn address(&self) -> &LocalAddress {
+            self.tokio.address()
+        }
+
+        async fn accept(&self) -> Result<Box<dyn ByteStream>> {
+            match crate::tokio::is_current() {
+                true => self.tokio.accept().await,
+                false => self.otherwise.accept().await,
+            }
         }
     }
 }

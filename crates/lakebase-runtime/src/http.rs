@@ -4,31 +4,38 @@
 //! dropping a request closes its connection, and dropping the client closes all.
 
 mod exchange;
+mod hyper_io;
 mod tunnel;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_rustls::TlsConnector;
 use futures_util::future::{Either, select};
 use http::{Request, Response, Uri};
 use hyper::client::conn::http1::handshake;
-use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
+use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
+use lakebase_core::effect::{ByteStream, DialTarget};
+use lakebase_core::{Clock as _, Dial as _, Error, ErrorKind, HttpClient, Result};
 use rustls::pki_types::ServerName;
 
 use self::exchange::{Failure, Link, exchange, origin_form};
+use self::hyper_io::HyperIo;
+use crate::dial::Dialer;
 use crate::failure;
 use crate::http_proxy::{HttpProxies, HttpProxy, HttpProxyError};
-use crate::net::{HttpStream, Net};
+use crate::net::Net;
 use crate::trust::Roots;
-use crate::{Options, SystemClock, hosts};
+use crate::{Options, SystemClock};
 
+/// How long all addresses of a host together may take to answer: half of what callers allow for a request.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections per host and way to it.
 const MAX_IDLE: usize = 4;
 /// Well below the idle limits of usual load balancers, so that a request rarely meets a closed connection.
@@ -36,6 +43,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 pub(crate) struct HyperClient<N> {
     net: N,
+    dialer: Arc<Dialer<N>>,
     roots: Roots,
     proxies: HttpProxies,
     proxy_timeout: Duration,
@@ -43,9 +51,10 @@ pub(crate) struct HyperClient<N> {
 }
 
 impl<N: Net> HyperClient<N> {
-    pub(crate) fn new(net: N, options: &Options) -> Self {
+    pub(crate) fn new(net: N, dialer: Arc<Dialer<N>>, options: &Options) -> Self {
         Self {
             net,
+            dialer,
             roots: Roots::new(options),
             proxies: options.http_proxies.clone(),
             proxy_timeout: options.proxy_timeout,
@@ -82,16 +91,19 @@ impl<N: Net> HyperClient<N> {
         let name = uri.host().unwrap_or_default();
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let failed = |error| failure::exchange(place, error);
+        let failed = |error: io::Error| failure::exchange(place, error);
         let mut stream = match proxy {
-            None => self.net.plain(self.dial(name, port).await.map_err(failed)?),
+            None => {
+                let dialed = self.dial(name, port).await;
+                dialed.map_err(|error| failure::exchange(place, error))?
+            }
             Some(proxy) => self.through(proxy, &format!("{name}:{port}"), place).await?,
         };
         if is_tls {
             stream = self.secure(stream, name, place, failed).await?;
         }
         let (sender, driver) =
-            handshake(stream).await.map_err(|error| failure::exchange(place, error))?;
+            handshake(HyperIo(stream)).await.map_err(|error| failure::exchange(place, error))?;
         Ok(Link { sender, driver, idle_since: Duration::ZERO })
     }
 
@@ -101,14 +113,17 @@ impl<N: Net> HyperClient<N> {
         proxy: &HttpProxy,
         target: &str,
         place: &str,
-    ) -> Result<Box<dyn HttpStream>> {
+    ) -> Result<Box<dyn ByteStream>> {
         let failed = |error: io::Error| {
             let problem = HttpProxyError::unreachable("the proxy cannot be reached");
             problem.with_source(error).into_error(place)
         };
         let work = async {
-            let tcp = self.dial(proxy.host(), proxy.port()).await.map_err(failed)?;
-            let mut stream = self.net.plain(tcp);
+            let dialed = self.dial(proxy.host(), proxy.port()).await;
+            let mut stream = dialed.map_err(|error| {
+                let problem = HttpProxyError::unreachable("the proxy cannot be reached");
+                problem.with_source(error).into_error(place)
+            })?;
             if proxy.is_tls() {
                 stream = self.secure(stream, proxy.host(), place, failed).await?;
             }
@@ -123,31 +138,31 @@ impl<N: Net> HyperClient<N> {
     /// The same stream inside TLS, once the other end is verified to be `name`.
     async fn secure(
         &self,
-        stream: Box<dyn HttpStream>,
+        stream: Box<dyn ByteStream>,
         name: &str,
         place: &str,
         failed: impl Fn(io::Error) -> Error,
-    ) -> Result<Box<dyn HttpStream>> {
+    ) -> Result<Box<dyn ByteStream>> {
         let inner = name.trim_start_matches('[').trim_end_matches(']').to_owned();
         let server = ServerName::try_from(inner).map_err(|error| {
             let message = format!("{name:?} is not a host name that TLS can verify");
             Error::new(ErrorKind::Config, message).with_source(error)
         })?;
-        let tls = self.net.tls(stream, self.roots.config()?, server).await;
-        tls.map_err(|error| self.roots.explain(place, failed(error)))
+        let tls = TlsConnector::from(self.roots.config()?).connect(server, stream).await;
+        Ok(Box::new(tls.map_err(|error| self.roots.explain(place, failed(error)))?))
     }
 
     /// Connects to the first address of `name` that answers.
-    async fn dial(&self, name: &str, port: u16) -> io::Result<N::Tcp> {
-        let addresses = hosts::resolve(name, |name| self.net.look_up(name));
-        let mut problem = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses.await.map_err(io::Error::other)? {
-            match self.net.tcp(SocketAddr::new(address, port)).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => problem = error,
-            }
-        }
-        Err(problem)
+    async fn dial(&self, name: &str, port: u16) -> Result<Box<dyn ByteStream>> {
+        let target = DialTarget {
+            host: name,
+            addresses: &[],
+            port,
+            tcp: TcpOptions::default(),
+            load_balance_hosts: LoadBalanceHosts::Disable,
+            timeout: DIAL_TIMEOUT,
+        };
+        Ok(self.dialer.dial(target).await?.stream)
     }
 }
 

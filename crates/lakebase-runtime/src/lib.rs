@@ -1,7 +1,7 @@
 //! Effects of the Lakebase connector on tokio, smol and async-std.
 //!
-//! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, HTTP, host names,
-//! programs and the relay. This crate makes one for each async runtime, and one that chooses by itself.
+//! [`lakebase_core::Runtime`] is a struct of small traits: clocks, timers, tasks, connections, HTTP, host
+//! names, programs and local sockets. This crate makes one for each async runtime, and one that chooses by itself.
 //!
 //! | Feature        | Constructor        | Timers, sockets | Tasks          | HTTP    |
 //! |----------------|--------------------|-----------------|----------------|---------|
@@ -10,6 +10,8 @@
 //! | `async-std`    | `async_std()`      | async-io        | async-std      | hyper   |
 //! | `http-reqwest` | `Options::reqwest` | tokio           | tokio          | reqwest |
 //! | `http-surf`    | `Options::surf`    | as the runtime  | as the runtime | surf    |
+//!
+//! The feature `tokio-io` has `TokioIo`, which gives tokio's streams the I/O traits of the crate `futures`, and no constructor.
 //!
 //! Features are additive and none is a default. With several, `auto()` decides at every call. Without a
 //! runtime there are only [`Options`], [`SystemClock`], [`extra_roots_pem`] and the pure parts of [`dns`]:
@@ -50,6 +52,8 @@ mod async_std;
 #[cfg(feature = "_runtime")]
 mod auto;
 mod clock;
+#[cfg(feature = "_runtime")]
+mod dial;
 pub mod dns;
 #[cfg(feature = "_runtime")]
 mod failure;
@@ -61,14 +65,14 @@ mod hosts;
 mod http;
 mod http_proxy;
 #[cfg(feature = "_runtime")]
+mod listen;
+#[cfg(feature = "_runtime")]
 mod net;
 mod options;
 #[cfg(feature = "_runtime")]
 mod process;
 #[cfg(any(feature = "_runtime", unix))]
 mod random;
-#[cfg(feature = "_runtime")]
-mod relay;
 mod roots;
 #[cfg(feature = "smol")]
 mod smol;
@@ -76,6 +80,8 @@ mod smol;
 mod surf;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 #[cfg(feature = "_runtime")]
 mod trust;
 
@@ -95,3 +101,5 @@ pub use self::async_std::{async_std, async_std_with};
 pub use self::smol::{smol, smol_with};
 #[cfg(feature = "tokio")]
 pub use self::tokio::{tokio, tokio_with};
+#[cfg(feature = "tokio-io")]
+pub use self::tokio_io::TokioIo;

@@ -1,70 +1,31 @@
-//! What DNS and the relay need from a runtime's sockets; one implementation per family of sockets.
+//! What DNS, HTTP and local sockets need from a runtime's sockets; one implementation per family of sockets.
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_core::{BoxFuture, Result};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use lakebase_core::effect::ByteStream;
+use lakebase_core::{HttpClient, Runtime, Spawn};
 
-/// A connection that hyper can use: TCP, TLS, or either of them through a proxy.
-pub(crate) trait HttpStream: hyper::rt::Read + hyper::rt::Write + Send + Unpin {}
-impl<T: hyper::rt::Read + hyper::rt::Write + Send + Unpin> HttpStream for T {}
+use crate::dial::{Connect, Dialer};
+use crate::dns::DirectResolver;
+use crate::http::HyperClient;
+use crate::listen::{SocketListen, StdListener};
+use crate::process::ThreadProcess;
+use crate::{Options, SystemClock};
 
-/// Sockets, timers and tasks of one runtime, without choosing its stream traits.
-pub(crate) trait Net: Clone + fmt::Debug + Send + Sync + 'static {
-    /// A TCP connection.
-    type Tcp: Send + 'static;
+/// Sockets, timers and tasks of one runtime.
+pub(crate) trait Net: Connect + Spawn + Clone {
     /// A UDP socket that talks to one peer.
     type Udp: Send + Sync + 'static;
-    /// A listening Unix socket.
-    #[cfg(unix)]
+    /// A listening socket.
     type Listener: Send + Sync + 'static;
-    /// A connection of a Unix socket.
-    #[cfg(unix)]
-    type Unix: Send + 'static;
-
-    /// Fails where the runtime's sockets could not be used, which otherwise would panic.
-    fn check(&self) -> Result<()>;
 
     /// What connections are bound to: none may be used where this differs from where it was opened.
     fn scope(&self) -> String {
         String::new()
     }
-
-    /// Asks the system's resolver.
-    fn look_up(&self, host: String) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
-
-    /// A connection as hyper takes it.
-    fn plain(&self, tcp: Self::Tcp) -> Box<dyn HttpStream>;
-
-    /// The same stream inside TLS, once the other end is verified to be `name`.
-    fn tls(
-        &self,
-        stream: Box<dyn HttpStream>,
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
-    ) -> impl Future<Output = io::Result<Box<dyn HttpStream>>> + Send;
-
-    /// Connects, and switches Nagle's algorithm off.
-    fn tcp(&self, to: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
-
-    /// Writes all of `message`.
-    fn write(
-        &self,
-        to: &mut Self::Tcp,
-        message: &[u8],
-    ) -> impl Future<Output = io::Result<()>> + Send;
-
-    /// Fills `buffer`.
-    fn read(
-        &self,
-        from: &mut Self::Tcp,
-        buffer: &mut [u8],
-    ) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Binds a port of the system's choice, and drops what comes from anybody but `peer`.
     fn udp(&self, peer: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>> + Send;
@@ -81,29 +42,36 @@ pub(crate) trait Net: Clone + fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = io::Result<usize>> + Send;
 
     /// Takes a bound listener over.
-    #[cfg(unix)]
-    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::Listener>;
+    fn listen(&self, listener: StdListener) -> io::Result<Self::Listener>;
 
     /// Waits for the next client.
-    #[cfg(unix)]
     fn accept(
         &self,
         listener: &Self::Listener,
-    ) -> impl Future<Output = io::Result<Self::Unix>> + Send;
+    ) -> impl Future<Output = io::Result<Box<dyn ByteStream>>> + Send;
+}
 
-    /// Copies both directions, each until its end, passing the end on.
-    #[cfg(unix)]
-    fn copy(
-        &self,
-        client: Self::Unix,
-        server: Self::Tcp,
-    ) -> impl Future<Output = io::Result<()>> + Send;
-
-    /// Completes once `duration` has passed.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
-
-    /// Runs `task` detached.
-    fn spawn(&self, task: BoxFuture<'static, ()>);
+/// All effects over `net`; HTTP by hyper unless another client is given.
+pub(crate) fn assemble<N: Net>(
+    net: N,
+    options: &Options,
+    http: Option<Arc<dyn HttpClient>>,
+) -> Runtime {
+    let clock = Arc::new(SystemClock);
+    let dialer = Arc::new(Dialer::new(net.clone(), clock.clone()));
+    let dns = DirectResolver::new(net.clone(), Arc::clone(&dialer), clock.clone(), options);
+    let hyper = || Arc::new(HyperClient::new(net.clone(), Arc::clone(&dialer), options));
+    Runtime {
+        clock,
+        timer: Arc::new(net.clone()),
+        spawn: Some(Arc::new(net.clone())),
+        http: http.unwrap_or_else(|| hyper()),
+        hosts: Arc::clone(&dialer) as _,
+        fallback_hosts: Some(Arc::new(dns)),
+        process: Arc::new(ThreadProcess),
+        listen: Arc::new(SocketListen::new(net, options)),
+        dial: dialer,
+    }
 }
 
 /// The local address that reaches `peer`: any address of its family, any port.
@@ -115,7 +83,7 @@ pub(crate) fn unspecified(peer: SocketAddr) -> SocketAddr {
 }
 
 /// The result of `work`, or an error of kind `TimedOut` after `limit`.
-pub(crate) async fn within<N: Net, T>(
+pub(crate) async fn within<N: Connect, T>(
     net: &N,
     limit: Duration,
     work: impl Future<Output = io::Result<T>>,

@@ -20,7 +20,7 @@ pub struct Options {
     pub(crate) dns_servers: Arc<[SocketAddr]>,
     pub(crate) dns_timeout: Duration,
     pub(crate) resolv_conf: PathBuf,
-    pub(crate) relay_parent: Option<PathBuf>,
+    pub(crate) socket_parent: Option<PathBuf>,
     pub(crate) http_proxies: HttpProxies,
     pub(crate) proxy_timeout: Duration,
     pub(crate) reqwest: bool,
@@ -35,7 +35,7 @@ impl Options {
             dns_servers: Arc::new([]),
             dns_timeout: Duration::from_secs(2),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
-            relay_parent: None,
+            socket_parent: None,
             http_proxies: HttpProxies::new(),
             proxy_timeout: Duration::from_secs(8),
             reqwest: false,
@@ -93,10 +93,10 @@ impl Options {
         self
     }
 
-    /// The folder in which relays make their private ones. Default: the platform's folder for temporary
+    /// The folder in which private sockets get theirs. Default: the platform's folder for temporary
     /// files (`TMPDIR`).
-    pub fn relay_parent(mut self, path: impl Into<PathBuf>) -> Self {
-        self.relay_parent = Some(path.into());
+    pub fn socket_parent(mut self, path: impl Into<PathBuf>) -> Self {
+        self.socket_parent = Some(path.into());
         self
     }
 
@@ -151,7 +151,7 @@ impl fmt::Debug for Options {
             dns_servers,
             dns_timeout,
             resolv_conf,
-            relay_parent,
+            socket_parent,
             http_proxies,
             proxy_timeout,
             reqwest,
@@ -162,7 +162,7 @@ impl fmt::Debug for Options {
             .field("dns_servers", dns_servers)
             .field("dns_timeout", dns_timeout)
             .field("resolv_conf", resolv_conf)
-            .field("relay_parent", relay_parent)
+            .field("socket_parent", socket_parent)
             .field("http_proxies", http_proxies)
             .field("proxy_timeout", proxy_timeout)
             .field("reqwest", reqwest)

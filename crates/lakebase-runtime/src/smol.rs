@@ -23,6 +23,12 @@ pub fn smol_with(options: &Options) -> Result<Runtime> {
     async_io::runtime(options, spawn)
 }
 
+/// The sockets alone.
+#[cfg(feature = "tokio")]
+pub(crate) fn net() -> async_io::AsyncIoNet {
+    async_io::net(spawn)
+}
+
 fn spawn(task: BoxFuture<'static, ()>) {
     smol::spawn(task).detach();
 }

@@ -1,42 +1,39 @@
 //! Between sqlx's errors and ours.
 
+use std::collections::VecDeque;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
-use lakebase_core::connect::classify_refusal;
-use lakebase_core::{ConnectFailure, Error, ErrorKind};
+use lakebase_core::{Error, ErrorKind};
+use lakebase_session::{ServerError, to_client};
 use sqlx::Error as SqlxError;
+use sqlx::postgres::PgDatabaseError;
 
-/// What an error that sqlx reported while logging in means for the next login.
-#[must_use]
-pub fn classify(error: &SqlxError) -> ConnectFailure {
-    match error {
-        SqlxError::Database(error) => {
-            classify_refusal(error.code().as_deref().unwrap_or_default(), error.message())
-        }
-        SqlxError::Io(error) => classify_io(error),
-        SqlxError::Tls(_) => ConnectFailure::Permanent(ErrorKind::Tls),
-        SqlxError::PoolTimedOut => ConnectFailure::Transient,
-        SqlxError::PoolClosed => ConnectFailure::Permanent(ErrorKind::Closed),
-        SqlxError::Configuration(_) | SqlxError::InvalidArgument(_) => {
-            ConnectFailure::Permanent(ErrorKind::Config)
-        }
-        _ => ConnectFailure::Permanent(ErrorKind::Protocol),
-    }
-}
+/// Marks an `ErrorResponse` of ours, in the place of the function of the server that reported it.
+const MARK: &str = "lakebase-login-";
 
-fn classify_io(error: &io::Error) -> ConnectFailure {
-    match error.kind() {
-        // rustls reports refused certificates and alerts through the stream that it wraps.
-        io::ErrorKind::InvalidData => ConnectFailure::Permanent(ErrorKind::Tls),
-        // A Unix socket that is not there, or not ours.
-        io::ErrorKind::NotFound => ConnectFailure::Permanent(ErrorKind::NotFound),
-        io::ErrorKind::PermissionDenied => ConnectFailure::Permanent(ErrorKind::PermissionDenied),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-            ConnectFailure::Permanent(ErrorKind::Config)
-        }
-        // Refused, reset, end of file inside the handshake, name not found, timed out.
-        _ => ConnectFailure::Transient,
+/// How many failed logins can be asked for.
+const REMEMBERED: usize = 64;
+
+/// The last failed logins of this process with their numbers: sqlx gets text and SQLSTATE of one, and here is the error itself.
+static FAILURES: Mutex<(u64, VecDeque<(u64, Error)>)> = Mutex::new((0, VecDeque::new()));
+
+/// What sqlx is told about a failed login. All retries have been made, so no SQLSTATE makes it try again.
+pub(crate) fn explain(error: &Error) -> ServerError {
+    let mut failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
+    let (last, known) = &mut *failures;
+    *last += 1;
+    known.push_back((*last, error.clone()));
+    if known.len() > REMEMBERED {
+        known.pop_front();
     }
+    let mut answer = to_client(error);
+    if matches!(answer.sqlstate.as_str(), "53300" | "57P03") {
+        // sqlclient_unable_to_establish_sqlconnection
+        answer.sqlstate = "08001".to_owned();
+    }
+    answer.routine = Some(format!("{MARK}{last}"));
+    answer
 }
 
 /// Wraps `error` so that it passes through interfaces that are fixed to sqlx's error type.
@@ -50,14 +47,34 @@ pub(crate) fn into_sqlx(error: Error) -> SqlxError {
     }
 }
 
-/// The connector's own error inside one that came from a [`LakebasePool`](crate::LakebasePool), if it is one.
+/// The connector's own error inside one that came from a [`LakebasePool`](crate::LakebasePool) or from a clone of its `PgPool`, if
+/// it is one.
 ///
-/// `None` for errors of statements, which are sqlx's own.
+/// `None` for errors of statements, which are sqlx's own, and, from a `PgPool`, once 64 logins failed after it.
 #[must_use]
-pub fn lakebase_error(error: &SqlxError) -> Option<&Error> {
+pub fn lakebase_error(error: &SqlxError) -> Option<Error> {
     match error {
-        SqlxError::Io(error) => error.get_ref()?.downcast_ref(),
+        SqlxError::Io(error) => error.get_ref()?.downcast_ref().cloned(),
+        SqlxError::Database(error) => {
+            let routine = error.try_downcast_ref::<PgDatabaseError>()?.routine()?;
+            let number: u64 = routine.strip_prefix(MARK)?.parse().ok()?;
+            let failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = failures.1.iter().find(|(known, _)| *known == number);
+            found.map(|(_, error)| error.clone())
+        }
         _ => None,
+    }
+}
+
+/// Whether a connection ended, and another may do what this one could not.
+pub(crate) fn is_gone(error: &SqlxError) -> bool {
+    match error {
+        SqlxError::Io(error) => error.kind() != io::ErrorKind::InvalidData,
+        // connection_exception, admin_shutdown, crash_shutdown
+        SqlxError::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code == "57P01" || code == "57P02"),
+        _ => false,
     }
 }
 
@@ -83,15 +100,21 @@ mod tests {
     }
 
     #[test]
-    fn transport_failures_are_told_from_refusals() {
-        let io = |kind| classify(&SqlxError::Io(io::Error::new(kind, "x")));
-        assert_eq!(io(io::ErrorKind::ConnectionRefused), ConnectFailure::Transient);
-        assert_eq!(io(io::ErrorKind::UnexpectedEof), ConnectFailure::Transient);
-        assert_eq!(io(io::ErrorKind::InvalidData), ConnectFailure::Permanent(ErrorKind::Tls));
-        assert_eq!(
-            classify(&SqlxError::Tls("no TLS".into())),
-            ConnectFailure::Permanent(ErrorKind::Tls)
-        );
-        assert_eq!(classify(&SqlxError::PoolClosed), ConnectFailure::Permanent(ErrorKind::Closed));
+    fn only_ends_of_connections_are_worth_another() {
+        let io = |kind| is_gone(&SqlxError::Io(io::Error::new(kind, "x")));
+        assert!(io(io::ErrorKind::ConnectionReset) && io(io::ErrorKind::UnexpectedEof));
+        assert!(!io(io::ErrorKind::InvalidData));
+        assert!(!is_gone(&SqlxError::PoolClosed) && !is_gone(&SqlxError::RowNotFound));
+    }
+
+    #[test]
+    fn sqlx_is_never_told_to_try_again() {
+        let full = ServerError { sqlstate: "53300".into(), ..ServerError::default() };
+        let refused = lakebase_session::LoginError::Refused(full);
+        let error = Error::new(ErrorKind::TimedOut, "no login").with_source(refused);
+        assert_eq!(to_client(&error).sqlstate, "53300");
+        let told = explain(&error);
+        assert_eq!(told.sqlstate, "08001");
+        assert!(told.routine.unwrap().starts_with(MARK));
     }
 }

@@ -1,13 +1,11 @@
 //! Makes `&LakebasePool` usable wherever sqlx takes an executor, as `&PgPool` is.
 
-use futures_channel::mpsc;
-use futures_util::SinkExt;
-use futures_util::future::{self, BoxFuture};
-use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures_util::TryFutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Acquire, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
-use sqlx_core::describe::Describe;
+use sqlx::{Acquire, Describe, Either, Error, Execute, Executor, Postgres, SqlStr, Transaction};
 
 use crate::LakebasePool;
 
@@ -23,20 +21,7 @@ impl<'p> Executor<'p> for &LakebasePool {
         E: 'q + Execute<'q, Postgres>,
     {
         let pool = self.clone();
-        let (mut sender, receiver) = mpsc::channel(0);
-        // Polled together with the receiver: it runs only while somebody reads, and ends when nobody does.
-        let driver = async move {
-            let mut connection = pool.acquire().await?;
-            let mut results = connection.fetch_many(query);
-            while let Some(result) = results.try_next().await? {
-                if sender.send(Ok(result)).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        let failure = stream::once(driver).filter_map(|end| future::ready(end.err().map(Err)));
-        stream::select(receiver, failure).boxed()
+        self.served().fetch_many(query).map_err(move |error| pool.explain(error)).boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -45,7 +30,7 @@ impl<'p> Executor<'p> for &LakebasePool {
         E: 'q + Execute<'q, Postgres>,
     {
         let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.fetch_optional(query).await })
+        Box::pin(self.served().fetch_optional(query).map_err(move |error| pool.explain(error)))
     }
 
     fn prepare_with<'e>(
@@ -57,7 +42,8 @@ impl<'p> Executor<'p> for &LakebasePool {
         'p: 'e,
     {
         let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.prepare_with(sql, parameters).await })
+        let prepared = self.served().prepare_with(sql, parameters);
+        Box::pin(prepared.map_err(move |error| pool.explain(error)))
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
@@ -65,7 +51,7 @@ impl<'p> Executor<'p> for &LakebasePool {
         'p: 'e,
     {
         let pool = self.clone();
-        Box::pin(async move { pool.acquire().await?.describe(sql).await })
+        Box::pin(self.served().describe(sql).map_err(move |error| pool.explain(error)))
     }
 }
 

@@ -1,112 +1,113 @@
-//! One login with sqlx.
+//! One login, handed to sqlx.
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lakebase_core::effect::RelaySocket;
-use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Relay, SslMode};
+use futures_util::future::{Either, select};
+use lakebase_core::effect::LocalAddress;
+use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Error, ErrorKind, Runtime};
+use lakebase_session::{
+    LoginError, PrivateAddress, StartupFactory, Upstream, carry, driver_startup,
+};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
+/// The user that sqlx names; the login is the connector's.
+const USER: &str = "lakebase";
+
 /// Opens `PgConnection`s.
 ///
-/// sqlx has no setting for an address beside the host name, so a connection to given addresses goes
-/// through a private relay of bytes; TLS stays between sqlx and the server, for the host's name.
+/// sqlx gets a session that is logged in already, over a private socket of this machine; a task carries its bytes for as long as it
+/// lives. So sqlx never has a password or token, and TLS, limits and errors are those of [`lakebase_session`].
 #[derive(Clone)]
 pub struct SqlxFactory {
-    relay: Arc<dyn Relay>,
+    runtime: Runtime,
+    upstream: Arc<Upstream>,
+    tcp: bool,
 }
 
 impl SqlxFactory {
-    /// A factory that reaches given addresses through `relay`.
+    /// A factory that connects, and carries bytes, on `runtime`, which must be able to run tasks.
     #[must_use]
-    pub fn new(relay: Arc<dyn Relay>) -> Self {
-        Self { relay }
+    pub fn new(runtime: &Runtime) -> Self {
+        let upstream = Arc::new(Upstream::new(Arc::clone(&runtime.dial)));
+        Self { runtime: runtime.clone(), upstream, tcp: !cfg!(unix) }
     }
 
-    /// Opens a relay to the addresses of `params`; `None` if it has none.
-    pub(crate) async fn relay(
-        &self,
-        params: &ConnectParams,
-    ) -> Result<Option<Box<dyn RelaySocket>>, lakebase_core::Error> {
-        if params.addresses.is_empty() {
-            return Ok(None);
+    /// Hands sessions over on a port of loopback with a random password. The default on platforms without Unix sockets.
+    #[must_use]
+    pub fn over_tcp(self) -> Self {
+        Self { tcp: true, ..self }
+    }
+
+    /// A new address at which sqlx gets sessions.
+    pub(crate) fn address(&self) -> Result<PrivateAddress, Error> {
+        match self.tcp {
+            true => PrivateAddress::open_tcp(&*self.runtime.listen),
+            false => PrivateAddress::open(&*self.runtime.listen),
         }
-        self.relay.open(params.port, targets(params)).await.map(Some)
     }
 }
 
 impl fmt::Debug for SqlxFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlxFactory").finish_non_exhaustive()
+        f.debug_struct("SqlxFactory").field("tcp", &self.tcp).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
 impl ConnectionFactory for SqlxFactory {
     type Connection = PgConnection;
-    type Error = sqlx::Error;
+    type Error = LoginError;
 
-    async fn connect(&self, params: &ConnectParams) -> Result<PgConnection, sqlx::Error> {
-        // The relay may go once the connection stands: what it carries lives on.
-        let relay = self.relay(params).await;
-        let relay = relay.map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-        let options = options(params, relay.as_deref().map(RelaySocket::directory));
-        options.connect().await.map_err(|error| unmask(error, relay.as_deref()))
+    async fn connect(&self, params: &ConnectParams) -> Result<PgConnection, LoginError> {
+        let spawn = self.runtime.spawn.as_ref().ok_or_else(|| {
+            let message = "sqlx needs tasks that carry its bytes, and this runtime has no `spawn`";
+            LoginError::Local(Error::new(ErrorKind::Unsupported, message))
+        })?;
+        let address = self.address().map_err(LoginError::Local)?;
+        let options = options(&address, params.application_name.as_deref());
+        let mut driver = pin!(options.connect());
+        let login = async {
+            let mut client = address.accept().await.map_err(LoginError::Local)?;
+            let startup = driver_startup(&mut *client, address.verifier()).await;
+            let factory =
+                StartupFactory::new(Arc::clone(&self.upstream), startup.map_err(LoginError::Io)?);
+            Ok((client, factory.connect(params).await?))
+        };
+        let (client, session) = match select(pin!(login), &mut driver).await {
+            Either::Left((login, _)) => login?,
+            Either::Right((early, _)) => {
+                return early.map_err(|error| LoginError::Driver(error.into()));
+            }
+        };
+        spawn.spawn(Box::pin(carry(client, session, Vec::new())));
+        driver.await.map_err(|error| LoginError::Driver(error.into()))
     }
 
-    fn classify(&self, error: &sqlx::Error) -> ConnectFailure {
-        crate::classify(error)
+    fn classify(&self, error: &LoginError) -> ConnectFailure {
+        error.class()
     }
 }
 
-/// Puts the real reason in place of the broken pipe that sqlx sees when a relay reaches nobody.
-pub(crate) fn unmask(error: sqlx::Error, relay: Option<&dyn RelaySocket>) -> sqlx::Error {
-    match (&error, relay.and_then(RelaySocket::last_error)) {
-        (sqlx::Error::Io(io), Some(reason)) => {
-            sqlx::Error::Io(std::io::Error::new(io.kind(), reason))
-        }
-        _ => error,
-    }
-}
-
-pub(crate) fn targets(params: &ConnectParams) -> Vec<SocketAddr> {
-    params.addresses.iter().map(|address| SocketAddr::new(*address, params.port)).collect()
-}
-
-/// sqlx's options for `params`, through the Unix socket in `relay` if there is one.
-///
-/// `PgConnectOptions`' derived `Debug` prints the password: never log the result.
-pub(crate) fn options(params: &ConnectParams, relay: Option<&Path>) -> PgConnectOptions {
-    let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&params.host)
-        .port(params.port)
-        .username(&params.user)
-        .database(&params.database)
-        .password(params.password.as_ref().map_or("", |password| password.expose()))
-        .ssl_mode(ssl_mode(params.tls.mode))
-        .application_name(params.application_name.as_deref().unwrap_or_default())
-        .options(params.options.iter().map(|(key, value)| (key, value)))
+/// sqlx's options for `address`. There is no secret of the server in them.
+pub(crate) fn options(
+    address: &PrivateAddress,
+    application_name: Option<&str>,
+) -> PgConnectOptions {
+    let password = address.password().map_or("", |password| password.expose());
+    let options = PgConnectOptions::new_without_pgpass()
+        .username(USER)
+        .password(password)
+        .ssl_mode(PgSslMode::Disable)
+        .application_name(application_name.unwrap_or_default())
         .disable_statement_logging();
-    if let Some(roots) = &params.tls.extra_roots {
-        options = options.ssl_root_cert_from_pem(roots.to_vec());
-    }
-    match relay.or(params.socket_directory.as_deref()) {
-        Some(directory) => options.socket(directory),
-        None => options,
-    }
-}
-
-fn ssl_mode(mode: SslMode) -> PgSslMode {
-    match mode {
-        SslMode::Disable => PgSslMode::Disable,
-        SslMode::Allow => PgSslMode::Allow,
-        SslMode::Prefer => PgSslMode::Prefer,
-        SslMode::Require => PgSslMode::Require,
-        SslMode::VerifyCa => PgSslMode::VerifyCa,
-        SslMode::VerifyFull => PgSslMode::VerifyFull,
+    // A database of the user's name means that none was given.
+    let options = options.database(USER);
+    match address.address() {
+        LocalAddress::Unix { directory, port } => options.port(*port).socket(directory),
+        LocalAddress::Tcp(address) => options.host(&address.ip().to_string()).port(address.port()),
     }
 }

@@ -9,11 +9,14 @@
 //! sqlx's types are public here on purpose. Features `tokio`, `async-std` and `smol` choose sqlx's
 //! runtimes; they are additive, and none is on by default. Feature `metrics` sets gauges of each pool.
 //!
+//! sqlx does not connect to the server: it gets sessions that are logged in, over a private Unix socket, or where there is none a
+//! port of loopback with a random password. The code that dials, verifies, logs in and carries bytes is that of the proxy
+//! ([`lakebase_session`]), and no token is ever in sqlx's options.
+//!
 //! # What sqlx reads by itself
 //!
-//! sqlx fills every `PgConnectOptions` from the process environment first. This crate then sets host,
-//! port, user, password, database, TLS mode, roots and application name, so the variables for these have
-//! no effect of their own; `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY` are still sqlx's.
+//! sqlx fills every `PgConnectOptions` from the process environment first. This crate then sets all that decides where and how to
+//! connect; what is left of sqlx's own is `PGOPTIONS`.
 
 mod error;
 mod executor;
@@ -21,9 +24,8 @@ mod factory;
 mod keep_idle;
 mod pool;
 mod pool_options;
-mod rotation;
 
-pub use error::{classify, lakebase_error};
+pub use error::lakebase_error;
 pub use factory::SqlxFactory;
 pub use pool::LakebasePool;
 pub use pool_options::PoolOptions;

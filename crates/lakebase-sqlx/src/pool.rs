@@ -5,27 +5,27 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_channel::oneshot;
 use futures_util::future::{self, Either};
-use lakebase_core::connect::{Cause, Connector, Failure, Login};
-use lakebase_core::effect::RelaySocket;
-use lakebase_core::refresh::Generation;
-use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, Error, ErrorKind, Jitter};
+use lakebase_core::connect::Connector;
+use lakebase_core::refresh::KeepFresh;
+use lakebase_core::{BoxFuture, DatabaseCredential, Error, ErrorKind, Jitter};
+use lakebase_session::SessionSocket;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
 
-use crate::error::into_sqlx;
+use crate::error::{explain, into_sqlx, is_gone};
 use crate::keep_idle::KeepIdle;
-use crate::{PoolOptions, SqlxFactory, classify, factory, rotation};
+use crate::{PoolOptions, SqlxFactory, factory, lakebase_error};
+
+/// How much longer than a login sqlx waits, so that the error of the login comes first.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// A pool of connections that log in with fresh tokens. Cheap to clone.
 ///
-/// Dereferences to [`PgPool`] and is an [`Executor`](sqlx::Executor), so it is used like one. Its own
-/// [`acquire`](Self::acquire) and [`begin`](Self::begin), and statements run on `&LakebasePool`, also
-/// retry logins: after a refused token, while the compute wakes, through network failures, within
-/// [`PoolOptions::acquire_timeout`]. Clones of the inner `PgPool` get fresh tokens for as long as a
-/// `LakebasePool` handle lives, and sqlx's own, smaller set of retries.
+/// Dereferences to [`PgPool`] and is an [`Executor`](sqlx::Executor), so it is used like one. Every login, also one that a clone of the
+/// inner `PgPool` asks for, has a fresh token and is retried: after a refused token, while the compute wakes, through network failures,
+/// within [`PoolOptions::acquire_timeout`].
 ///
 /// Statements are never retried. Idle connections are used whatever state the token is in, since Postgres
 /// looks at it during login only.
@@ -35,27 +35,28 @@ use crate::{PoolOptions, SqlxFactory, classify, factory, rotation};
 #[derive(Clone)]
 pub struct LakebasePool {
     shared: Arc<Shared>,
-    /// Tells the rotation to end when the last handle is gone.
-    _alive: Arc<oneshot::Sender<()>>,
 }
 
 pub(crate) struct Shared {
-    pub(crate) connector: Connector,
-    pub(crate) pool: PgPool,
-    factory: SqlxFactory,
+    connector: Connector,
+    pool: PgPool,
+    /// Where the pool's connections come from. sqlx holds it, too, for as long as there is a clone of the pool.
+    sessions: Arc<Sessions>,
     options: PoolOptions,
-    /// What the pool's connect options hold now.
-    applied: Mutex<Option<Login>>,
-    relay: Mutex<Option<Arc<dyn RelaySocket>>>,
-    /// Held while somebody finds out why no connection comes about; what was found out last.
-    diagnosis: futures_util::lock::Mutex<Option<(ConnectFailure, Error)>>,
+}
+
+/// What a `PgPool` needs for as long as it lives.
+struct Sessions {
+    socket: SessionSocket,
+    /// Keeps the token fresh.
+    renewal: Mutex<Option<KeepFresh<DatabaseCredential>>>,
 }
 
 impl LakebasePool {
     /// Opens a pool and its first connection, so that a wrong configuration shows here.
     ///
-    /// Starts a task, where the runtime has a spawner, that renews the token ahead of its expiry and
-    /// hands it to the pool. The task ends with the last handle, or with [`close`](Self::close).
+    /// Starts tasks that serve logins and renew the token ahead of its expiry. They end with the pool and all clones of its `PgPool`, or
+    /// when it is closed.
     ///
     /// # Errors
     ///
@@ -65,26 +66,24 @@ impl LakebasePool {
         factory: SqlxFactory,
         options: PoolOptions,
     ) -> Result<Self, Error> {
-        let login = first_login(&connector, options.acquire_timeout).await?;
-        let relay = factory.relay(&login.params).await;
-        let relay = relay.map_err(|error| error.context("cannot relay connections"))?;
-        let relay: Option<Arc<dyn RelaySocket>> = relay.map(Arc::from);
-        let connect = factory::options(&login.params, relay.as_deref().map(RelaySocket::directory));
+        let address = factory.address()?;
+        let name = connector.config().application_name.clone();
+        let connect = factory::options(&address, name.as_deref());
+        let socket =
+            SessionSocket::new(connector.clone(), address, options.acquire_timeout, explain)?;
+        let sessions = Arc::new(Sessions { socket, renewal: Mutex::default() });
         let shared = Arc::new_cyclic(|shared| Shared {
             connector,
-            pool: sqlx_options(&options, shared.clone()).connect_lazy_with(connect),
-            factory,
+            pool: sqlx_options(&options, shared.clone(), Arc::clone(&sessions))
+                .connect_lazy_with(connect),
+            sessions,
             options,
-            applied: Mutex::new(Some(login)),
-            relay: Mutex::new(relay),
-            diagnosis: futures_util::lock::Mutex::new(None),
         });
-        let (alive, stop) = oneshot::channel();
-        if let Some(cache) = shared.connector.credentials().await? {
-            rotation::start(&shared, &cache, stop);
+        let pool = Self { shared };
+        drop(pool.acquire().await.map_err(into_ours)?);
+        if let Some(cache) = pool.shared.connector.credentials().await? {
+            pool.shared.sessions.renew(cache.keep_fresh());
         }
-        let pool = Self { shared, _alive: Arc::new(alive) };
-        drop(pool.shared.acquire().await?);
         Ok(pool)
     }
 
@@ -98,7 +97,9 @@ impl LakebasePool {
     /// [`lakebase_error`](crate::lakebase_error). When the time-out passed its cause says whether all
     /// connections were in use or why no new one came about.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.shared.acquire().await.map_err(into_sqlx)
+        let connection = self.served().acquire().await.map_err(|error| self.explain(error));
+        self.shared.measure();
+        connection
     }
 
     /// Checks a connection out and begins a transaction on it.
@@ -114,7 +115,7 @@ impl LakebasePool {
         loop {
             let connection = self.acquire().await?;
             match Transaction::begin(connection, None).await {
-                Err(error) if spare > 0 && classify(&error) == ConnectFailure::Transient => {
+                Err(error) if spare > 0 && is_gone(&error) => {
                     spare -= 1;
                 }
                 outcome => return outcome,
@@ -140,11 +141,29 @@ impl LakebasePool {
     pub async fn close(&self) -> bool {
         let timer = &self.shared.connector.runtime().timer;
         let limit = timer.sleep(self.shared.options.close_timeout);
+        self.shared.sessions.end_renewal();
         matches!(
             future::select(std::pin::pin!(self.shared.pool.close()), limit).await,
             Either::Left(_)
         )
     }
+}
+
+impl LakebasePool {
+    pub(crate) fn served(&self) -> &PgPool {
+        self.shared.served()
+    }
+
+    pub(crate) fn explain(&self, error: sqlx::Error) -> sqlx::Error {
+        self.shared.explain(error)
+    }
+}
+
+/// An error of a checkout as one of ours.
+fn into_ours(error: sqlx::Error) -> Error {
+    lakebase_error(&error).unwrap_or_else(|| {
+        Error::new(ErrorKind::Unavailable, "no connection comes about").with_source(error)
+    })
 }
 
 impl Deref for LakebasePool {
@@ -165,66 +184,45 @@ impl fmt::Debug for LakebasePool {
     }
 }
 
+impl Sessions {
+    fn renew(&self, renewal: KeepFresh<DatabaseCredential>) {
+        *self.renewal.lock().unwrap_or_else(PoisonError::into_inner) = Some(renewal);
+    }
+
+    fn end_renewal(&self) {
+        drop(self.renewal.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 impl Shared {
-    /// Which token the pool's options hold.
-    pub(crate) fn generation(&self) -> Option<Generation> {
-        self.applied().and_then(|login| login.generation)
+    /// sqlx's pool, with somebody there who serves its logins.
+    fn served(&self) -> &PgPool {
+        let end = || -> BoxFuture<'static, ()> { Box::pin(self.pool.close_event()) };
+        self.sessions.socket.serve(end);
+        &self.pool
     }
 
-    fn applied(&self) -> Option<Login> {
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Makes the pool's next connections use `login`.
-    pub(crate) async fn apply(&self, login: &Login) -> Result<(), Error> {
-        if let Some(applied) = self.applied()
-            && !self.lost_relay()
-            && applied.generation == login.generation
-            && applied.params.host == login.params.host
-            && applied.params.addresses == login.params.addresses
-            && applied.params.user == login.params.user
-        {
-            return Ok(());
+    /// The connector's own error behind one of sqlx's; those of statements are left alone.
+    fn explain(&self, error: sqlx::Error) -> sqlx::Error {
+        match &error {
+            sqlx::Error::PoolTimedOut => into_sqlx(self.timed_out()),
+            sqlx::Error::Database(_) => lakebase_error(&error).map_or(error, into_sqlx),
+            _ => error,
         }
-        let relay = self.relay_for(&login.params).await?;
-        let directory = relay.as_deref().map(RelaySocket::directory);
-        self.pool.set_connect_options(factory::options(&login.params, directory));
-        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = Some(login.clone());
-        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = relay;
-        Ok(())
     }
 
-    async fn relay_for(
-        &self,
-        params: &ConnectParams,
-    ) -> Result<Option<Arc<dyn RelaySocket>>, Error> {
-        let open = self.open_relay();
-        if params.addresses.is_empty() {
-            return Ok(None);
-        }
-        if let Some(relay) = open.filter(|relay| relay.is_open()) {
-            relay.retarget(factory::targets(params));
-            return Ok(Some(relay));
-        }
-        let opened = self.factory.relay(params).await;
-        let opened = opened.map_err(|error| error.context("cannot relay connections"))?;
-        Ok(opened.map(Arc::from))
-    }
-
-    fn open_relay(&self) -> Option<Arc<dyn RelaySocket>> {
-        self.relay.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Whether logins go through a relay that ended with its runtime.
-    fn lost_relay(&self) -> bool {
-        self.open_relay().is_some_and(|relay| !relay.is_open())
-    }
-
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+    /// Why a checkout ended without a connection when its time was over.
+    fn timed_out(&self) -> Error {
         let limit = self.options.acquire_timeout;
-        let connection = self.connector.retry(limit, |left| self.attempt(left)).await;
-        self.measure();
-        connection
+        let error = Error::new(ErrorKind::TimedOut, format!("no connection within {limit:?}"));
+        let size = self.pool.size();
+        match self.sessions.socket.last_error() {
+            Some(last) => error.with_source(last),
+            None if size >= self.options.max_connections => error.with_source(format!(
+                "all {size} connections of the pool are in use or being opened"
+            )),
+            None => error,
+        }
     }
 
     /// Sets the gauges of the pool.
@@ -237,104 +235,20 @@ impl Shared {
             metrics::gauge!("lakebase_pool_connections", "state" => "used").set(used);
         }
     }
-
-    async fn attempt(&self, left: Duration) -> Result<PoolConnection<Postgres>, Failure> {
-        if self.may_log_in() || self.lost_relay() {
-            let login = self.connector.login_within(left).await?;
-            if let Err(error) = self.apply(&login).await {
-                return Err(Failure { login: Some(login), cause: Cause::Preparation(error) });
-            }
-        }
-        let login = self.applied();
-        let fail = |cause| Err(Failure { login: login.clone(), cause });
-        match self.checkout(left).await {
-            Some(Ok(connection)) => Ok(connection),
-            Some(Err(sqlx::Error::PoolTimedOut)) | None => fail(self.why_none(left)),
-            Some(Err(error)) => {
-                let relay = self.open_relay();
-                let error = factory::unmask(error, relay.as_deref());
-                fail(Cause::Driver(classify(&error), Box::new(error)))
-            }
-        }
-    }
-
-    /// Whether a checkout may open a connection, and so needs a living token in the options.
-    fn may_log_in(&self) -> bool {
-        self.pool.num_idle() == 0 && self.pool.size() < self.options.max_connections
-    }
-
-    /// sqlx's checkout, with a look at what is wrong when most of the time has passed.
-    async fn checkout(
-        &self,
-        left: Duration,
-    ) -> Option<Result<PoolConnection<Postgres>, sqlx::Error>> {
-        let mut checkout = std::pin::pin!(self.pool.acquire());
-        if let Some(done) = self.connector.within(left.mul_f64(0.75), &mut checkout).await {
-            return Some(done);
-        }
-        let late = left.mul_f64(0.25);
-        let checkout = std::pin::pin!(self.connector.within(late, checkout));
-        match future::select(checkout, std::pin::pin!(self.diagnose(late))).await {
-            Either::Left((done, _)) => done,
-            Either::Right(((), checkout)) => checkout.await,
-        }
-    }
-
-    /// Tries one login outside the pool, because sqlx keeps to itself why its own do not come about.
-    ///
-    /// One at a time for the whole pool; whoever comes meanwhile shares the finding.
-    async fn diagnose(&self, limit: Duration) {
-        let (Some(mut finding), Some(login)) = (self.diagnosis.try_lock(), self.applied()) else {
-            return;
-        };
-        let attempt = self.factory.connect(&login.params);
-        *finding = match self.connector.within(limit.mul_f64(0.9), attempt).await {
-            Some(Ok(connection)) => {
-                // It is gone either way.
-                let _ = connection.close().await;
-                None
-            }
-            Some(Err(error)) => {
-                let outer = Error::new(ErrorKind::Unavailable, "no new connection comes about");
-                Some((classify(&error), outer.with_source(error)))
-            }
-            // With a full pool nobody may have tried to open one; the server need not be the reason.
-            None if self.pool.size() >= self.options.max_connections => None,
-            None => {
-                let message = "no new connection comes about: the server does not answer";
-                Some((ConnectFailure::Transient, Error::new(ErrorKind::Unavailable, message)))
-            }
-        };
-    }
-
-    /// Why a checkout ended without a connection.
-    fn why_none(&self, waited: Duration) -> Cause {
-        let finding = self.diagnosis.try_lock().and_then(|finding| finding.clone());
-        let size = self.pool.size();
-        match finding {
-            Some((class, error)) => Cause::Driver(class, Box::new(error)),
-            None if size >= self.options.max_connections => Cause::Preparation(Error::new(
-                ErrorKind::TimedOut,
-                format!("all {size} connections of the pool are in use or being opened"),
-            )),
-            None => Cause::Silence(waited),
-        }
-    }
 }
 
-/// Finds out where to connect to, and as whom.
-async fn first_login(connector: &Connector, limit: Duration) -> Result<Login, Error> {
-    connector.retry(limit, |left| connector.login_within(left)).await
-}
-
-fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
+fn sqlx_options(
+    options: &PoolOptions,
+    shared: Weak<Shared>,
+    sessions: Arc<Sessions>,
+) -> PgPoolOptions {
     let PoolOptions { ping_after_idle, keep_idle, max_lifetime, .. } = *options;
     let keep = keep_idle.map(|limit| Arc::new(KeepIdle::new(limit)));
     let kept = keep.clone();
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .min_connections(options.min_connections)
-        .acquire_timeout(options.acquire_timeout)
+        .acquire_timeout(options.acquire_timeout + GRACE)
         .idle_timeout(options.idle_timeout)
         .max_lifetime(max_lifetime)
         .test_before_acquire(false)
@@ -350,6 +264,8 @@ fn sqlx_options(options: &PoolOptions, shared: Weak<Shared>) -> PgPoolOptions {
             })
         })
         .after_release(move |_, meta| {
+            // Whoever has the pool has its sessions.
+            let _ = &sessions;
             let mut stays = is_young(meta.age, max_lifetime, || Jitter::new().fraction());
             if let Some(shared) = shared.upgrade() {
                 if stays && let Some(keep) = &keep {

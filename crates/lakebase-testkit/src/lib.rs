@@ -6,6 +6,7 @@
 //! | tasks without a runtime, in a fixed order | [`FakeSpawn`] |
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
+//! | addresses that swallow packets | [`network`] |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
 //! | passwords in URLs, and whether a text shows one | [`passwords`] |
@@ -22,6 +23,8 @@ mod idle;
 mod led;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
+#[cfg(target_os = "linux")]
+pub mod network;
 mod origin;
 pub mod passwords;
 mod runtime;

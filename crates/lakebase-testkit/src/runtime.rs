@@ -1,20 +1,21 @@
 //! A runtime made of fakes: time and tasks work, everything else answers that it was not expected.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
 use lakebase_core::{
-    Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
+    Dial, Error, ErrorKind, HostResolver, HttpClient, Listen, Process, Result, Runtime, Spawn,
 };
 
 use crate::FakeTime;
 
 /// A runtime whose clocks and timer are `time`, and whose tasks `spawn` runs, if given.
 ///
-/// HTTP, DNS, programs and relays fail with [`Unsupported`](ErrorKind::Unsupported), naming what was
+/// HTTP, DNS, programs and sockets fail with [`Unsupported`](ErrorKind::Unsupported), naming what was
 /// asked for. Replace what a test needs by a struct update.
 #[must_use]
 pub fn fake_runtime(time: &FakeTime, spawn: Option<Arc<dyn Spawn>>) -> Runtime {
@@ -22,11 +23,12 @@ pub fn fake_runtime(time: &FakeTime, spawn: Option<Arc<dyn Spawn>>) -> Runtime {
         clock: Arc::new(time.clone()),
         timer: Arc::new(time.clone()),
         spawn,
+        dial: Arc::new(Unexpected),
         http: Arc::new(Unexpected),
         hosts: Arc::new(Unexpected),
         fallback_hosts: None,
         process: Arc::new(Unexpected),
-        relay: Arc::new(Unexpected),
+        listen: Arc::new(Unexpected),
     }
 }
 
@@ -36,6 +38,18 @@ pub struct Unexpected;
 
 fn unexpected<T>(what: String) -> Result<T> {
     Err(Error::new(ErrorKind::Unsupported, format!("{what} was not expected by this test")))
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Dial for Unexpected {
+    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        unexpected(format!("connecting to {}:{}", target.host, target.port))
+    }
+
+    async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
+        unexpected(format!("connecting to {path:?}"))
+    }
 }
 
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
@@ -62,11 +76,13 @@ impl Process for Unexpected {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl Relay for Unexpected {
-    async fn open(&self, port: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-        unexpected(format!("a relay on port {port}"))
+impl Listen for Unexpected {
+    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+        unexpected("a Unix socket".to_owned())
+    }
+
+    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+        unexpected("a port".to_owned())
     }
 }
 

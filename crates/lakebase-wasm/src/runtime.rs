@@ -1,14 +1,16 @@
 //! The effects as core's [`Runtime`], for core's own cache.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
 use lakebase_core::{
-    BoxFuture, Error, ErrorKind, HostResolver, HttpClient, Process, Relay, Result, Runtime, Spawn,
+    BoxFuture, Dial, Error, ErrorKind, HostResolver, HttpClient, Listen, Process, Result, Runtime,
+    Spawn,
 };
 
 use crate::Effects;
@@ -41,11 +43,12 @@ impl Effects {
             clock: Arc::clone(&self.clock),
             timer: Arc::clone(&self.timer),
             spawn,
+            dial: Arc::new(Absent),
             http: Arc::new(Absent),
             hosts: Arc::new(Absent),
             fallback_hosts: None,
             process: Arc::new(Absent),
-            relay: Arc::new(Absent),
+            listen: Arc::new(Absent),
         }
     }
 }
@@ -78,6 +81,18 @@ impl HttpClient for Absent {
 
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Dial for Absent {
+    async fn dial(&self, _: DialTarget<'_>) -> Result<Dialed> {
+        absent("connections")
+    }
+
+    async fn dial_unix(&self, _: &Path) -> Result<Box<dyn ByteStream>> {
+        absent("connections")
+    }
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl HostResolver for Absent {
     async fn resolve(&self, _: &str) -> Result<Vec<IpAddr>> {
         absent("host look-ups")
@@ -92,11 +107,13 @@ impl Process for Absent {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl Relay for Absent {
-    async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-        absent("relays")
+impl Listen for Absent {
+    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+        absent("sockets")
+    }
+
+    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+        absent("sockets")
     }
 }
 
@@ -142,13 +159,14 @@ mod tests {
 
     #[test]
     fn what_is_not_there_says_so() {
-        let Runtime { http, hosts, process, relay, .. } = effects(None).runtime();
+        let Runtime { http, hosts, process, listen, .. } = effects(None).runtime();
         let request = http::Request::get("https://w.example/").body(Bytes::new()).unwrap();
         let errors = [
             block_on(http.send(request)).unwrap_err(),
             block_on(hosts.resolve("db.example")).unwrap_err(),
             block_on(process.output("databricks", &[])).unwrap_err(),
-            block_on(relay.open(5432, Vec::new())).unwrap_err(),
+            listen.open_unix().map(drop).unwrap_err(),
+            listen.open_tcp().map(drop).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), ErrorKind::Unsupported);

@@ -117,7 +117,7 @@ impl Lakebase {
 
     #[cfg(feature = "sqlx")]
     fn factory(&self) -> lakebase_sqlx::SqlxFactory {
-        lakebase_sqlx::SqlxFactory::new(Arc::clone(&self.connector.runtime().relay))
+        lakebase_sqlx::SqlxFactory::new(self.connector.runtime())
     }
 
     /// Opens a local address for drivers that have no hook for tokens, on a private Unix socket where there are

@@ -78,9 +78,9 @@
 //!
 //! # Memory
 //!
-//! Counted on 64-bit Linux with tokio: a handle holds 100 kB of heap, and 148 kB once it has logged in and keeps a
-//! connection to the workspace; its clones share that. A pool without connections adds 95 kB, and each idle
-//! connection 102 kB. The tests count it.
+//! Counted on 64-bit Linux with tokio: a handle holds 100 kB of heap, and 160 kB once it has logged in and keeps a
+//! connection to the workspace; its clones share that. A pool without connections adds 69 kB, and each idle
+//! connection 33 kB. The tests count it.
 //!
 //! # What is public from elsewhere
 //!

@@ -17,6 +17,7 @@ mod pool;
 mod postgres;
 mod process;
 mod proxy;
+mod relay;
 mod report;
 mod rotation;
 mod subject;

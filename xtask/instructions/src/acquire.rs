@@ -31,7 +31,7 @@ pub(crate) async fn ours(times: u32) -> Result<(), Fault> {
         ..Sources::default()
     };
     let connector = Connector::new(config(&server)?, sources, &runtime)?;
-    let factory = SqlxFactory::new(Arc::clone(&runtime.relay));
+    let factory = SqlxFactory::new(&runtime);
     let options = PoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -166,6 +166,23 @@ pub(super) const ABSENT: &[AbsentRule] = &[
         present: &["async-io", "sqlx"],
     },
     AbsentRule {
+        of: Selection::new("lakebase-session", ""),
+        what: "runtime, driver or HTTP crate",
+        names: &[
+            RUNTIMES,
+            HEAVY,
+            &[
+                "reqwest",
+                "hyper",
+                "sqlx",
+                "tokio-postgres",
+                "lakebase-workspace",
+                "lakebase-runtime",
+            ],
+        ],
+        present: &["rustls", "lakebase-core"],
+    },
+    AbsentRule {
         of: Selection::new("lakebase-proxy", ""),
         what: "other runtime, driver or HTTP crate",
         names: &[
@@ -176,7 +193,7 @@ pub(super) const ABSENT: &[AbsentRule] = &[
             HEAVY,
             &["reqwest", "hyper", "sqlx", "tokio-postgres", "lakebase-workspace"],
         ],
-        present: &["tokio/net", "rustls", "postgres-protocol"],
+        present: &["tokio/net", "rustls", "lakebase-session"],
     },
 ];
 
@@ -184,7 +201,7 @@ pub(super) const AT_MOST: &[AtMostRule] =
     &[AtMostRule { of: Selection::new("lakebase-core", ""), limit: 30 }];
 
 pub(super) const SQLX: OverSqlxRule =
-    OverSqlxRule { of: Selection::new("lakebase", "sqlx,tokio"), extra: 25, goal: 15 };
+    OverSqlxRule { of: Selection::new("lakebase", "sqlx,tokio"), extra: 26, goal: 15 };
 
 /// Crates whose public signatures name no type of these libraries.
 pub(super) const PUBLIC: &[&str] = &["lakebase-core", "lakebase-workspace", "lakebase"];

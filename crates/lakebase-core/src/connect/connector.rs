@@ -345,6 +345,7 @@ impl Connector {
             database: Arc::clone(&config.database),
             user,
             password,
+            dial_timeout: config.policy.dial_timeout(),
             tls: config.tls.clone(),
             tcp: config.tcp,
             load_balance_hosts: config.load_balance_hosts,
@@ -447,7 +448,20 @@ impl Connector {
     /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
     /// out, the kind of the cause otherwise.
     pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
-        let ConnectPolicy { budget, attempt_timeout, .. } = self.0.config.policy;
+        self.connect_within(self.0.config.policy.budget, factory).await
+    }
+
+    /// [`connect`](Self::connect) with another budget than the policy's.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_within<F: ConnectionFactory>(
+        &self,
+        budget: Duration,
+        factory: &F,
+    ) -> Result<F::Connection> {
+        let attempt_timeout = self.0.config.policy.attempt_timeout;
         self.retry(budget, |left| async move {
             let login = self.login_within(left).await?;
             let limit = left.min(attempt_timeout);
@@ -462,11 +476,7 @@ impl Connector {
     }
 
     /// [`login`](Self::login), given up after `limit`, as the first half of an attempt.
-    ///
-    /// # Errors
-    ///
-    /// [`Cause::Preparation`] or [`Cause::Silence`].
-    pub async fn login_within(&self, limit: Duration) -> Result<Login, Failure> {
+    async fn login_within(&self, limit: Duration) -> Result<Login, Failure> {
         let cause = match self.within(limit, self.login()).await {
             Some(Ok(login)) => return Ok(login),
             Some(Err(error)) => Cause::Preparation(error),

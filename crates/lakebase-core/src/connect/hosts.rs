@@ -27,17 +27,17 @@ struct Answer {
 }
 
 impl Hosts {
-    /// Where to connect to for `host`; empty means that the driver may look it up itself, because it is
-    /// an address or the system's resolver knows it.
+    /// Where to connect to for `host`: what the system's resolver says, else what a direct query does.
     ///
-    /// If nobody can be asked, the last addresses that a direct query brought are better than none.
+    /// If nobody can be asked, the last addresses are better than none.
     pub(super) async fn addresses(
         &self,
         runtime: &Runtime,
         host: &Arc<str>,
     ) -> Result<Vec<IpAddr>> {
-        if host.parse::<IpAddr>().is_ok() {
-            return Ok(Vec::new());
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = literal.parse::<IpAddr>() {
+            return Ok(vec![address]);
         }
         let now = runtime.clock.monotonic();
         let age = |answer: &Answer| now.saturating_sub(answer.at);
@@ -57,7 +57,6 @@ impl Hosts {
             Err(error) => known
                 .filter(|answer| error.is_transient() && age(answer) < KEEP_STALE)
                 .map(|answer| answer.addresses)
-                .filter(|addresses| !addresses.is_empty())
                 .ok_or(error),
         }
     }
@@ -75,8 +74,9 @@ impl Hosts {
 }
 
 async fn look_up(runtime: &Runtime, host: &str) -> Result<Vec<IpAddr>> {
-    let Err(system) = runtime.hosts.resolve(host).await else {
-        return Ok(Vec::new());
+    let system = match runtime.hosts.resolve(host).await {
+        Ok(addresses) => return Ok(addresses),
+        Err(error) => error,
     };
     let Some(fallback) = &runtime.fallback_hosts else {
         return Err(system.context(format!("cannot look up host {host:?}")));

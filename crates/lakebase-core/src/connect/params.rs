@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -103,11 +104,11 @@ pub type StartupOption = (Arc<str>, Arc<str>);
 /// `Debug` shows no password.
 #[derive(Clone, Debug)]
 pub struct ConnectParams {
-    /// The server's name for TLS (SNI and verification), and its address unless [`addresses`](Self::addresses) says otherwise.
+    /// The server's name for TLS (SNI and verification).
     pub host: Arc<str>,
     /// A folder with the server's Unix socket, used instead of TCP.
     pub socket_directory: Option<PathBuf>,
-    /// Where to connect to, in order of preference; empty leaves looking up `host` to the driver.
+    /// Where to connect to, in order of preference; empty with a Unix socket.
     pub addresses: Vec<IpAddr>,
     /// The server's port. Default: 5432.
     pub port: u16,
@@ -117,12 +118,14 @@ pub struct ConnectParams {
     pub user: Arc<str>,
     /// The token or native password; `None` sends none.
     pub password: Option<Secret>,
+    /// Options of the TCP connection.
+    pub tcp: TcpOptions,
+    /// In which order the addresses are tried.
+    pub load_balance_hosts: LoadBalanceHosts,
+    /// How long all addresses together may take to answer.
+    pub dial_timeout: Duration,
     /// How the connection is protected.
     pub tls: Tls,
-    /// What is asked of the socket, if it is TCP.
-    pub tcp: TcpOptions,
-    /// In which order addresses are tried.
-    pub load_balance_hosts: LoadBalanceHosts,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further settings at start-up, as by `options=-c name=value`.

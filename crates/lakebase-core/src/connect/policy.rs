@@ -36,6 +36,15 @@ impl Default for ConnectPolicy {
     }
 }
 
+impl ConnectPolicy {
+    /// How long the addresses of a host may take to answer: two thirds of an attempt, so that its failure can still say
+    /// what they did.
+    #[must_use]
+    pub fn dial_timeout(&self) -> Duration {
+        self.attempt_timeout.min(self.budget) * 2 / 3
+    }
+}
+
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

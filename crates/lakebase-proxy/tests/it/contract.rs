@@ -1,7 +1,9 @@
 //! The factory keeps the promises of every driver.
 
-use lakebase_proxy::StartupFactory;
-use lakebase_proxy::startup::Startup;
+use std::sync::Arc;
+
+use lakebase_session::startup::Startup;
+use lakebase_session::{StartupFactory, Upstream};
 use lakebase_testkit::conformance::login;
 
 use crate::support::{connector_with, shared};
@@ -14,6 +16,7 @@ async fn logs_in_and_tells_refusals_apart() {
     let connector = connector_with(shared(), &it.endpoint, &native);
     let params = connector.login().await.unwrap().params;
     let timer = &*connector.runtime().timer;
-    let factory = StartupFactory::new(Startup::new());
+    let upstream = Upstream::new(Arc::clone(&connector.runtime().dial));
+    let factory = StartupFactory::new(Arc::new(upstream), Startup::new());
     login::connection_factory(&factory, timer, &params, "db.example.com").await;
 }

@@ -3,54 +3,38 @@
 //! async-io runs its own reactor thread, so nothing here needs a context; the two runtimes differ in where
 //! their tasks run and in nothing else.
 
-mod io;
 mod net;
 
-use std::net::IpAddr;
+#[cfg(feature = "http-surf")]
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_io::Timer as IoTimer;
-use async_trait::async_trait;
-use lakebase_core::{BoxFuture, HostResolver, HttpClient, Result, Runtime, Spawn, Timer};
+use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
-use self::net::AsyncIoNet;
-use crate::dns::DirectResolver;
-use crate::http::HyperClient;
-use crate::net::Net as _;
-use crate::process::ThreadProcess;
-use crate::relay::SocketRelay;
-use crate::{Options, SystemClock, hosts};
+pub(crate) use self::net::AsyncIoNet;
+use crate::Options;
+use crate::net::assemble;
 
 /// All effects, with tasks started by `spawn`.
 pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {
     #[cfg(feature = "http-surf")]
     if options.surf {
-        let http = crate::surf::SurfClient::new(options)?;
-        return Ok(assemble(options, spawn, Arc::new(http)));
+        let http = Arc::new(crate::surf::SurfClient::new(options)?);
+        return Ok(assemble(AsyncIoNet { spawn }, options, Some(http)));
     }
     Ok(with_hyper(options, spawn))
 }
 
 /// The same with hyper as the HTTP client, whatever the options say.
 pub(crate) fn with_hyper(options: &Options, spawn: SpawnFn) -> Runtime {
-    let http = HyperClient::new(AsyncIoNet { spawn }, options);
-    assemble(options, spawn, Arc::new(http))
+    assemble(AsyncIoNet { spawn }, options, None)
 }
 
-fn assemble(options: &Options, spawn: SpawnFn, http: Arc<dyn HttpClient>) -> Runtime {
-    let clock = Arc::new(SystemClock);
-    let net = AsyncIoNet { spawn };
-    Runtime {
-        clock: clock.clone(),
-        timer: Arc::new(net),
-        spawn: Some(Arc::new(net)),
-        http,
-        hosts: Arc::new(net),
-        fallback_hosts: Some(Arc::new(DirectResolver::new(net, clock, options))),
-        process: Arc::new(ThreadProcess),
-        relay: Arc::new(SocketRelay::new(net, options)),
-    }
+/// The sockets alone.
+#[cfg(feature = "tokio")]
+pub(crate) fn net(spawn: SpawnFn) -> AsyncIoNet {
+    AsyncIoNet { spawn }
 }
 
 /// How a runtime starts a detached task.
@@ -67,12 +51,5 @@ impl Timer for AsyncIoNet {
 impl Spawn for AsyncIoNet {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         (self.spawn)(task);
-    }
-}
-
-#[async_trait]
-impl HostResolver for AsyncIoNet {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        hosts::resolve(host, |host| self.look_up(host)).await
     }
 }

@@ -2,20 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+#[cfg(unix)]
+use std::path::Path;
 
-use async_net::{TcpStream, UdpSocket};
-use futures_rustls::TlsConnector;
-use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use lakebase_core::{BoxFuture, Result, Timer};
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use smol_hyper::rt::FuturesIo;
+#[cfg(unix)]
+use async_net::unix::{UnixListener, UnixStream};
+use async_net::{TcpListener, TcpStream, UdpSocket};
+use lakebase_core::Result;
+use lakebase_core::connect::TcpOptions;
+use lakebase_core::effect::ByteStream;
 
 use super::SpawnFn;
-use super::io::HyperIo;
-use crate::net::{HttpStream, Net, unspecified};
+use crate::dial::{Connect, tune};
+use crate::listen::StdListener;
+use crate::net::{Net, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
 #[derive(Clone, Copy, Debug)]
@@ -23,14 +23,7 @@ pub(crate) struct AsyncIoNet {
     pub(super) spawn: SpawnFn,
 }
 
-impl Net for AsyncIoNet {
-    type Tcp = TcpStream;
-    type Udp = UdpSocket;
-    #[cfg(unix)]
-    type Listener = async_net::unix::UnixListener;
-    #[cfg(unix)]
-    type Unix = async_net::unix::UnixStream;
-
+impl Connect for AsyncIoNet {
     fn check(&self) -> Result<()> {
         Ok(())
     }
@@ -39,33 +32,21 @@ impl Net for AsyncIoNet {
         async_net::resolve((host, 0)).await
     }
 
-    fn plain(&self, tcp: TcpStream) -> Box<dyn HttpStream> {
-        Box::new(FuturesIo::new(tcp))
-    }
-
-    async fn tls(
-        &self,
-        stream: Box<dyn HttpStream>,
-        config: Arc<ClientConfig>,
-        name: ServerName<'static>,
-    ) -> io::Result<Box<dyn HttpStream>> {
-        let stream = TlsConnector::from(config).connect(name, HyperIo(stream)).await?;
-        Ok(Box::new(FuturesIo::new(stream)))
-    }
-
-    async fn tcp(&self, to: SocketAddr) -> io::Result<TcpStream> {
+    async fn tcp(&self, to: SocketAddr, options: TcpOptions) -> io::Result<Box<dyn ByteStream>> {
         let stream = TcpStream::connect(to).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        tune(&stream, options)?;
+        Ok(Box::new(stream))
     }
 
-    async fn write(&self, to: &mut TcpStream, message: &[u8]) -> io::Result<()> {
-        to.write_all(message).await
+    #[cfg(unix)]
+    async fn unix(&self, path: &Path) -> io::Result<Box<dyn ByteStream>> {
+        Ok(Box::new(UnixStream::connect(path).await?))
     }
+}
 
-    async fn read(&self, from: &mut TcpStream, buffer: &mut [u8]) -> io::Result<()> {
-        from.read_exact(buffer).await
-    }
+impl Net for AsyncIoNet {
+    type Udp = UdpSocket;
+    type Listener = Listener;
 
     async fn udp(&self, peer: SocketAddr) -> io::Result<UdpSocket> {
         let socket = UdpSocket::bind(unspecified(peer)).await?;
@@ -81,36 +62,31 @@ impl Net for AsyncIoNet {
         over.recv(buffer).await
     }
 
+    fn listen(&self, listener: StdListener) -> io::Result<Listener> {
+        match listener {
+            StdListener::Tcp(listener) => listener.try_into().map(Listener::Tcp),
+            #[cfg(unix)]
+            StdListener::Unix(listener) => listener.try_into().map(Listener::Unix),
+        }
+    }
+
+    async fn accept(&self, listener: &Listener) -> io::Result<Box<dyn ByteStream>> {
+        match listener {
+            Listener::Tcp(listener) => {
+                let stream = listener.accept().await?.0;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            #[cfg(unix)]
+            Listener::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+        }
+    }
+}
+
+/// A listening socket of async-io.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
     #[cfg(unix)]
-    fn listen(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::Listener> {
-        listener.try_into()
-    }
-
-    #[cfg(unix)]
-    async fn accept(&self, listener: &Self::Listener) -> io::Result<Self::Unix> {
-        Ok(listener.accept().await?.0)
-    }
-
-    #[cfg(unix)]
-    async fn copy(&self, client: Self::Unix, server: TcpStream) -> io::Result<()> {
-        let (from_client, mut to_client) = client.split();
-        let (from_server, mut to_server) = server.split();
-        let up = async {
-            futures_util::io::copy(from_client, &mut to_server).await?;
-            to_server.close().await
-        };
-        let down = async {
-            futures_util::io::copy(from_server, &mut to_client).await?;
-            to_client.close().await
-        };
-        futures_util::future::try_join(up, down).await.map(drop)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Timer::sleep(self, duration)
-    }
-
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        (self.spawn)(task);
-    }
+    Unix(UnixListener),
 }

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::select;
+use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use lakebase_core::connect::TcpOptions;
 use lakebase_core::{Clock, Error, ErrorKind, HostResolver, Result};
 
 use super::message::{self, Answer, RecordType};
 use super::resolv_conf::{interface_index, parse_resolv_conf};
+use crate::dial::{Dialer, describe};
 use crate::net::{Net, within};
 use crate::random::unpredictable;
 use crate::{Options, hosts};
@@ -30,6 +33,7 @@ const MAX_CACHED: usize = 64;
 #[derive(Debug)]
 pub(crate) struct DirectResolver<N> {
     net: N,
+    dialer: Arc<Dialer<N>>,
     clock: Arc<dyn Clock>,
     servers: Arc<[SocketAddr]>,
     resolv_conf: PathBuf,
@@ -50,9 +54,15 @@ enum Outcome {
 }
 
 impl<N: Net> DirectResolver<N> {
-    pub(crate) fn new(net: N, clock: Arc<dyn Clock>, options: &Options) -> Self {
+    pub(crate) fn new(
+        net: N,
+        dialer: Arc<Dialer<N>>,
+        clock: Arc<dyn Clock>,
+        options: &Options,
+    ) -> Self {
         Self {
             net,
+            dialer,
             clock,
             servers: Arc::clone(&options.dns_servers),
             resolv_conf: options.resolv_conf.clone(),
@@ -144,14 +154,16 @@ impl<N: Net> DirectResolver<N> {
             answer => return Ok(answer),
         }
         let over_tcp = async {
-            let mut stream = self.net.tcp(server).await?;
+            let dialed =
+                self.dialer.connect(&[server], TcpOptions::default(), None, self.timeout).await;
+            let mut stream = dialed.map_err(|why| io::Error::other(describe(&why)))?.stream;
             let length = u16::try_from(query.len()).map_err(io::Error::other)?;
             let framed = [&length.to_be_bytes(), query.as_slice()].concat();
-            self.net.write(&mut stream, &framed).await?;
+            stream.write_all(&framed).await?;
             let mut length = [0; 2];
-            self.net.read(&mut stream, &mut length).await?;
+            stream.read_exact(&mut length).await?;
             let mut reply = vec![0; u16::from_be_bytes(length).into()];
-            self.net.read(&mut stream, &mut reply).await?;
+            stream.read_exact(&mut reply).await?;
             message::parse(&reply, id, name, kind).map_err(io::Error::other)
         };
         within(&self.net, self.timeout, over_tcp).await

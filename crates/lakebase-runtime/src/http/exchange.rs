@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Connection, SendRequest};
 use lakebase_core::{Error, ErrorKind, Result};
 
+use super::hyper_io::HyperIo;
 use crate::failure::MAX_REPLY;
-use crate::net::HttpStream;
 
 /// A request's body: all of it at once.
 pub(super) struct Whole(pub(super) Option<Bytes>);
@@ -43,7 +43,7 @@ impl Body for Whole {
 /// One connection, together with the machine that moves its bytes.
 pub(super) struct Link {
     pub(super) sender: SendRequest<Whole>,
-    pub(super) driver: Connection<Box<dyn HttpStream>, Whole>,
+    pub(super) driver: Connection<HyperIo, Whole>,
     pub(super) idle_since: Duration,
 }
 

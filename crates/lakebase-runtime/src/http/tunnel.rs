@@ -6,11 +6,12 @@ use futures_util::future::{Either, select};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION};
 use http::{Method, Request, StatusCode};
 use hyper::client::conn::http1::Builder;
+use lakebase_core::effect::ByteStream;
 use lakebase_core::{Error, ErrorKind};
 
 use super::exchange::Whole;
+use super::hyper_io::HyperIo;
 use crate::http_proxy::{HttpProxy, HttpProxyError};
-use crate::net::HttpStream;
 
 /// The most that the head of a proxy's answer may be long; its body is not read.
 const MAX_HEAD: usize = 16 * 1024;
@@ -19,11 +20,11 @@ const MAX_HEAD: usize = 16 * 1024;
 ///
 /// The stream that comes back leads to the target. Errors name `place`, which says where the request was going.
 pub(super) async fn open(
-    stream: Box<dyn HttpStream>,
+    stream: Box<dyn ByteStream>,
     proxy: &HttpProxy,
     target: &str,
     place: &str,
-) -> Result<Box<dyn HttpStream>, Error> {
+) -> Result<Box<dyn ByteStream>, Error> {
     let garbled = |error: hyper::Error| {
         let problem =
             HttpProxyError::unreachable("the proxy does not answer as an HTTP proxy does");
@@ -38,7 +39,7 @@ pub(super) async fn open(
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }
     let mut builder = Builder::new();
-    let handshake = builder.max_buf_size(MAX_HEAD).handshake(stream);
+    let handshake = builder.max_buf_size(MAX_HEAD).handshake(HyperIo(stream));
     let (mut sender, connection) = handshake.await.map_err(garbled)?;
     let answer = pin!(sender.send_request(request));
     let driver = pin!(connection.without_shutdown());
@@ -58,7 +59,7 @@ pub(super) async fn open(
         let message = "the proxy says more than that the way is open";
         return Err(HttpProxyError::unreachable(message).into_error(place));
     }
-    Ok(parts.io)
+    Ok(parts.io.0)
 }
 
 /// The error that any answer but success is.

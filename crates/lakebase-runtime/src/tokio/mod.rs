@@ -3,26 +3,20 @@
 //! Every method asks for the current runtime first, because tokio's own functions panic without one. Only
 //! a runtime built without its time or I/O driver still panics, as tokio gives no way to ask.
 
-mod io;
 mod net;
 #[cfg(feature = "http-reqwest")]
 mod reqwest;
 
-use std::net::IpAddr;
+#[cfg(any(feature = "http-reqwest", feature = "http-surf"))]
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::tokio::runtime::Handle;
-use async_trait::async_trait;
-use lakebase_core::{BoxFuture, HostResolver, HttpClient, Result, Runtime, Spawn, Timer};
+use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
-use self::net::TokioNet;
-use crate::dns::DirectResolver;
-use crate::http::HyperClient;
-use crate::net::Net as _;
-use crate::process::ThreadProcess;
-use crate::relay::SocketRelay;
-use crate::{Options, SystemClock, failure, hosts};
+pub(crate) use self::net::TokioNet;
+use crate::net::assemble;
+use crate::{Options, failure};
 
 /// Effects on whatever tokio runtime is current at each call, with default [`Options`].
 ///
@@ -34,8 +28,7 @@ use crate::{Options, SystemClock, failure, hosts};
 /// it ends, and shutting the runtime down waits for it.
 #[must_use]
 pub fn tokio() -> Runtime {
-    let options = Options::new();
-    assemble(&options, Arc::new(HyperClient::new(TokioNet, &options)))
+    assemble(TokioNet, &Options::new(), None)
 }
 
 /// The same as [`tokio()`], with choices.
@@ -46,27 +39,15 @@ pub fn tokio() -> Runtime {
 pub fn tokio_with(options: &Options) -> Result<Runtime> {
     #[cfg(feature = "http-surf")]
     if options.surf {
-        return Ok(assemble(options, Arc::new(crate::surf::SurfClient::new(options)?)));
+        let http = Arc::new(crate::surf::SurfClient::new(options)?);
+        return Ok(assemble(TokioNet, options, Some(http)));
     }
     #[cfg(feature = "http-reqwest")]
     if options.reqwest {
-        return Ok(assemble(options, Arc::new(reqwest::ReqwestClient::new(options))));
+        let http = Arc::new(reqwest::ReqwestClient::new(options));
+        return Ok(assemble(TokioNet, options, Some(http)));
     }
-    Ok(assemble(options, Arc::new(HyperClient::new(TokioNet, options))))
-}
-
-fn assemble(options: &Options, http: Arc<dyn HttpClient>) -> Runtime {
-    let clock = Arc::new(SystemClock);
-    Runtime {
-        clock: clock.clone(),
-        timer: Arc::new(TokioRuntime),
-        spawn: Some(Arc::new(TokioRuntime)),
-        http,
-        hosts: Arc::new(TokioRuntime),
-        fallback_hosts: Some(Arc::new(DirectResolver::new(TokioNet, clock.clone(), options))),
-        process: Arc::new(ThreadProcess),
-        relay: Arc::new(SocketRelay::new(TokioNet, options)),
-    }
+    Ok(assemble(TokioNet, options, None))
 }
 
 /// Whether a tokio runtime is current.
@@ -78,10 +59,7 @@ fn check() -> Result<()> {
     if is_current() { Ok(()) } else { Err(failure::no_context()) }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct TokioRuntime;
-
-impl Timer for TokioRuntime {
+impl Timer for TokioNet {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         // The runtime that polls counts, not the one that happens to be current now.
         Box::pin(async move {
@@ -110,20 +88,10 @@ async fn sleep_on_thread(duration: Duration) {
     }
 }
 
-impl Spawn for TokioRuntime {
+impl Spawn for TokioNet {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         if let Ok(runtime) = Handle::try_current() {
             drop(runtime.spawn(task));
         }
-    }
-}
-
-#[async_trait]
-impl HostResolver for TokioRuntime {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        if hosts::literal(host).is_none() {
-            check()?;
-        }
-        hosts::resolve(host, |host| TokioNet.look_up(host)).await
     }
 }

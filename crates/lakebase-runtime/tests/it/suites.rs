@@ -98,21 +98,26 @@ macro_rules! suites {
                 $run(super::reads_resolv_conf(MAKE));
             }
 
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             #[test]
-            fn relay() {
+            fn dial() {
+                let runtime = MAKE(&Options::new()).unwrap();
+                let (timer, clock) = (&*runtime.timer, &*runtime.clock);
+                $run(async { conformance::dial::dial(&*runtime.dial, timer, clock).await });
+            }
+
+            #[test]
+            fn listen() {
                 let runtime = MAKE(&Options::new()).unwrap();
                 $run(async {
-                    conformance::relay::relay(&*runtime.relay, &*runtime.timer).await;
-                    conformance::relay::relay_passes_resets_on(&*runtime.relay, &*runtime.timer)
-                        .await;
+                    conformance::listen::listen(&*runtime.listen, &*runtime.timer).await
                 });
             }
 
             #[cfg(unix)]
             #[test]
-            fn relay_needs_a_short_path() {
-                $run(super::refuses_long_paths(MAKE));
+            fn unix_sockets_need_a_short_path() {
+                super::refuses_long_paths(MAKE);
             }
 
             #[cfg(unix)]
@@ -148,13 +153,13 @@ async fn reads_resolv_conf(make: Make) {
 }
 
 #[cfg(unix)]
-async fn refuses_long_paths(make: Make) {
+fn refuses_long_paths(make: Make) {
     let scratch = tempfile::tempdir().unwrap();
     let deep = scratch.path().join("x".repeat(100));
     std::fs::create_dir(&deep).unwrap();
     for (parent, part) in [(&deep, "bytes"), (&deep.join("missing"), "could not make a folder")] {
-        let runtime = make(&Options::new().relay_parent(parent)).unwrap();
-        let error = runtime.relay.open(5432, Vec::new()).await.unwrap_err();
+        let runtime = make(&Options::new().socket_parent(parent)).unwrap();
+        let error = runtime.listen.open_unix().unwrap_err();
         assert_eq!(error.kind(), lakebase_core::ErrorKind::Config);
         assert!(
             error.to_string().contains("TMPDIR") && error.to_string().contains(part),

@@ -45,16 +45,19 @@ fn a_runtime_that_stands_still_does_not_hold_up_another() {
 
 #[cfg(unix)]
 #[test]
-fn a_relay_ends_with_its_runtime_and_says_so() {
+fn a_socket_outlives_its_runtime_and_is_served_by_the_next() {
     let runtime = lakebase_runtime::tokio();
-    let nowhere = vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1))];
-    let relay = on_tokio(async {
-        let relay = within(&*runtime.timer, "a relay", runtime.relay.open(5432, nowhere)).await;
-        let relay = relay.unwrap();
-        assert!(relay.is_open());
-        relay
-    });
-    assert!(!relay.is_open());
+    let socket = runtime.listen.open_unix().unwrap();
+    let lakebase_core::effect::LocalAddress::Unix { directory, port } = socket.address() else {
+        panic!("not a Unix socket: {socket:?}")
+    };
+    let path = lakebase_core::connect::socket_path(directory, *port);
+    for _ in 0..2 {
+        let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        on_tokio(async {
+            within(&*runtime.timer, "a client", socket.accept()).await.unwrap();
+        });
+    }
 }
 
 #[test]
@@ -86,7 +89,8 @@ fn without_a_runtime_errors_say_what_to_do() {
             get(&runtime, &server).await.unwrap_err(),
             runtime.hosts.resolve("localhost").await.unwrap_err(),
             dns.resolve("ep.example").await.unwrap_err(),
-            runtime.relay.open(5432, Vec::new()).await.unwrap_err(),
+            runtime.dial.dial_unix("/nowhere".as_ref()).await.err().unwrap(),
+            runtime.listen.open_tcp().unwrap().accept().await.err().unwrap(),
         ];
         for error in errors {
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");

@@ -9,16 +9,17 @@
 )]
 
 pub mod clock;
+#[cfg(target_os = "linux")]
+pub mod dial;
 pub mod dns;
 pub mod dns_server;
 pub mod hosts;
 pub mod http;
 pub mod http_server;
+pub mod listen;
 pub mod login;
 pub mod process;
 pub mod proxy_server;
-#[cfg(unix)]
-pub mod relay;
 pub mod task;
 
 use std::pin::pin;

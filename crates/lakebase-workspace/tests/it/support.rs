@@ -2,7 +2,8 @@
 //! sleep moves on at once.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lakebase_core::effect::{ProcessOutput, RelaySocket};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
 use lakebase_core::{
-    BoxFuture, Clock, Environment, Error, ErrorKind, HostResolver, HttpClient, Process, Relay,
-    Result, Runtime, Timer, Timestamp,
+    BoxFuture, Clock, Dial, Environment, Error, ErrorKind, HostResolver, HttpClient, Listen,
+    Process, Result, Runtime, Timer, Timestamp,
 };
 use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
 
@@ -158,9 +159,23 @@ impl HostResolver for Absent {
 }
 
 #[async_trait]
-impl Relay for Absent {
-    async fn open(&self, _: u16, _: Vec<SocketAddr>) -> Result<Box<dyn RelaySocket>> {
-        Err(Error::new(ErrorKind::Unsupported, "unexpected relay"))
+impl Dial for Absent {
+    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        Err(Error::new(ErrorKind::Unsupported, format!("unexpected connection to {}", target.host)))
+    }
+
+    async fn dial_unix(&self, _: &Path) -> Result<Box<dyn ByteStream>> {
+        Err(Error::new(ErrorKind::Unsupported, "unexpected connection"))
+    }
+}
+
+impl Listen for Absent {
+    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
+        Err(Error::new(ErrorKind::Unsupported, "unexpected socket"))
+    }
+
+    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
+        self.open_unix()
     }
 }
 
@@ -169,13 +184,14 @@ pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
         clock: Arc::new(time.clone()),
         timer: Arc::new(time.clone()),
         spawn: None,
+        dial: Arc::new(Absent),
         http: Arc::clone(http) as Arc<dyn HttpClient>,
         hosts: Arc::new(Absent),
         fallback_hosts: None,
         process: Arc::new(FakeProcess(Box::new(|program, _| {
             Some(Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))))
         }))),
-        relay: Arc::new(Absent),
+        listen: Arc::new(Absent),
     }
 }
 

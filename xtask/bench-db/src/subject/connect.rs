@@ -18,7 +18,7 @@ pub(super) async fn ours() -> Result<Value> {
 
 /// The floor: login and query, with the token and the host's address in hand.
 pub(super) async fn sqlx() -> Result<Value> {
-    let (options, _relay) = settings::sqlx().await?;
+    let (options, _relay) = settings::sqlx()?;
     let options = options.password(&settings::get::<String>("BENCH_TOKEN")?);
     let started = clock::now();
     let mut connection = options.connect().await?;

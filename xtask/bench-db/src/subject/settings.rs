@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use lakebase::Lakebase;
-use lakebase::core::effect::RelaySocket;
 use lakebase::sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+use crate::relay::Relay;
 
 /// The variable `name`, if it is set.
 pub(super) fn maybe(name: &str) -> Option<String> {
@@ -40,8 +40,8 @@ pub(super) fn lifetime() -> Result<Duration> {
 
 /// The connect options of plain sqlx for the server that the variables name, without a password.
 ///
-/// sqlx has no setting for an address. Where one is given it gets the same way around that as ours has, so that both go over the same path.
-pub(super) async fn sqlx() -> Result<(PgConnectOptions, Option<Box<dyn RelaySocket>>)> {
+/// sqlx has no setting for an address. Where one is given it gets a socket that stands in front of it.
+pub(super) fn sqlx() -> Result<(PgConnectOptions, Option<Relay>)> {
     let port = get("PGPORT")?;
     let options = PgConnectOptions::new_without_pgpass()
         .host(&get::<String>("PGHOST")?)
@@ -52,6 +52,6 @@ pub(super) async fn sqlx() -> Result<(PgConnectOptions, Option<Box<dyn RelaySock
         .ssl_root_cert(get::<PathBuf>("PGSSLROOTCERT")?);
     let Some(address) = maybe("PGHOSTADDR") else { return Ok((options, None)) };
     let target = (address.parse::<std::net::IpAddr>()?, port).into();
-    let relay = Lakebase::from_env()?.connector().runtime().relay.open(port, vec![target]).await?;
+    let relay = Relay::open(port, target)?;
     Ok((options.socket(relay.directory()), Some(relay)))
 }

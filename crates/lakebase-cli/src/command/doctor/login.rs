@@ -1,10 +1,10 @@
 //! The login itself, whom it made us, and a query.
 
-use std::error::Error as StdError;
 use std::io;
 
 use lakebase::sqlx::{self, Connection as _, PgConnection, Row as _};
 use lakebase::{Error, ErrorKind, Lakebase};
+use lakebase_session::refusal;
 
 use super::fault::Fault;
 use super::network::certificate_fault;
@@ -51,8 +51,8 @@ async fn login(lakebase: &Lakebase) -> Examined<PgConnection> {
 
 fn fault(error: &Error) -> Fault {
     let refusal = refusal(error);
-    let code = refusal.and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    let message = refusal.map_or(String::new(), |refusal| refusal.message().to_lowercase());
+    let code = refusal.map_or("", |refusal| &refusal.sqlstate);
+    let message = refusal.map_or(String::new(), |refusal| refusal.message.to_lowercase());
     let is_network = ["ip ", "network", "pg_hba"].iter().any(|word| message.contains(word));
     match error.kind() {
         ErrorKind::NotFound if code == "3D000" => Fault::DatabaseMissing,
@@ -68,18 +68,6 @@ fn fault(error: &Error) -> Fault {
         _ if error.is_transient() => Fault::EndpointNotReady,
         _ => Fault::LoginFailed,
     }
-}
-
-/// What the server said, if it said anything.
-fn refusal(error: &Error) -> Option<&dyn sqlx::error::DatabaseError> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(sqlx::Error::Database(refusal)) = error.downcast_ref() {
-            return Some(&**refusal);
-        }
-        next = error.source();
-    }
-    None
 }
 
 async fn role(connection: &mut PgConnection) -> Examined<()> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use lakebase::SslMode;
 use lakebase::core::Tls;
-use lakebase_proxy::startup::SSL_REQUEST;
-use lakebase_proxy::tls::trusted_roots;
+use lakebase_session::startup::SSL_REQUEST;
+use lakebase_session::tls::trusted_roots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;

@@ -4,15 +4,14 @@
 //! connection on which nothing moves holds no buffer; only what a slow reader does not take is kept.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::stream::Stream;
+use lakebase_core::effect::ByteStream;
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -24,8 +23,8 @@ thread_local! {
 /// What `ReadyForQuery` looks like, apart from the state of the transaction.
 const READY_FOR_QUERY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
-/// Both directions of one session.
-pub(crate) struct Relay<'a> {
+/// Both directions of one session, carried by one task. An idle one holds no buffer.
+pub struct Relay<'a> {
     to_server: Direction<'a>,
     to_client: Direction<'a>,
     /// The last bytes that came from the server.
@@ -45,7 +44,8 @@ struct Direction<'a> {
 
 impl<'a> Relay<'a> {
     /// A session in which the server is first told `to_server` and the client `to_client`. Bytes are counted.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         to_server: Vec<u8>,
         to_client: Vec<u8>,
         [server_count, client_count]: [&'a AtomicU64; 2],
@@ -63,10 +63,14 @@ impl<'a> Relay<'a> {
     /// passed on, and the server's last words still reach it.
     ///
     /// **Cancellation:** loses nothing that was read; carrying can go on.
-    pub(crate) async fn carry(
+    ///
+    /// # Errors
+    ///
+    /// That of the side whose connection broke.
+    pub async fn carry(
         &mut self,
-        client: &mut Stream,
-        server: &mut Stream,
+        client: &mut (impl ByteStream + ?Sized),
+        server: &mut (impl ByteStream + ?Sized),
     ) -> io::Result<()> {
         let Self { to_server, to_client, tail } = self;
         poll_fn(|context| {
@@ -82,8 +86,15 @@ impl<'a> Relay<'a> {
     /// Whether the last thing that the client got is `ReadyForQuery`, so that a message of ours would be read as
     /// one. Bytes of a row that look like it are taken for it; then the client sees a broken message instead of
     /// a broken connection.
-    pub(crate) fn is_between_messages(&self) -> bool {
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
         self.to_client.waiting.is_empty() && self.tail.is_ready_for_query()
+    }
+}
+
+impl fmt::Debug for Relay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").finish_non_exhaustive()
     }
 }
 
@@ -104,8 +115,8 @@ impl<'a> Direction<'a> {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        reader: &mut Stream,
-        writer: &mut Stream,
+        reader: &mut (impl ByteStream + ?Sized),
+        writer: &mut (impl ByteStream + ?Sized),
         chunk: &mut [u8],
         mut seen: impl FnMut(&[u8]),
     ) -> Poll<io::Result<()>> {
@@ -117,16 +128,15 @@ impl<'a> Direction<'a> {
                 return Poll::Ready(Ok(()));
             }
             if self.ended {
-                ready!(Pin::new(&mut *writer).poll_shutdown(context))?;
+                ready!(Pin::new(&mut *writer).poll_close(context))?;
                 self.closed = true;
                 return Poll::Ready(Ok(()));
             }
             if let Some(error) = self.failed.take() {
                 return Poll::Ready(Err(error));
             }
-            let mut buffer = ReadBuf::new(chunk);
-            self.read(context, reader, &mut buffer);
-            match buffer.filled() {
+            let filled = self.read(context, reader, chunk);
+            match chunk.get(..filled).unwrap_or_default() {
                 [] if self.ended || self.failed.is_some() => {}
                 [] => {
                     if self.unflushed {
@@ -144,23 +154,35 @@ impl<'a> Direction<'a> {
     }
 
     /// Reads all that is there and fits. What ended the reading counts after what was read.
-    fn read(&mut self, context: &mut Context<'_>, reader: &mut Stream, buffer: &mut ReadBuf<'_>) {
-        while buffer.remaining() > 0 {
-            let before = buffer.filled().len();
-            match Pin::new(&mut *reader).poll_read(context, buffer) {
-                Poll::Pending => return,
-                Poll::Ready(Err(error)) => return self.failed = Some(error),
-                Poll::Ready(Ok(())) if buffer.filled().len() == before => return self.ended = true,
-                Poll::Ready(Ok(())) => {}
+    fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut (impl ByteStream + ?Sized),
+        chunk: &mut [u8],
+    ) -> usize {
+        let mut filled = 0;
+        while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut *reader).poll_read(context, rest) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => {
+                    self.ended = true;
+                    break;
+                }
+                Poll::Ready(Ok(count)) => filled += count,
+                Poll::Ready(Err(error)) => {
+                    self.failed = Some(error);
+                    break;
+                }
             }
         }
+        filled
     }
 
     /// Writes `bytes` as far as they are taken and keeps the rest.
     fn write_or_keep(
         &mut self,
         context: &mut Context<'_>,
-        writer: &mut Stream,
+        writer: &mut (impl ByteStream + ?Sized),
         mut bytes: &[u8],
     ) -> io::Result<()> {
         self.unflushed = true;
@@ -184,7 +206,7 @@ impl<'a> Direction<'a> {
     fn poll_waiting(
         &mut self,
         context: &mut Context<'_>,
-        writer: &mut Stream,
+        writer: &mut (impl ByteStream + ?Sized),
     ) -> Poll<io::Result<()>> {
         self.unflushed = true;
         while self.written < self.waiting.len() {

@@ -1,23 +1,31 @@
-//! SCRAM-SHA-256 as a server, without I/O: RFC 5802 and 7677, without channel binding.
+//! SCRAM-SHA-256 as a server: RFC 5802 and 7677, without channel binding.
+
+pub(crate) mod client;
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroU32;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::{Bytes, BytesMut};
+use futures_util::io::AsyncWriteExt as _;
 use lakebase_core::Secret;
+use lakebase_core::effect::ByteStream;
 use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::{digest, pbkdf2};
 
+use crate::message;
+
 /// The mechanisms offered, as `AuthenticationSASL` lists them.
-pub(crate) const MECHANISMS: &[u8] = b"SCRAM-SHA-256\0\0";
+const MECHANISMS: &[u8] = b"SCRAM-SHA-256\0\0";
 
 /// PostgreSQL's own default.
 const ITERATIONS: u32 = 4096;
 
 /// What proves a password without being one.
-pub(crate) struct Verifier {
+pub struct Verifier {
     salt: [u8; 16],
     stored_key: [u8; 32],
     server_key: hmac::Key,
@@ -25,7 +33,7 @@ pub(crate) struct Verifier {
 }
 
 /// One client that is about to prove that it knows the password.
-pub(crate) struct Exchange<'a> {
+struct Exchange<'a> {
     verifier: &'a Verifier,
     client_first: String,
     challenge: String,
@@ -35,11 +43,59 @@ pub(crate) struct Exchange<'a> {
     binding: String,
 }
 
+/// Asks for the password by SCRAM-SHA-256; whether the client knows it.
+///
+/// # Errors
+///
+/// Those of the stream.
+pub async fn ask(client: &mut (impl ByteStream + ?Sized), verifier: &Verifier) -> io::Result<bool> {
+    let mut client = client;
+    let mut buffer = BytesMut::new();
+    send(&mut client, 10, MECHANISMS).await?;
+    let Some(response) = password_message(&mut client, &mut buffer).await? else {
+        return Ok(false);
+    };
+    let Some(exchange) = verifier.begin(&response) else { return Ok(false) };
+    send(&mut client, 11, exchange.challenge()).await?;
+    let Some(response) = password_message(&mut client, &mut buffer).await? else {
+        return Ok(false);
+    };
+    let Some(proof) = exchange.finish(&response) else { return Ok(false) };
+    send(&mut client, 12, &proof).await?;
+    // Who speaks before being let in does not follow the protocol.
+    Ok(buffer.is_empty())
+}
+
+async fn send(client: &mut impl ByteStream, code: u32, data: &[u8]) -> io::Result<()> {
+    let mut out = BytesMut::new();
+    message::put(&mut out, b'R', &[&code.to_be_bytes(), data].concat());
+    client.write_all(&out).await?;
+    client.flush().await
+}
+
+/// The body of a password message; `None` if something else came.
+async fn password_message(
+    client: &mut impl ByteStream,
+    buffer: &mut BytesMut,
+) -> io::Result<Option<Bytes>> {
+    let message = message::read(client, buffer).await?;
+    Ok((message.kind == b'p').then_some(message.body))
+}
+
+/// A password that nobody can guess; `None` if the system has no randomness.
+#[must_use]
+pub fn random_password() -> Option<Secret> {
+    let mut random = [0; 24];
+    SystemRandom::new().fill(&mut random).ok()?;
+    Some(Secret::new(URL_SAFE_NO_PAD.encode(random)))
+}
+
 impl Verifier {
     /// For `password`, which is taken as it is: keep to ASCII, where clients' preparation of it changes nothing.
     ///
     /// `None` if the system has no randomness.
-    pub(crate) fn new(password: &Secret) -> Option<Self> {
+    #[must_use]
+    pub fn new(password: &Secret) -> Option<Self> {
         let random = SystemRandom::new();
         let (mut salt, mut salted) = ([0; 16], [0; 32]);
         random.fill(&mut salt).ok()?;
@@ -58,7 +114,7 @@ impl Verifier {
     }
 
     /// Reads a `SASLInitialResponse`; `None` if it is malformed or wants something else.
-    pub(crate) fn begin(&self, response: &[u8]) -> Option<Exchange<'_>> {
+    fn begin(&self, response: &[u8]) -> Option<Exchange<'_>> {
         let rest = response.strip_prefix(b"SCRAM-SHA-256\0")?;
         let (length, first) = rest.split_first_chunk::<4>()?;
         if usize::try_from(u32::from_be_bytes(*length)).ok()? != first.len() {
@@ -91,12 +147,12 @@ impl Verifier {
 
 impl Exchange<'_> {
     /// What the client is told before its proof.
-    pub(crate) fn challenge(&self) -> &[u8] {
+    fn challenge(&self) -> &[u8] {
         self.challenge.as_bytes()
     }
 
     /// Checks the client's proof; the server's proof, or `None` if the client does not know the password.
-    pub(crate) fn finish(self, response: &[u8]) -> Option<Vec<u8>> {
+    fn finish(self, response: &[u8]) -> Option<Vec<u8>> {
         let response = std::str::from_utf8(response).ok()?;
         let (unproved, proof) = response.rsplit_once(",p=")?;
         let expected = format!("c={},r={}", self.binding, self.nonce);
@@ -157,6 +213,19 @@ mod tests {
         assert!(log_in("open sesame", ChannelBinding::unrequested()));
         assert!(!log_in("open sesamf", ChannelBinding::unsupported()));
         assert!(!log_in("", ChannelBinding::unsupported()));
+    }
+
+    #[test]
+    fn our_client_and_our_server_believe_each_other() {
+        let (password, wrong) = (Secret::new("open sesame"), Secret::new("open sesamf"));
+        let verifier = Verifier::new(&password).unwrap();
+        for (claimed, right) in [(&password, true), (&wrong, false)] {
+            let mut proof = client::Proof::new().unwrap();
+            let exchange = verifier.begin(&proof.initial()).unwrap();
+            let answer = proof.answer(exchange.challenge(), claimed).unwrap();
+            let last = exchange.finish(&answer);
+            assert_eq!(last.is_some_and(|last| proof.believes(&last)), right);
+        }
     }
 
     #[test]

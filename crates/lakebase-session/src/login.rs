@@ -1,15 +1,14 @@
 //! Logging in to a server: from the `StartupMessage` to the first `ReadyForQuery`.
 
-use bytes::{Buf, Bytes, BytesMut};
-use lakebase_core::{ConnectParams, Secret};
-use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
-use tokio::io::AsyncWriteExt;
+use bytes::{Buf as _, Bytes, BytesMut};
+use futures_util::io::AsyncWriteExt as _;
+use lakebase_core::ConnectParams;
 
 use crate::error::LoginError;
 use crate::message::{self, Message, ServerError};
+use crate::scram::client::{MECHANISM, Proof, md5_proof};
 use crate::startup::CancelKey;
-use crate::stream::Stream;
+use crate::stream::ServerStream;
 
 /// How much a server may say before the session stands.
 const MAX_GREETING: usize = 1024 * 1024;
@@ -29,7 +28,7 @@ pub(crate) struct Greeting {
 
 /// Sends `startup` and proves who logs in.
 pub(crate) async fn log_in(
-    stream: &mut Stream,
+    stream: &mut ServerStream,
     startup: &[u8],
     params: &ConnectParams,
 ) -> Result<Greeting, LoginError> {
@@ -37,7 +36,7 @@ pub(crate) async fn log_in(
     let mut buffer = BytesMut::with_capacity(1024);
     // The client learns the protocol's version before anything else.
     let (mut version, mut settings) = (BytesMut::new(), BytesMut::new());
-    let (mut scram, mut proved, mut cancel) = (None, false, None);
+    let (mut proof, mut proved, mut cancel) = (None, false, None);
     loop {
         let Message { kind, body } =
             message::read(stream, &mut buffer).await.map_err(LoginError::Io)?;
@@ -46,7 +45,7 @@ pub(crate) async fn log_in(
         }
         match kind {
             b'E' => return Err(LoginError::Refused(ServerError::parse(&body))),
-            b'R' => match authenticate(&body, &mut scram, stream, params)? {
+            b'R' => match authenticate(&body, &mut proof, stream, params)? {
                 Step::Done => proved = true,
                 Step::Answer(answer) => send(stream, &answer).await?,
                 Step::Nothing => {}
@@ -69,7 +68,7 @@ pub(crate) async fn log_in(
     Ok(Greeting { bytes: bytes.into(), cancel })
 }
 
-async fn send(stream: &mut Stream, bytes: &[u8]) -> Result<(), LoginError> {
+async fn send(stream: &mut ServerStream, bytes: &[u8]) -> Result<(), LoginError> {
     stream.write_all(bytes).await.map_err(LoginError::Io)?;
     stream.flush().await.map_err(LoginError::Io)
 }
@@ -83,49 +82,48 @@ enum Step {
 
 fn authenticate(
     body: &Bytes,
-    scram: &mut Option<ScramSha256>,
-    stream: &Stream,
+    proof: &mut Option<Proof>,
+    stream: &ServerStream,
     params: &ConnectParams,
 ) -> Result<Step, LoginError> {
     let mut rest = body.clone();
     let code =
         rest.try_get_u32().map_err(|_| LoginError::Protocol("a short authentication message"))?;
-    let protocol = |_| LoginError::Protocol("an invalid SCRAM message");
-    let password = || params.password.as_ref().map(Secret::expose).ok_or(LoginError::NoPassword);
+    let password = || params.password.as_ref().ok_or(LoginError::NoPassword);
     let answer = |body: &[u8]| {
         let mut answer = BytesMut::new();
         message::put(&mut answer, b'p', body);
         Ok(Step::Answer(answer))
     };
     match code {
+        // Whoever skips its own proof does not know the password.
+        0 if proof.as_ref().is_some_and(|proof| !proof.is_mutual()) => Err(LoginError::Impostor),
         0 => Ok(Step::Done),
         3 if !stream.is_tls() && !params.is_loopback() => Err(LoginError::CleartextPassword),
-        3 => answer(&[password()?.as_bytes(), &[0]].concat()),
+        3 => answer(&[password()?.expose().as_bytes(), &[0]].concat()),
         5 => {
             let salt = rest.first_chunk().ok_or(LoginError::Protocol("a short salt"))?;
-            let hash = md5_hash(params.user.as_bytes(), password()?.as_bytes(), *salt);
-            answer(&[hash.as_bytes(), &[0]].concat())
+            let proof = md5_proof(&params.user, password()?, *salt);
+            answer(&[proof.as_bytes(), &[0]].concat())
         }
         10 => {
             let mut offered = rest.split(|byte| *byte == 0);
-            if !offered.any(|name| name == SCRAM_SHA_256.as_bytes()) {
+            if !offered.any(|name| name == MECHANISM.as_bytes()) {
                 return Err(LoginError::Method("SASL without SCRAM-SHA-256"));
             }
-            let password = password()?.as_bytes();
-            let new = scram.insert(ScramSha256::new(password, ChannelBinding::unsupported()));
-            let first = new.message();
-            let length = u32::try_from(first.len()).unwrap_or(u32::MAX).to_be_bytes();
-            answer(&[SCRAM_SHA_256.as_bytes(), &[0], &length, first].concat())
+            password()?;
+            let new =
+                Proof::new().ok_or(LoginError::Method("random numbers that there are not"))?;
+            answer(&proof.insert(new).initial())
         }
         11 => {
-            let scram = scram.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
-            scram.update(&rest).map_err(protocol)?;
-            answer(scram.message())
+            let proof = proof.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
+            let proved = proof.answer(&rest, password()?);
+            answer(&proved.ok_or(LoginError::Protocol("an invalid SCRAM message"))?)
         }
         12 => {
-            let scram = scram.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
-            scram.finish(&rest).map_err(|_| LoginError::Impostor)?;
-            Ok(Step::Nothing)
+            let proof = proof.as_mut().ok_or(LoginError::Protocol("SASL that was not begun"))?;
+            if proof.believes(&rest) { Ok(Step::Nothing) } else { Err(LoginError::Impostor) }
         }
         2 => Err(LoginError::Method("Kerberos")),
         7..=9 => Err(LoginError::Method("GSSAPI or SSPI")),

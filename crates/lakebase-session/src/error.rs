@@ -15,7 +15,7 @@ use crate::startup::StartupError;
 #[non_exhaustive]
 pub enum LoginError {
     /// The server cannot be reached.
-    Connect(io::Error),
+    Dial(Error),
     /// The connection broke.
     Io(io::Error),
     /// The server answered with an `ErrorResponse`.
@@ -40,25 +40,26 @@ pub enum LoginError {
     Impostor,
     /// The client's start-up packet with the configured settings is too long.
     Startup(StartupError),
+    /// There is no local address at which the driver could take its session.
+    Local(Error),
+    /// The driver could not use its session.
+    Driver(Box<dyn StdError + Send + Sync>),
 }
 
 impl LoginError {
     /// What it means for the next login.
-    pub(crate) fn class(&self) -> ConnectFailure {
+    #[must_use]
+    pub fn class(&self) -> ConnectFailure {
         use ConnectFailure::{Permanent, Transient};
         match self {
             Self::Refused(error) => classify_refusal(&error.sqlstate, &error.message),
-            Self::Connect(error) | Self::Io(error) => match error.kind() {
-                // A Unix socket that is not there, or not ours.
-                io::ErrorKind::NotFound => Permanent(ErrorKind::NotFound),
-                io::ErrorKind::PermissionDenied => Permanent(ErrorKind::PermissionDenied),
+            Self::Dial(error) if error.is_transient() => Transient,
+            Self::Dial(error) | Self::Local(error) => Permanent(error.kind()),
+            Self::Io(error) => match error.kind() {
                 // An alert, or garbage inside TLS.
                 io::ErrorKind::InvalidData => Permanent(ErrorKind::Tls),
                 // Said by `message::read` alone.
                 io::ErrorKind::Other => Permanent(ErrorKind::Protocol),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-                    Permanent(ErrorKind::Config)
-                }
                 _ => Transient,
             },
             // rustls reports refused certificates and alerts as invalid data; all else is the network.
@@ -67,7 +68,7 @@ impl LoginError {
                 Permanent(ErrorKind::Tls)
             }
             Self::HostName | Self::NoPassword | Self::Startup(_) => Permanent(ErrorKind::Config),
-            Self::Protocol(_) => Permanent(ErrorKind::Protocol),
+            Self::Protocol(_) | Self::Driver(_) => Permanent(ErrorKind::Protocol),
             Self::Method(_) => Permanent(ErrorKind::Unsupported),
             Self::Impostor => Permanent(ErrorKind::LoginRefused),
         }
@@ -77,7 +78,7 @@ impl LoginError {
 impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(_) => f.write_str("cannot reach the server"),
+            Self::Dial(error) => error.fmt(f),
             Self::Io(_) => f.write_str("the connection to the server broke during login"),
             Self::Refused(error) => error.fmt(f),
             Self::Tls(_) => f.write_str("TLS with the server failed"),
@@ -99,6 +100,8 @@ impl fmt::Display for LoginError {
             ),
             Self::Impostor => f.write_str("the server could not prove that it knows the password"),
             Self::Startup(error) => error.fmt(f),
+            Self::Local(error) => error.fmt(f),
+            Self::Driver(_) => f.write_str("the driver could not use its session"),
         }
     }
 }
@@ -106,26 +109,38 @@ impl fmt::Display for LoginError {
 impl StdError for LoginError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Connect(error) | Self::Io(error) | Self::Tls(error) => Some(error),
+            Self::Dial(error) | Self::Local(error) => error.source(),
+            Self::Driver(error) => Some(&**error),
+            Self::Io(error) | Self::Tls(error) => Some(error),
             Self::TlsConfig(error) => Some(error),
             _ => None,
         }
     }
 }
 
-/// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
-/// find the SQLSTATE they know, with the connector's account of it as the detail.
-pub(crate) fn to_client(error: &Error) -> ServerError {
+/// What the server said to a login that it refused, somewhere among the causes of `error`.
+#[must_use]
+pub fn refusal(error: &Error) -> Option<&ServerError> {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(level) = cause {
         if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {
-            let detail = match &refusal.detail {
-                Some(detail) => format!("{detail}; {error}"),
-                None => error.to_string(),
-            };
-            return ServerError { detail: Some(detail), ..refusal.clone() };
+            return Some(refusal);
         }
         cause = level.source();
+    }
+    None
+}
+
+/// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
+/// find the SQLSTATE they know, with the connector's account of it as the detail.
+#[must_use]
+pub fn to_client(error: &Error) -> ServerError {
+    if let Some(refusal) = refusal(error) {
+        let detail = match &refusal.detail {
+            Some(detail) => format!("{detail}; {error}"),
+            None => error.to_string(),
+        };
+        return ServerError { detail: Some(detail), ..refusal.clone() };
     }
     let sqlstate = match error.kind() {
         // invalid_authorization_specification
@@ -139,5 +154,5 @@ pub(crate) fn to_client(error: &Error) -> ServerError {
         // sqlclient_unable_to_establish_sqlconnection
         _ => "08001",
     };
-    ServerError { sqlstate: sqlstate.to_owned(), message: error.report(), detail: None, hint: None }
+    ServerError { sqlstate: sqlstate.to_owned(), message: error.report(), ..ServerError::default() }
 }

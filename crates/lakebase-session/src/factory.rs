@@ -9,7 +9,7 @@ use lakebase_core::{ConnectFailure, ConnectParams, ConnectionFactory, SslMode};
 use crate::error::LoginError;
 use crate::login::{Greeting, log_in};
 use crate::startup::{CancelKey, Startup};
-use crate::stream::Stream;
+use crate::stream::ServerStream;
 use crate::upstream::{Reached, Upstream};
 
 /// Logs in as a client asked for: with its parameters and its version of the protocol, but as the connector's
@@ -24,21 +24,22 @@ pub struct StartupFactory {
 
 /// A session that a server has opened and nobody has used yet.
 #[derive(Debug)]
-pub struct Connected {
-    pub(crate) stream: Stream,
-    pub(crate) greeting: Bytes,
-    pub(crate) cancel: Option<CancelKey>,
-    pub(crate) reached: Reached,
+pub struct Session {
+    /// The connection.
+    pub stream: ServerStream,
+    /// What a client gets that has sent its `StartupMessage` and proved who it is: everything from `AuthenticationOk` to
+    /// `ReadyForQuery`.
+    pub greeting: Bytes,
+    /// What cancels its statements; `None` if the server offers no way.
+    pub cancel: Option<CancelKey>,
+    /// Where a cancel request has to go.
+    pub reached: Reached,
 }
 
 impl StartupFactory {
     /// A factory for a client that sent `startup`. Its `user` is ignored.
     #[must_use]
-    pub fn new(startup: Startup) -> Self {
-        Self::with_upstream(Arc::default(), startup)
-    }
-
-    pub(crate) fn with_upstream(upstream: Arc<Upstream>, startup: Startup) -> Self {
+    pub fn new(upstream: Arc<Upstream>, startup: Startup) -> Self {
         Self { upstream, startup }
     }
 
@@ -47,12 +48,12 @@ impl StartupFactory {
         params: &ConnectParams,
         startup: &[u8],
         encrypt: bool,
-    ) -> Result<Connected, LoginError> {
+    ) -> Result<Session, LoginError> {
         let (mut stream, address) = self.upstream.open(params, encrypt).await?;
         let Greeting { bytes, cancel } = log_in(&mut stream, startup, params).await?;
         let reached =
             Reached { address, encrypted: stream.is_tls(), params: without_password(params) };
-        Ok(Connected { stream, greeting: bytes, cancel, reached })
+        Ok(Session { stream, greeting: bytes, cancel, reached })
     }
 }
 
@@ -63,10 +64,10 @@ fn without_password(params: &ConnectParams) -> Arc<ConnectParams> {
 
 #[async_trait]
 impl ConnectionFactory for StartupFactory {
-    type Connection = Connected;
+    type Connection = Session;
     type Error = LoginError;
 
-    async fn connect(&self, params: &ConnectParams) -> Result<Connected, LoginError> {
+    async fn connect(&self, params: &ConnectParams) -> Result<Session, LoginError> {
         let startup = upstream_startup(&self.startup, params);
         let startup = startup.encode().map_err(LoginError::Startup)?;
         let mode = params.tls.mode;
@@ -123,8 +124,11 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use lakebase_core::Tls;
+
+    use super::*;
 
     fn params() -> ConnectParams {
         ConnectParams {
@@ -135,6 +139,7 @@ mod tests {
             database: "configured".into(),
             user: "identity".into(),
             password: Some("secret".into()),
+            dial_timeout: Duration::from_secs(10),
             tls: Tls::default(),
             tcp: Default::default(),
             load_balance_hosts: Default::default(),

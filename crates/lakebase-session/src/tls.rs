@@ -13,7 +13,11 @@ use rustls::{
 };
 
 /// Verifies as `tls` says. Sessions are resumed among all users of the result.
-pub(crate) fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
+///
+/// # Errors
+///
+/// Those of rustls, if its cryptography cannot do what TLS needs.
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
     let (provider, roots) = (provider(), trusted_roots(tls));
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
@@ -101,7 +105,8 @@ impl ServerCertVerifier for Lenient {
 }
 
 /// The one provider of cryptography.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -8,8 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use futures_util::io::{AsyncRead, AsyncWrite};
 
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
@@ -18,51 +17,51 @@ thread_local! {
     static CHUNK_OF_THREAD: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
 
-/// A socket below TLS.
+/// A socket below TLS that reads up to 64 KiB at once.
 #[derive(Debug)]
-pub(crate) struct ReadAhead {
-    socket: TcpStream,
+pub struct ReadAhead<S> {
+    socket: S,
     ahead: Vec<u8>,
     taken: usize,
 }
 
-impl ReadAhead {
-    pub(crate) fn new(socket: TcpStream) -> Self {
+impl<S> ReadAhead<S> {
+    /// Reads `socket`, of which nothing may have been read that belongs to TLS.
+    pub fn new(socket: S) -> Self {
         Self { socket, ahead: Vec::new(), taken: 0 }
     }
 }
 
-impl AsyncRead for ReadAhead {
+impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let Self { socket, ahead, taken } = self.get_mut();
         if ahead.is_empty() {
             return CHUNK_OF_THREAD.with_borrow_mut(|chunk| {
-                let mut read = ReadBuf::new(chunk);
-                ready!(Pin::new(socket).poll_read(context, &mut read))?;
-                let bytes = read.filled();
-                let (now, later) = bytes.split_at(bytes.len().min(buffer.remaining()));
-                buffer.put_slice(now);
+                let count = ready!(Pin::new(socket).poll_read(context, chunk))?;
+                let bytes = chunk.get(..count).unwrap_or_default();
+                let (now, later) = bytes.split_at(count.min(buffer.len()));
+                buffer[..now.len()].copy_from_slice(now);
                 *ahead = later.to_vec();
                 *taken = 0;
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(now.len()))
             });
         }
         let rest = &ahead[*taken..];
-        let now = &rest[..rest.len().min(buffer.remaining())];
-        buffer.put_slice(now);
-        *taken += now.len();
+        let now = rest.len().min(buffer.len());
+        buffer[..now].copy_from_slice(&rest[..now]);
+        *taken += now;
         if *taken == ahead.len() {
             *ahead = Vec::new();
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(now))
     }
 }
 
-impl AsyncWrite for ReadAhead {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAhead<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -79,48 +78,34 @@ impl AsyncWrite for ReadAhead {
         Pin::new(&mut self.get_mut().socket).poll_write_vectored(context, bytes)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
-    }
-
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_close(context)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use futures::executor::block_on;
+    use futures_util::io::{AsyncReadExt as _, Cursor};
 
     use super::*;
 
-    #[tokio::test]
-    async fn bytes_come_in_order_whatever_is_asked_for() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (socket, _) = listener.accept().await.unwrap();
+    #[test]
+    fn bytes_come_in_order_whatever_is_asked_for() {
         let sent: Vec<u8> = (0..200_000_u32).map(|number| number.to_le_bytes()[0]).collect();
-        let expected = sent.clone();
-        let writing = tokio::spawn(async move {
-            sender.write_all(&sent).await.unwrap();
-            sender.shutdown().await.unwrap();
-            sender
-        });
-        let (mut reader, mut read) = (ReadAhead::new(socket), Vec::new());
+        let (mut reader, mut read) = (ReadAhead::new(Cursor::new(&sent)), Vec::new());
         for size in [1, 5, 4096, 100_000].into_iter().cycle() {
             let mut part = vec![0; size];
-            match reader.read(&mut part).await.unwrap() {
+            match block_on(reader.read(&mut part)).unwrap() {
                 0 => break,
                 count => read.extend_from_slice(&part[..count]),
             }
         }
-        assert!(read == expected);
+        assert!(read == sent);
         assert!(reader.ahead.is_empty());
-        drop(writing.await.unwrap());
     }
 }

@@ -3,18 +3,19 @@
 use std::fmt;
 use std::io;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use futures_util::io::{AsyncRead, AsyncReadExt as _};
 
 /// The longest message that is read while logging in; PostgreSQL's own are far shorter.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// One message.
 #[derive(Debug)]
-pub(crate) struct Message {
-    pub(crate) kind: u8,
+pub struct Message {
+    /// Its type.
+    pub kind: u8,
     /// Without type and length.
-    pub(crate) body: Bytes,
+    pub body: Bytes,
 }
 
 /// Takes the first message out of `buffer`, if it is there in full.
@@ -22,7 +23,7 @@ pub(crate) struct Message {
 /// # Errors
 ///
 /// The length, if it is impossible.
-pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Message>, u32> {
+pub fn take(buffer: &mut BytesMut) -> Result<Option<Message>, u32> {
     let Some((&kind, rest)) = buffer.split_first() else { return Ok(None) };
     let Some(length) = rest.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes)) else {
         return Ok(None);
@@ -37,7 +38,11 @@ pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Message>, u32> {
 }
 
 /// Reads one message; more may be left in `buffer`.
-pub(crate) async fn read(
+///
+/// # Errors
+///
+/// Those of the stream; `Other` if the message has an impossible length.
+pub async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut BytesMut,
 ) -> io::Result<Message> {
@@ -50,14 +55,16 @@ pub(crate) async fn read(
         if let Some(message) = take(buffer).map_err(impossible)? {
             return Ok(message);
         }
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut chunk = [0; 1024];
+        match stream.read(&mut chunk).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => buffer.extend_from_slice(chunk.get(..count).unwrap_or_default()),
         }
     }
 }
 
 /// Appends a message to `out`.
-pub(crate) fn put(out: &mut BytesMut, kind: u8, body: &[u8]) {
+pub fn put(out: &mut BytesMut, kind: u8, body: &[u8]) {
     out.put_u8(kind);
     out.put_u32(u32::try_from(body.len() + 4).unwrap_or(u32::MAX));
     out.put_slice(body);
@@ -74,6 +81,8 @@ pub struct ServerError {
     pub detail: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// Who reported it: a function of the server.
+    pub routine: Option<String>,
 }
 
 impl ServerError {
@@ -88,6 +97,7 @@ impl ServerError {
                 b'M' => error.message = text,
                 b'D' => error.detail = Some(text),
                 b'H' => error.hint = Some(text),
+                b'R' => error.routine = Some(text),
                 _ => {}
             }
         }
@@ -95,7 +105,8 @@ impl ServerError {
     }
 
     /// A fatal `ErrorResponse` with these fields.
-    pub(crate) fn encode(&self) -> BytesMut {
+    #[must_use]
+    pub fn encode(&self) -> BytesMut {
         let mut body = BytesMut::new();
         let mut field = |kind: u8, text: &str| {
             body.put_u8(kind);
@@ -106,7 +117,7 @@ impl ServerError {
         field(b'V', "FATAL");
         field(b'C', &self.sqlstate);
         field(b'M', &self.message);
-        for (kind, text) in [(b'D', &self.detail), (b'H', &self.hint)] {
+        for (kind, text) in [(b'D', &self.detail), (b'H', &self.hint), (b'R', &self.routine)] {
             if let Some(text) = text {
                 field(kind, text);
             }
@@ -120,7 +131,7 @@ impl ServerError {
 
 impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sqlstate, message, detail, hint } = self;
+        let Self { sqlstate, message, detail, hint, .. } = self;
         write!(f, "{message} (SQLSTATE {sqlstate})")?;
         for more in [detail, hint].into_iter().flatten() {
             write!(f, "; {more}")?;
@@ -140,6 +151,7 @@ mod tests {
             message: "database \"x\" does not exist".into(),
             detail: None,
             hint: Some("create\0 it".into()),
+            routine: Some("InitPostgres".into()),
         };
         let mut written = error.encode();
         let message = take(&mut written).unwrap().unwrap();

@@ -1,36 +1,43 @@
-//! hyper's streams as the futures crates take them; the other way round there is `smol-hyper`.
+//! tokio's streams with the I/O traits of the crate `futures`.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures_util::io::{AsyncRead, AsyncWrite};
-use hyper::rt::{Read as _, Write as _};
+use futures_io::{AsyncRead, AsyncWrite};
+use tokio::io::ReadBuf;
 
-use crate::net::HttpStream;
+/// A stream of tokio's that implements the I/O traits of the crate `futures`.
+#[derive(Debug)]
+pub struct TokioIo<T>(pub T);
 
-/// A stream of hyper's with the futures crates' traits, which is what TLS takes.
-pub(super) struct HyperIo(pub(super) Box<dyn HttpStream>);
-
-impl AsyncRead for HyperIo {
+impl<T: tokio::io::AsyncRead + Unpin> AsyncRead for TokioIo<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         target: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = hyper::rt::ReadBuf::new(target);
-        ready!(Pin::new(&mut self.0).poll_read(context, buffer.unfilled()))?;
+        let mut buffer = ReadBuf::new(target);
+        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 }
 
-impl AsyncWrite for HyperIo {
+impl<T: tokio::io::AsyncWrite + Unpin> AsyncWrite for TokioIo<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,209 @@
+//! Opens every TCP connection of this crate, and of whoever uses the [`Dial`] of a runtime.
+//!
+//! Addresses are raced as RFC 8305 says ([`race`]); which of them come first is remembered ([`memory`]).
+
+mod memory;
+mod race;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lakebase_core::connect::{Keepalive, LoadBalanceHosts, TcpOptions};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed};
+use lakebase_core::{Clock, Dial, Error, ErrorKind, HostResolver, Result, Timer};
+use socket2::{SockRef, TcpKeepalive};
+
+use self::memory::Memory;
+pub(crate) use self::race::Outcome;
+use self::race::race;
+use crate::hosts;
+use crate::random::unpredictable;
+
+/// What a dialer needs from a runtime.
+pub(crate) trait Connect: Timer + Send + Sync + 'static {
+    /// Fails where the runtime's sockets could not be used, which otherwise would panic.
+    fn check(&self) -> Result<()>;
+
+    /// Asks the system's resolver.
+    fn look_up(&self, host: String) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// Connects to one address and sets the options.
+    fn tcp(
+        &self,
+        to: SocketAddr,
+        options: TcpOptions,
+    ) -> impl Future<Output = io::Result<Box<dyn ByteStream>>> + Send;
+
+    /// Connects to a Unix socket.
+    #[cfg(unix)]
+    fn unix(&self, path: &Path) -> impl Future<Output = io::Result<Box<dyn ByteStream>>> + Send;
+}
+
+/// Opens connections with the sockets of `N`.
+#[derive(Debug)]
+pub(crate) struct Dialer<N> {
+    net: N,
+    clock: Arc<dyn Clock>,
+    memory: Mutex<Memory>,
+}
+
+impl<N: Connect> Dialer<N> {
+    pub(crate) fn new(net: N, clock: Arc<dyn Clock>) -> Self {
+        Self { net, clock, memory: Mutex::default() }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first of `addresses` that answers; in random order with a `seed`.
+    pub(crate) async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        tcp: TcpOptions,
+        seed: Option<u64>,
+        timeout: Duration,
+    ) -> Result<Dialed, Vec<(SocketAddr, Outcome)>> {
+        let order = self.memory().order(self.clock.monotonic(), addresses, seed);
+        let connect = |address| self.net.tcp(address, tcp);
+        let raced = race(&order, timeout, connect, |time| self.net.sleep(time)).await;
+        let now = self.clock.monotonic();
+        let mut memory = self.memory();
+        match raced {
+            Ok((peer, stream, failed)) => {
+                failed.iter().for_each(|address| memory.failed(*address, now));
+                memory.answered(peer, now);
+                Ok(Dialed { stream, peer })
+            }
+            Err(outcomes) => {
+                outcomes.iter().for_each(|(address, _)| memory.failed(*address, now));
+                Err(outcomes)
+            }
+        }
+    }
+
+    /// What the system's resolver says, or said within the last minute.
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
+        if let Some(address) = hosts::literal(host) {
+            return Ok(vec![address]);
+        }
+        let known = self.memory().answer(host, self.clock.monotonic());
+        match known {
+            Some(addresses) => Ok(addresses),
+            None => self.resolve(host).await,
+        }
+    }
+}
+
+#[async_trait]
+impl<N: Connect> Dial for Dialer<N> {
+    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        self.net.check()?;
+        let DialTarget { host, addresses, port, tcp, load_balance_hosts, timeout } = target;
+        let seed = (load_balance_hosts == LoadBalanceHosts::Random).then(unpredictable);
+        let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
+        let found: Vec<_> = match addresses {
+            [] => self.addresses(host).await?.iter().map(at).collect(),
+            given => given.iter().map(at).collect(),
+        };
+        self.connect(&found, tcp, seed, timeout).await.map_err(|outcomes| {
+            self.memory().forget(host);
+            failure(host, port, &outcomes)
+        })
+    }
+
+    async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
+        self.net.check()?;
+        #[cfg(unix)]
+        return self.net.unix(path).await.map_err(|error| {
+            let kind = match error.kind() {
+                io::ErrorKind::NotFound => ErrorKind::NotFound,
+                io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+                io::ErrorKind::InvalidInput => ErrorKind::Config,
+                _ => ErrorKind::Unavailable,
+            };
+            Error::new(kind, format!("could not connect to {path:?}")).with_source(error)
+        });
+        #[cfg(not(unix))]
+        {
+            let message =
+                format!("this platform has no Unix sockets; could not connect to {path:?}");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+/// Asks each time; what it learns is used for connections to come.
+#[async_trait]
+impl<N: Connect> HostResolver for Dialer<N> {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        if hosts::literal(host).is_none() {
+            self.net.check()?;
+        }
+        let found = hosts::resolve(host, |host| self.net.look_up(host)).await?;
+        if hosts::literal(host).is_none() {
+            self.memory().learn(host, &found, self.clock.monotonic());
+        }
+        Ok(found)
+    }
+}
+
+fn failure(host: &str, port: u16, outcomes: &[(SocketAddr, Outcome)]) -> Error {
+    let message = format!("could not connect to {host}:{port} ({})", describe(outcomes));
+    Error::new(ErrorKind::Unavailable, message)
+}
+
+/// Names each address with what it did.
+pub(crate) fn describe(outcomes: &[(SocketAddr, Outcome)]) -> String {
+    let list: Vec<_> =
+        outcomes.iter().map(|(address, outcome)| format!("{address}: {outcome}")).collect();
+    match list.as_slice() {
+        [] => "there is no address to connect to".to_owned(),
+        list => list.join("; "),
+    }
+}
+
+/// Sends small packets at once and has the system notice when the other side is gone.
+#[cfg(unix)]
+pub(crate) fn tune(socket: &impl std::os::fd::AsFd, options: TcpOptions) -> io::Result<()> {
+    set(SockRef::from(socket), options)
+}
+
+/// Sends small packets at once and has the system notice when the other side is gone.
+#[cfg(windows)]
+pub(crate) fn tune(
+    socket: &impl std::os::windows::io::AsSocket,
+    options: TcpOptions,
+) -> io::Result<()> {
+    set(SockRef::from(socket), options)
+}
+
+fn set(socket: SockRef<'_>, options: TcpOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    if let Some(Keepalive { idle, interval, probes }) = options.keepalive {
+        let mut keepalive = TcpKeepalive::new();
+        if let Some(idle) = idle {
+            keepalive = keepalive.with_time(idle);
+        }
+        if let Some(interval) = interval {
+            keepalive = keepalive.with_interval(interval);
+        }
+        if let Some(probes) = probes {
+            keepalive = keepalive.with_retries(probes);
+        }
+        socket.set_keepalive(true)?;
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if options.user_timeout.is_some() {
+        socket.set_tcp_user_timeout(options.user_timeout)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

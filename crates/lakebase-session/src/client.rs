@@ -1,0 +1,113 @@
+//! The side of whoever wants a session: what it says first, and what is kept while its login is under way.
+
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::AtomicU64;
+
+use futures_util::future::{Either, select};
+use futures_util::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use lakebase_core::effect::ByteStream;
+
+use crate::factory::Session;
+use crate::message::ServerError;
+use crate::relay::Relay;
+use crate::scram::{self, Verifier};
+use crate::startup::{FirstPacket, Startup, StartupError};
+
+/// How much a client may say before its login is answered.
+const EARLY: usize = 16 * 1024;
+
+/// Reads exactly one first packet.
+///
+/// # Errors
+///
+/// Those of the stream; the inner one if the packet is malformed.
+pub async fn first_packet(
+    client: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Result<FirstPacket, StartupError>> {
+    let mut header = [0; 4];
+    client.read_exact(&mut header).await?;
+    let length = match FirstPacket::body_length(header) {
+        Ok(length) => length,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut body = vec![0; length];
+    client.read_exact(&mut body).await?;
+    Ok(FirstPacket::parse(&body))
+}
+
+/// Reads a driver's `StartupMessage`, without encryption, and lets it prove that it knows the password if there is one.
+///
+/// # Errors
+///
+/// Those of the stream; `InvalidData` if something else came, or the driver does not know the password.
+pub async fn driver_startup(
+    driver: &mut (impl ByteStream + ?Sized),
+    password: Option<&Verifier>,
+) -> io::Result<Startup> {
+    let mut driver = driver;
+    let startup = loop {
+        match first_packet(&mut driver).await? {
+            Ok(FirstPacket::Startup(startup)) => break startup,
+            Ok(FirstPacket::Tls | FirstPacket::Gss) => {
+                driver.write_all(b"N").await?;
+                driver.flush().await?;
+            }
+            Ok(FirstPacket::Cancel(_)) | Err(_) => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    };
+    if let Some(verifier) = password
+        && !scram::ask(&mut driver, verifier).await?
+    {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(startup)
+}
+
+/// The result of `login`, with what the client said meanwhile; `None` if the client went away, which ends the login.
+pub async fn log_in_for<T>(
+    client: &mut (impl ByteStream + ?Sized),
+    login: impl Future<Output = T>,
+) -> Option<(T, Vec<u8>)> {
+    let mut early = Vec::new();
+    let result = match select(pin!(login), pin!(gone(client, &mut early))).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), _)) => return None,
+    };
+    Some((result, early))
+}
+
+/// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
+async fn gone(client: &mut (impl ByteStream + ?Sized), early: &mut Vec<u8>) {
+    let mut chunk = [0; 1024];
+    while early.len() < EARLY {
+        match client.read(&mut chunk).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => early.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+        }
+    }
+    std::future::pending().await
+}
+
+/// Hands `session` to the client and carries bytes until either is gone.
+pub async fn carry(mut client: Box<dyn ByteStream>, session: Session, early: Vec<u8>) {
+    let Session { mut stream, greeting, .. } = session;
+    let counts = [AtomicU64::new(0), AtomicU64::new(0)];
+    let mut relay = Relay::new(early, greeting.into(), [&counts[0], &counts[1]]);
+    // Either side's end is the end of both; each sees its own.
+    let _ = relay.carry(&mut *client, &mut stream).await;
+}
+
+/// Says why there is no session, and closes.
+///
+/// # Errors
+///
+/// Those of the stream.
+pub async fn turn_away(
+    client: &mut (impl ByteStream + ?Sized),
+    why: &ServerError,
+) -> io::Result<()> {
+    client.write_all(&why.encode()).await?;
+    client.flush().await?;
+    client.close().await
+}

@@ -1,0 +1,33 @@
+//! Postgres sessions that are logged in before anybody uses them.
+//!
+//! A [`StartupFactory`] connects through a runtime's [`Dial`](lakebase_core::Dial), sets up TLS as `sslmode` says, proves who logs
+//! in, and reads up to the server's first `ReadyForQuery`: a [`Session`]. From then on a [`Relay`] carries its bytes to and from
+//! whoever wanted it. What a server may say during a login is bounded, and so is what a client may say first.
+//!
+//! A [`SessionSocket`] gives such sessions to drivers of the same program at a private address.
+//!
+//! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and whoever polls drives them.
+
+mod client;
+mod error;
+mod factory;
+mod login;
+pub mod message;
+mod read_ahead;
+mod relay;
+pub mod scram;
+mod socket;
+pub mod startup;
+mod stream;
+pub mod tls;
+mod upstream;
+
+pub use crate::client::{carry, driver_startup, first_packet, log_in_for, turn_away};
+pub use crate::error::{LoginError, refusal, to_client};
+pub use crate::factory::{Session, StartupFactory};
+pub use crate::message::ServerError;
+pub use crate::read_ahead::ReadAhead;
+pub use crate::relay::Relay;
+pub use crate::socket::{Explain, PrivateAddress, SessionSocket};
+pub use crate::stream::ServerStream;
+pub use crate::upstream::{Address, Reached, Upstream};

@@ -1,0 +1,232 @@
+//! A local address at which a driver of this program finds sessions that are logged in.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, abortable, select};
+use lakebase_core::connect::Connector;
+use lakebase_core::effect::{ByteStream, LocalAddress, LocalSocket};
+use lakebase_core::{BoxFuture, Error, ErrorKind, Listen, Result, Secret, Spawn};
+
+use crate::client::{carry, driver_startup, log_in_for, turn_away};
+use crate::factory::StartupFactory;
+use crate::message::ServerError;
+use crate::scram::{Verifier, random_password};
+use crate::upstream::Upstream;
+
+/// How long a driver may take to say what it wants.
+const STARTUP: Duration = Duration::from_secs(10);
+/// The pause after an error of `accept`, which means that file descriptors ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// An open socket of this machine, and what a driver must know to get in.
+#[derive(Debug)]
+pub struct PrivateAddress {
+    pub(crate) socket: Arc<dyn LocalSocket>,
+    /// What proves that a driver is ours; `None` on a Unix socket, where nobody else gets in.
+    pub(crate) verifier: Option<Verifier>,
+    password: Option<Secret>,
+}
+
+impl PrivateAddress {
+    /// A Unix socket where there are any, else a port of loopback with a random password.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Listen`].
+    pub fn open(listen: &dyn Listen) -> Result<Self> {
+        if cfg!(unix) {
+            let socket = listen.open_unix()?;
+            return Ok(Self { socket, verifier: None, password: None });
+        }
+        Self::open_tcp(listen)
+    }
+
+    /// A port of loopback with a random password.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Listen`]; [`ErrorKind::Unsupported`] if the system has no random numbers.
+    pub fn open_tcp(listen: &dyn Listen) -> Result<Self> {
+        let random = || {
+            let message = "the system has no random numbers for a password";
+            Error::new(ErrorKind::Unsupported, message)
+        };
+        let password = random_password().ok_or_else(random)?;
+        let verifier = Verifier::new(&password).ok_or_else(random)?;
+        let socket = listen.open_tcp()?;
+        Ok(Self { socket, verifier: Some(verifier), password: Some(password) })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> &LocalAddress {
+        self.socket.address()
+    }
+
+    /// What drivers log in with; `None` on a Unix socket.
+    #[must_use]
+    pub fn password(&self) -> Option<&Secret> {
+        self.password.as_ref()
+    }
+
+    /// Waits for the next driver.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`LocalSocket::accept`].
+    pub async fn accept(&self) -> Result<Box<dyn ByteStream>> {
+        self.socket.accept().await
+    }
+
+    /// What proves the password; `None` on a Unix socket.
+    #[must_use]
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+}
+
+/// How a failed login is put into an `ErrorResponse`.
+pub type Explain = fn(&Error) -> ServerError;
+
+/// Logs in at the server for each driver that connects, with all retries and a fresh token, and carries its bytes.
+///
+/// It ends when it is dropped; sessions live on until either of their sides ends. It runs as tasks of the runtime that is there when
+/// [`serve`](Self::serve) is called.
+pub struct SessionSocket {
+    shared: Arc<Shared>,
+    task: Mutex<Option<Task>>,
+}
+
+/// The task that accepts drivers.
+struct Task {
+    /// Held by the task alone, so it tells whether it runs.
+    alive: Weak<()>,
+    end: AbortHandle,
+}
+
+struct Shared {
+    connector: Connector,
+    upstream: Arc<Upstream>,
+    spawn: Arc<dyn Spawn>,
+    address: PrivateAddress,
+    budget: Duration,
+    explain: Explain,
+    last_error: Mutex<Option<Error>>,
+}
+
+impl SessionSocket {
+    /// Opens `address` to drivers, each of whose logins may take `budget`. Nobody is served before [`serve`](Self::serve).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the runtime cannot run tasks.
+    pub fn new(
+        connector: Connector,
+        address: PrivateAddress,
+        budget: Duration,
+        explain: Explain,
+    ) -> Result<Self> {
+        let runtime = connector.runtime();
+        let spawn = runtime.spawn.clone().ok_or_else(|| {
+            let message = "sessions are carried by tasks, and this runtime has no `spawn`";
+            Error::new(ErrorKind::Unsupported, message)
+        })?;
+        let upstream = Arc::new(Upstream::new(Arc::clone(&runtime.dial)));
+        let last_error = Mutex::default();
+        let shared = Shared { connector, upstream, spawn, address, budget, explain, last_error };
+        Ok(Self { shared: Arc::new(shared), task: Mutex::default() })
+    }
+
+    /// Where drivers connect to, and with what.
+    #[must_use]
+    pub fn address(&self) -> &PrivateAddress {
+        &self.shared.address
+    }
+
+    /// Starts the task that serves drivers, unless there is one. It ends with `end`, with this socket, or with its runtime.
+    pub fn serve(&self, end: impl FnOnce() -> BoxFuture<'static, ()>) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_some_and(|task| task.alive.strong_count() > 0) {
+            return;
+        }
+        let held = Arc::new(());
+        let alive = Arc::downgrade(&held);
+        let (accepting, abort) = abortable(accept(Arc::downgrade(&self.shared)));
+        *task = Some(Task { alive, end: abort });
+        let end = end();
+        self.shared.spawn.spawn(Box::pin(async move {
+            select(pin!(accepting), end).await;
+            drop(held);
+        }));
+    }
+
+    /// Why the last login failed; `None` after one that succeeded.
+    #[must_use]
+    pub fn last_error(&self) -> Option<Error> {
+        self.shared.last_error().clone()
+    }
+}
+
+impl Drop for SessionSocket {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.end.abort();
+        }
+    }
+}
+
+impl fmt::Debug for SessionSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionSocket").field("address", self.address()).finish_non_exhaustive()
+    }
+}
+
+/// Serves drivers for as long as there is a socket.
+async fn accept(shared: Weak<Shared>) {
+    let Some(address) = shared.upgrade().map(|shared| Arc::clone(&shared.address.socket)) else {
+        return;
+    };
+    loop {
+        let accepted = address.accept().await;
+        let Some(shared) = shared.upgrade() else { return };
+        match accepted {
+            Ok(driver) => {
+                let spawn = Arc::clone(&shared.spawn);
+                spawn.spawn(Box::pin(serve(shared, driver)));
+            }
+            Err(_) => shared.connector.runtime().timer.sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
+    let Shared { connector, upstream, address, .. } = &*shared;
+    let startup = driver_startup(&mut *driver, address.verifier());
+    let Some(Ok(startup)) = connector.within(STARTUP, startup).await else { return };
+    let factory = StartupFactory::new(Arc::clone(upstream), startup);
+    let login = connector.connect_within(shared.budget, &factory);
+    // Boxed, so that it takes no room for as long as the session lives.
+    let Some((login, early)) = Box::pin(log_in_for(&mut *driver, login)).await else { return };
+    *shared.last_error() = login.as_ref().err().cloned();
+    match login {
+        Ok(session) => {
+            // A session does not keep the address open.
+            drop(shared);
+            carry(driver, session, early).await;
+        }
+        Err(error) => {
+            let why = (shared.explain)(&error);
+            // There is nobody else to tell.
+            let _ = turn_away(&mut *driver, &why).await;
+        }
+    }
+}
+
+impl Shared {
+    fn last_error(&self) -> MutexGuard<'_, Option<Error>> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,120 @@
+//! Addresses that swallow packets, beside one that answers: no connection waits for them for long.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use lakebase::core::connect::ConnectPolicy;
+use lakebase::core::{Clock, ErrorKind};
+use lakebase::sqlx::{Connection as _, query_scalar};
+use lakebase::{Lakebase, PoolOptions};
+use lakebase_testkit::mocks::MockHostResolver;
+use lakebase_testkit::network::DeadAddress;
+
+use crate::support::{Setup, shared};
+
+on_each_runtime! {
+    a_dead_address_costs_little
+    a_pool_passes_over_it_for_every_clone
+    so_does_a_tunnel
+    the_workspace_may_have_one_too
+    when_all_are_dead_each_is_named
+}
+
+const DEAD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const REFUSES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+const ALIVE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// It waited for a dead address, or it did not: those who wait do so for a minute.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The dead address beside the emulator's Postgres, there until the process ends.
+fn dead() -> &'static DeadAddress {
+    static DEAD_ADDRESS: OnceLock<DeadAddress> = OnceLock::new();
+    DEAD_ADDRESS.get_or_init(|| DeadAddress::open(DEAD, shared().description().pg_port).unwrap())
+}
+
+/// A handle whose server is at these addresses.
+fn at(addresses: &[IpAddr], policy: ConnectPolicy) -> Lakebase {
+    let addresses = addresses.to_vec();
+    let mut hosts = MockHostResolver::new();
+    hosts.expect_resolve().returning(move |_| Ok(addresses.clone()));
+    let builder = Setup::m2m(shared()).builder().host_resolver(Arc::new(hosts));
+    builder.connect_policy(policy).build().unwrap()
+}
+
+/// What `work` returns, which must not take long.
+async fn soon<T>(lakebase: &Lakebase, work: impl Future<Output = T>) -> T {
+    let clock: &dyn Clock = &*lakebase.connector().runtime().clock;
+    let started = clock.monotonic();
+    let result = work.await;
+    let took = clock.monotonic() - started;
+    assert!(took < SOON, "it took {took:?}");
+    result
+}
+
+async fn a_dead_address_costs_little() {
+    assert_eq!(dead().address().ip(), DEAD);
+    for addresses in [[DEAD, ALIVE], [REFUSES, ALIVE]] {
+        let lakebase = at(&addresses, ConnectPolicy::default());
+        for _ in 0..2 {
+            let mut connection = soon(&lakebase, lakebase.connect()).await.unwrap();
+            let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
+            assert_eq!(one, 1);
+            connection.close().await.unwrap();
+        }
+    }
+}
+
+async fn a_pool_passes_over_it_for_every_clone() {
+    assert_eq!(dead().address().ip(), DEAD);
+    let lakebase = at(&[DEAD, ALIVE], ConnectPolicy::default());
+    let pool = soon(&lakebase, lakebase.pool(PoolOptions::new())).await.unwrap();
+    let plain: lakebase::sqlx::PgPool = (*pool).clone();
+    drop(pool);
+    let connections =
+        soon(&lakebase, async { [plain.acquire().await.unwrap(), plain.acquire().await.unwrap()] });
+    assert_eq!(connections.await.len(), 2);
+    plain.close().await;
+}
+
+async fn so_does_a_tunnel() {
+    assert_eq!(dead().address().ip(), DEAD);
+    let lakebase = at(&[DEAD, ALIVE], ConnectPolicy::default());
+    let tunnel = lakebase.tunnel().await.unwrap();
+    let mut psql = std::process::Command::new("psql");
+    psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    psql.args(["-X", "-A", "-t", "-d", tunnel.url().expose(), "-c", "select 1"]);
+    let output = soon(&lakebase, async { psql.output().unwrap() }).await;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout, b"1\n");
+}
+
+async fn the_workspace_may_have_one_too() {
+    let host = &shared().description().host;
+    let port = host.rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
+    // Where `localhost` is an address of version 6, too, that one is dead.
+    let _dead = DeadAddress::open("::1".parse().unwrap(), port);
+    let setup = Setup::m2m(shared()).set("DATABRICKS_HOST", format!("http://localhost:{port}"));
+    let lakebase = setup.build();
+    for _ in 0..2 {
+        soon(&lakebase, lakebase.credential()).await.unwrap();
+    }
+}
+
+async fn when_all_are_dead_each_is_named() {
+    let port = dead().address().port();
+    let budget = Duration::from_secs(2);
+    let lakebase = at(&[DEAD, REFUSES], ConnectPolicy { budget, ..ConnectPolicy::default() });
+    let direct = soon(&lakebase, lakebase.connect()).await.unwrap_err();
+    let options = PoolOptions::new().acquire_timeout(budget);
+    let pooled = soon(&lakebase, lakebase.pool(options)).await.unwrap_err();
+    for error in [direct, pooled] {
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
+        let report = error.report();
+        for place in [format!("{DEAD}:{port}: no answer"), format!("{REFUSES}:{port}: Connection")]
+        {
+            assert!(report.contains(&place), "{report}");
+        }
+    }
+}
