@@ -56,9 +56,9 @@ impl LoginError {
                 io::ErrorKind::InvalidData => Permanent(ErrorKind::Tls),
                 // Said by `message::read` alone.
                 io::ErrorKind::Other => Permanent(ErrorKind::Protocol),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-                    Permanent(ErrorKind::Config)
-                }
+                io::ErrorKind::InvalidInput
+                | io::ErrorKind::InvalidFilename
+                | io::ErrorKind::Unsupported => Permanent(ErrorKind::Config),
                 _ => Transient,
             },
             // rustls reports refused certificates and alerts as invalid data; all else is the network.

@@ -31,9 +31,10 @@ fn classify_io(error: &io::Error) -> ConnectFailure {
         // A Unix socket that is not there, or not ours.
         io::ErrorKind::NotFound => ConnectFailure::Permanent(ErrorKind::NotFound),
         io::ErrorKind::PermissionDenied => ConnectFailure::Permanent(ErrorKind::PermissionDenied),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => {
-            ConnectFailure::Permanent(ErrorKind::Config)
-        }
+        // Among these is the path of a Unix socket that is too long: tokio says the first, async-io the second.
+        io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::Unsupported => ConnectFailure::Permanent(ErrorKind::Config),
         // Refused, reset, end of file inside the handshake, name not found, timed out.
         _ => ConnectFailure::Transient,
     }
