@@ -9,10 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::message::{self, ServerError};
+use crate::message;
 use crate::read_ahead::ReadAhead;
+use crate::refused::{Refused, TurnedAway, malformed, refusal, refuse};
 use crate::scram;
-use crate::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
+use crate::startup::{CancelKey, FirstPacket, GSS, Startup, StartupError, TLS, TLS_HANDSHAKE};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -35,90 +36,71 @@ pub(crate) enum Opened {
     Cancel(Stream, CancelKey),
 }
 
-/// Why a client does not get in.
-pub(crate) enum Refused {
-    /// It is gone, or not worth an answer.
-    Silently,
-    /// It is told.
-    With(Stream, ServerError),
-}
-
-impl From<io::Error> for Refused {
-    fn from(_: io::Error) -> Self {
-        Self::Silently
-    }
-}
-
-fn refusal(sqlstate: &str, message: impl Into<String>) -> ServerError {
-    ServerError { sqlstate: sqlstate.to_owned(), message: message.into(), ..ServerError::default() }
-}
-
-fn malformed(stream: Stream, error: StartupError) -> Refused {
-    Refused::With(stream, refusal(error.sqlstate(), error.to_string()))
-}
-
 impl Door {
-    /// Reads what `stream` wants. Nothing is read ahead: what follows a request for encryption in the clear is
+    /// Reads and answers until it is clear what the client wants. `received` grows with what comes.
+    ///
+    /// Exactly one packet is read at a time, so that what follows a request for encryption in the clear is
     /// never taken for what follows encrypted (CVE-2021-23222).
-    pub(crate) async fn open(&self, mut stream: Stream) -> Result<Opened, Refused> {
+    pub(crate) async fn open(
+        &self,
+        mut stream: Stream,
+        received: &mut usize,
+    ) -> Result<Opened, Refused> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
             && first_byte(tcp).await? == TLS_HANDSHAKE
         {
+            *received += 1;
             stream = direct_tls(stream, tls).await?;
         }
-        let (mut gss, mut tls) = (false, stream.is_tls());
+        let (mut gss, mut tls) = (false, false);
         loop {
-            let packet = match first_packet(&mut stream).await? {
+            let packet = match first_packet(&mut stream, received).await? {
                 Ok(packet) => packet,
+                // Whoever dislikes the answer to its request goes away.
+                Err(StartupError::Incomplete(0..4)) if gss || tls => return Err(Refused::Gone),
+                Err(StartupError::Incomplete(0)) => return Err(Refused::Gone),
                 Err(error) => return Err(malformed(stream, error)),
             };
             match packet {
                 FirstPacket::Cancel(key) => return Ok(Opened::Cancel(stream, key)),
                 FirstPacket::Startup(startup) => return self.admit(stream, startup).await,
-                FirstPacket::Gss if !gss && !stream.is_tls() => {
+                FirstPacket::Gss if !gss => {
                     gss = true;
-                    stream.write_all(b"N").await?;
+                    stream = answer_no(stream, "GSSAPI encryption").await?;
                 }
                 FirstPacket::Tls if !tls => {
                     tls = true;
-                    stream = self.answer_tls(stream).await?;
+                    stream = match (stream, &self.tls) {
+                        (Stream::Tcp(mut tcp), Some(config)) => {
+                            gss = true;
+                            tcp.write_all(b"S").await?;
+                            accept_tls(tcp, config).await?
+                        }
+                        (stream, _) => answer_no(stream, "SSL").await?,
+                    };
                 }
-                FirstPacket::Gss | FirstPacket::Tls => {
-                    let message = "encryption was asked for twice";
-                    return Err(Refused::With(stream, refusal("08P01", message)));
-                }
-            }
-        }
-    }
-
-    /// Answers `SSLRequest`; clients that insist on TLS go away by themselves when there is none.
-    async fn answer_tls(&self, stream: Stream) -> Result<Stream, Refused> {
-        match (stream, &self.tls) {
-            (Stream::Tcp(mut tcp), Some(tls)) => {
-                tcp.write_all(b"S").await?;
-                let accepted =
-                    TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-                Ok(Stream::Tls(Box::new(accepted.into())))
-            }
-            (mut plain, _) => {
-                plain.write_all(b"N").await?;
-                Ok(plain)
+                // Asked for twice: not known as a version either.
+                FirstPacket::Gss => return Err(malformed(stream, StartupError::Version(GSS))),
+                FirstPacket::Tls => return Err(malformed(stream, StartupError::Version(TLS))),
             }
         }
     }
 
     async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Opened, Refused> {
+        if startup.get("user").is_none_or(<[u8]>::is_empty) {
+            return Err(malformed(stream, StartupError::User));
+        }
         if self.tls_only && !stream.is_tls() {
             let message = "connection is insecure: this listener wants TLS with a client certificate \
                            (sslmode=require with sslcert and sslkey)";
-            return Err(Refused::With(stream, refusal("28000", message)));
+            return Err(refuse(stream, "28000", message));
         }
         if let Some(verifier) = &self.password {
             match ask_password(&mut stream, verifier).await? {
                 true => {}
                 false => {
                     let message = "password authentication failed for this proxy";
-                    return Err(Refused::With(stream, refusal("28P01", message)));
+                    return Err(refuse(stream, "28P01", message));
                 }
             }
         }
@@ -139,27 +121,73 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
 /// client can be led here.
 async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
-    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-    let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
-    let stream = Stream::Tls(Box::new(accepted.into()));
-    if named {
-        return Ok(stream);
+    let stream = accept_tls(tcp, tls).await?;
+    match &stream {
+        Stream::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN) => Ok(stream),
+        _ => Err(malformed(stream, StartupError::Alpn)),
     }
-    let message = "direct TLS connections must name the ALPN protocol postgresql";
-    Err(Refused::With(stream, refusal("08P01", message)))
 }
 
-/// Reads exactly one packet.
-async fn first_packet(stream: &mut Stream) -> io::Result<Result<FirstPacket, StartupError>> {
+/// The client's side of a handshake that fails is told by an alert.
+async fn accept_tls(tcp: TcpStream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
+    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp));
+    match accepting.into_fallible().await {
+        Ok(accepted) => Ok(Stream::Tls(Box::new(accepted.into()))),
+        // rustls reports what is wrong with the handshake as invalid data; all else is the network.
+        Err((error, socket)) if error.kind() == io::ErrorKind::InvalidData => {
+            let why = refusal("08P01", format!("could not accept SSL connection: {error}"));
+            let stream = Stream::Tcp(socket.into_inner());
+            Err(Refused::Away(TurnedAway::unanswered(stream, why)))
+        }
+        Err(_) => Err(Refused::Gone),
+    }
+}
+
+/// Refuses a request for encryption; clients that insist on it go away by themselves.
+///
+/// Who has gone on talking did not wait for the answer: what it said may be somebody else's.
+async fn answer_no(mut stream: Stream, what: &'static str) -> Result<Stream, Refused> {
+    let early = stream.has_more();
+    stream.write_all(b"N").await?;
+    stream.flush().await?;
+    if early { Err(malformed(stream, StartupError::Early(what))) } else { Ok(stream) }
+}
+
+/// Reads exactly one packet; `received` grows by its bytes.
+async fn first_packet(
+    stream: &mut Stream,
+    received: &mut usize,
+) -> io::Result<Result<FirstPacket, StartupError>> {
     let mut header = [0; 4];
-    stream.read_exact(&mut header).await?;
+    let count = fill(stream, &mut header, received).await?;
+    if count < header.len() {
+        return Ok(Err(StartupError::Incomplete(count)));
+    }
     let length = match FirstPacket::body_length(header) {
         Ok(length) => length,
         Err(error) => return Ok(Err(error)),
     };
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).await?;
+    let count = fill(stream, &mut body, received).await?;
+    if count < length {
+        return Ok(Err(StartupError::Incomplete(header.len() + count)));
+    }
     Ok(FirstPacket::parse(&body))
+}
+
+/// Fills `buffer` unless the client goes away; how much came.
+async fn fill(stream: &mut Stream, buffer: &mut [u8], received: &mut usize) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match stream.read(&mut buffer[count..]).await? {
+            0 => break,
+            more => {
+                count += more;
+                *received += more;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// Asks for the password by SCRAM-SHA-256; whether the client knows it.

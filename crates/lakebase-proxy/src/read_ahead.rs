@@ -30,6 +30,11 @@ impl ReadAhead {
     pub(crate) fn new(socket: TcpStream) -> Self {
         Self { socket, ahead: Vec::new(), taken: 0 }
     }
+
+    /// The socket, without what was read ahead.
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.socket
+    }
 }
 
 impl AsyncRead for ReadAhead {
