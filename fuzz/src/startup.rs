@@ -20,7 +20,7 @@ fn check(body: &[u8]) {
             assert_eq!(again(&key.request()), FirstPacket::Cancel(key.clone()));
             assert_eq!(CancelKey::new(&body[4..]).as_ref(), Ok(&key));
         }
-        Ok(FirstPacket::Tls | FirstPacket::Gss) => assert_eq!(body.len(), 4),
+        Ok(FirstPacket::Tls | FirstPacket::Gss) => assert!(body.len() >= 4),
         Err(error) => {
             assert_eq!(error.sqlstate().len(), 5);
             assert!(error.to_string().len() < 200, "errors do not quote what was sent");

@@ -19,4 +19,11 @@ await pool.query("select pg_notify('news', 'hello')");
 const [{ payload }] = await told;
 await pool.end();
 await client.end();
-console.log(JSON.stringify({ user, sum, rows: many.reduce((all, { rows }) => all + rows.length, 0), notified: payload, failed }));
+
+// Goodbye before hello, as in pg's own quick-disconnect test: the connection ends, and nothing fails.
+const hasty = new Client(place);
+const connected = hasty.connect().then(() => "connected", (error) => error.message);
+const ended = once(hasty, "end").then(() => "ended", (error) => error.message);
+hasty.end();
+const goodbye = await Promise.race([connected, ended]);
+console.log(JSON.stringify({ user, sum, rows: many.reduce((all, { rows }) => all + rows.length, 0), notified: payload, failed, goodbye }));

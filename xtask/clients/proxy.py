@@ -175,7 +175,7 @@ class Clients(unittest.TestCase):
         script = pathlib.Path(__file__).with_name("proxy.mjs")
         settings = {"PATH": os.environ["PATH"], "LAKEBASE_PACKAGES": STAGE["packages"], "PROXY_PORT": str(PROXY.port), "PROXY_DATABASE": STAGE["database"]}
         answer = json.loads(run("node", str(script), env=settings))
-        self.assertEqual(answer, {"user": STAGE["user"], "sum": 5050, "rows": 1000, "notified": "hello", "failed": "22012"})
+        self.assertEqual(answer, {"user": STAGE["user"], "sum": 5050, "rows": 1000, "notified": "hello", "failed": "22012", "goodbye": "ended"})
 
 
 class LoginsGoOn:

@@ -1,5 +1,6 @@
 //! The handle that tests and the command hold.
 
+use std::path::Path;
 use std::sync::{Arc, mpsc as blocking};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -93,6 +94,13 @@ impl Emulator {
     #[must_use]
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// Unix socket of the real Postgres behind the front door, for comparisons with what a Postgres says. It lets in any role that
+    /// exists, without a password.
+    #[must_use]
+    pub fn postgres_socket(&self) -> &Path {
+        &self.shared.socket
     }
 
     /// The emulated time.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use futures_rustls::TlsAcceptor;
 use futures_util::io::AsyncWriteExt as _;
-use lakebase_session::startup::{CancelKey, FirstPacket, Startup, StartupError, TLS_HANDSHAKE};
-use lakebase_session::{ReadAhead, ServerError, first_packet, scram};
+use lakebase_runtime::TokioIo;
+use lakebase_session::startup::{
+    CancelKey, FirstPacket, GSS, Startup, StartupError, TLS, TLS_HANDSHAKE,
+};
+use lakebase_session::{ReadAhead, first_packet, scram};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
+use crate::refused::{Refused, TurnedAway, malformed, refusal, refuse};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -32,93 +36,72 @@ pub(crate) enum Opened {
     Cancel(Stream, CancelKey),
 }
 
-/// Why a client does not get in.
-pub(crate) enum Refused {
-    /// It is gone, or not worth an answer.
-    Silently,
-    /// It is told.
-    With(Stream, ServerError),
-}
-
-impl From<io::Error> for Refused {
-    fn from(_: io::Error) -> Self {
-        Self::Silently
-    }
-}
-
-fn refusal(sqlstate: &str, message: impl Into<String>) -> ServerError {
-    ServerError { sqlstate: sqlstate.to_owned(), message: message.into(), ..ServerError::default() }
-}
-
-fn malformed(stream: Stream, error: StartupError) -> Refused {
-    Refused::With(stream, refusal(error.sqlstate(), error.to_string()))
-}
-
 impl Door {
-    /// Reads what `stream` wants. Nothing is read ahead: what follows a request for encryption in the clear is
+    /// Reads and answers until it is clear what the client wants. `received` grows with what comes.
+    ///
+    /// Exactly one packet is read at a time, so that what follows a request for encryption in the clear is
     /// never taken for what follows encrypted (CVE-2021-23222).
-    pub(crate) async fn open(&self, mut stream: Stream) -> Result<Opened, Refused> {
+    pub(crate) async fn open(
+        &self,
+        mut stream: Stream,
+        received: &mut usize,
+    ) -> Result<Opened, Refused> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
             && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
+            *received += 1;
             stream = direct_tls(stream, tls).await?;
         }
-        let (mut gss, mut tls) = (false, stream.is_tls());
+        let (mut gss, mut tls) = (false, false);
         loop {
-            let packet = match first_packet(&mut stream).await? {
+            let packet = match first_packet(&mut stream, received).await? {
                 Ok(packet) => packet,
+                // Whoever dislikes the answer to its request goes away.
+                Err(StartupError::Incomplete(0..4)) if gss || tls => return Err(Refused::Gone),
+                Err(StartupError::Incomplete(0)) => return Err(Refused::Gone),
                 Err(error) => return Err(malformed(stream, error)),
             };
             match packet {
                 FirstPacket::Cancel(key) => return Ok(Opened::Cancel(stream, key)),
                 FirstPacket::Startup(startup) => return self.admit(stream, startup).await,
-                FirstPacket::Gss if !gss && !stream.is_tls() => {
+                FirstPacket::Gss if !gss => {
                     gss = true;
-                    stream.write_all(b"N").await?;
-                    stream.flush().await?;
+                    stream = answer_no(stream, "GSSAPI encryption").await?;
                 }
                 FirstPacket::Tls if !tls => {
                     tls = true;
-                    stream = self.answer_tls(stream).await?;
+                    stream = match (stream, &self.tls) {
+                        (Stream::Tcp(mut tcp), Some(config)) => {
+                            gss = true;
+                            tcp.write_all(b"S").await?;
+                            tcp.flush().await?;
+                            accept_tls(tcp, config).await?
+                        }
+                        (stream, _) => answer_no(stream, "SSL").await?,
+                    };
                 }
-                FirstPacket::Gss | FirstPacket::Tls => {
-                    let message = "encryption was asked for twice";
-                    return Err(Refused::With(stream, refusal("08P01", message)));
-                }
-            }
-        }
-    }
-
-    /// Answers `SSLRequest`; clients that insist on TLS go away by themselves when there is none.
-    async fn answer_tls(&self, stream: Stream) -> Result<Stream, Refused> {
-        match (stream, &self.tls) {
-            (Stream::Tcp(mut tcp), Some(tls)) => {
-                tcp.write_all(b"S").await?;
-                tcp.flush().await?;
-                let accepted =
-                    TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-                Ok(Stream::Tls(Box::new(accepted)))
-            }
-            (mut plain, _) => {
-                plain.write_all(b"N").await?;
-                plain.flush().await?;
-                Ok(plain)
+                // Asked for twice: not known as a version either.
+                FirstPacket::Gss => return Err(malformed(stream, StartupError::Version(GSS))),
+                FirstPacket::Tls => return Err(malformed(stream, StartupError::Version(TLS))),
             }
         }
     }
 
     async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Opened, Refused> {
+        if startup.get("user").is_none_or(<[u8]>::is_empty) {
+            return Err(malformed(stream, StartupError::User));
+        }
         if self.tls_only && !stream.is_tls() {
             let message = "connection is insecure: this listener wants TLS with a client certificate \
                            (sslmode=require with sslcert and sslkey)";
-            return Err(Refused::With(stream, refusal("28000", message)));
+            return Err(refuse(stream, "28000", message));
         }
         if let Some(verifier) = &self.password {
             match scram::ask(&mut stream, verifier).await? {
                 true => {}
                 false => {
                     let message = "password authentication failed for this proxy";
-                    return Err(Refused::With(stream, refusal("28P01", message)));
+                    return Err(refuse(stream, "28P01", message));
                 }
             }
         }
@@ -139,12 +122,34 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
 /// client can be led here.
 async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
-    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp)).await?;
-    let named = accepted.get_ref().1.alpn_protocol() == Some(ALPN);
-    let stream = Stream::Tls(Box::new(accepted));
-    if named {
-        return Ok(stream);
+    let stream = accept_tls(tcp, tls).await?;
+    match &stream {
+        Stream::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN) => Ok(stream),
+        _ => Err(malformed(stream, StartupError::Alpn)),
     }
-    let message = "direct TLS connections must name the ALPN protocol postgresql";
-    Err(Refused::With(stream, refusal("08P01", message)))
+}
+
+/// The client's side of a handshake that fails is told by an alert.
+async fn accept_tls(tcp: TokioIo<TcpStream>, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
+    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp));
+    match accepting.into_fallible().await {
+        Ok(accepted) => Ok(Stream::Tls(Box::new(accepted))),
+        // rustls reports what is wrong with the handshake as invalid data; all else is the network.
+        Err((error, socket)) if error.kind() == io::ErrorKind::InvalidData => {
+            let why = refusal("08P01", format!("could not accept SSL connection: {error}"));
+            let stream = Stream::Tcp(socket.into_inner());
+            Err(Refused::Away(TurnedAway::unanswered(stream, why)))
+        }
+        Err(_) => Err(Refused::Gone),
+    }
+}
+
+/// Refuses a request for encryption; clients that insist on it go away by themselves.
+///
+/// Who has gone on talking did not wait for the answer: what it said may be somebody else's.
+async fn answer_no(mut stream: Stream, what: &'static str) -> Result<Stream, Refused> {
+    let early = stream.has_more();
+    stream.write_all(b"N").await?;
+    stream.flush().await?;
+    if early { Err(malformed(stream, StartupError::Early(what))) } else { Ok(stream) }
 }

@@ -14,13 +14,16 @@
 //!   client certificates are asked for; Unix sockets in folders that nobody else may enter. Other users of the
 //!   machine can reach loopback: use a Unix socket or a password where there are any.
 //! - A failed login is reported as PostgreSQL does, with the server's own SQLSTATE where it sent one.
+//! - What is no start-up packet is dealt with as PostgreSQL deals with it: HTTP, a port scanner or a broken packet gets an end
+//!   without an answer, a wrong layout or version an error ([`startup`](lakebase_session::startup) has the table).
 //!
 //! A [`Tunnel`] is the same inside a program, for drivers that have no hook for tokens; it needs no runtime.
 //!
 //! Nothing is pooled: one client is one connection to the server. Statements are neither read nor repeated.
 //!
 //! With the feature `tracing` every session that opens or ends is an event of level info, and every client that is turned
-//! away one of level warn, with its SQLSTATE.
+//! away one of level warn, with its SQLSTATE, whether it was answered, and what it sent as far as it can be told: at most four bytes,
+//! escaped. Clients that connect and go without a word make no event.
 
 mod client_tls;
 mod door;
@@ -28,6 +31,7 @@ mod listener;
 mod observe;
 mod pending;
 mod proxy;
+mod refused;
 mod routes;
 mod session;
 mod stats;

@@ -17,10 +17,23 @@ pub(crate) fn ended(took: Duration, cut: bool) {
     tracing::info!(took_ms = millis(took), cut, "session ended");
 }
 
-/// A client was turned away, before or after an attempt to log in.
-pub(crate) fn turned_away(why: &ServerError) {
+/// A client was turned away, before or after an attempt to log in; told so, or without an answer.
+pub(crate) fn turned_away(why: &ServerError, answered: bool) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, "client turned away");
+    tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, answered, "client turned away");
+}
+
+/// A client did not come to the point, and was closed without an answer. `received` counts what came before TLS.
+pub(crate) fn took_too_long(limit: Duration, received: usize) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(
+        // query_canceled, as PostgreSQL says it of authentication
+        sqlstate = "57014",
+        reason = ?format!("the start took longer than {limit:?}"),
+        received,
+        answered = false,
+        "client turned away"
+    );
 }
 
 #[cfg(feature = "tracing")]

@@ -14,9 +14,10 @@ use lakebase_session::{
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::door::{Door, Opened, Refused};
+use crate::door::{Door, Opened};
 use crate::observe;
 use crate::pending::Pending;
+use crate::refused::{Refused, TurnedAway};
 use crate::routes::{Routes, Server};
 use crate::stats::{Counters, one_more};
 use crate::stream::Stream;
@@ -87,11 +88,11 @@ pub(crate) async fn serve(
             session(stream, startup, &entrance, &shared, &mut phase).await;
         }
         Some(Ok(Opened::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
-        Some(Err(Refused::With(stream, why))) => {
+        Some(Err(Refused::Away(client))) => {
             one_more(&shared.counters.refused);
-            Box::pin(turn_away(stream, &why)).await;
+            Box::pin(turn_away(client)).await;
         }
-        Some(Err(Refused::Silently)) | None => one_more(&shared.counters.refused),
+        Some(Err(Refused::Gone)) | None => one_more(&shared.counters.refused),
     }
 }
 
@@ -103,11 +104,17 @@ async fn open(
     phase: &mut watch::Receiver<Phase>,
 ) -> Option<Result<Opened, Refused>> {
     let mut place = shared.pending.enter();
-    tokio::select! {
-        opened = timeout(shared.startup_timeout, entrance.door.open(stream)) => opened.ok(),
-        () = place.evicted() => None,
-        () = until(phase, Phase::Draining) => None,
+    let (limit, mut received) = (shared.startup_timeout, 0);
+    let opened = tokio::select! {
+        opened = timeout(limit, entrance.door.open(stream, &mut received)) => opened,
+        () = place.evicted() => return None,
+        () = until(phase, Phase::Draining) => return None,
+    };
+    // Who never says anything is often there to see whether somebody listens.
+    if opened.is_err() && received > 0 {
+        observe::took_too_long(limit, received);
     }
+    opened.ok()
 }
 
 /// Completes once the proxy is at least at `goal`, or gone.
@@ -125,7 +132,7 @@ async fn session(
     let Ok(_place) = shared.places.try_acquire() else {
         one_more(&shared.counters.refused);
         let why = fatal("53300", "sorry, too many clients already");
-        return Box::pin(turn_away(client, &why)).await;
+        return Box::pin(turn_away(TurnedAway::answered(client, why))).await;
     };
     shared.counters.sessions.fetch_add(1, Ordering::Relaxed);
     let _session = OnDrop(|| {
@@ -138,7 +145,7 @@ async fn session(
     let (connected, early) = match login {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
-        Err(why) => return Box::pin(turn_away(client, &why)).await,
+        Err(why) => return Box::pin(turn_away(TurnedAway::answered(client, why))).await,
     };
     let standing = clock.monotonic();
     observe::opened(standing.saturating_sub(begun));
@@ -164,7 +171,7 @@ async fn session(
         one_more(&shared.counters.cut);
         if relay.is_between_messages() {
             let why = fatal("57P01", "terminating connection due to administrator command");
-            let _ = timeout(FAREWELL, say(&mut client, &why)).await;
+            let _ = timeout(FAREWELL, say(&mut client, &why.encode())).await;
         }
     }
 }
@@ -214,12 +221,13 @@ fn fatal(sqlstate: &str, message: &str) -> ServerError {
     ServerError { sqlstate, message, ..ServerError::default() }
 }
 
-/// Says why and waits a little until the client has read it: closing earlier, with bytes of the client unread,
-/// would take the answer back.
-async fn turn_away(mut stream: Stream, why: &ServerError) {
-    observe::turned_away(why);
+/// Says what there is to say and waits a little until the client has read it and goes: closing earlier, with bytes of the
+/// client unread, would take the answer back, and reset a connection that only ends.
+async fn turn_away(client: TurnedAway) {
+    let TurnedAway { mut stream, why, answer } = client;
+    observe::turned_away(&why, !answer.is_empty());
     let farewell = async {
-        say(&mut stream, why).await?;
+        say(&mut stream, &answer).await?;
         let mut ignored = [0; 1024];
         for _ in 0..64 {
             if stream.read(&mut ignored).await? == 0 {
@@ -231,8 +239,8 @@ async fn turn_away(mut stream: Stream, why: &ServerError) {
     let _ = timeout(FAREWELL, farewell).await;
 }
 
-async fn say(stream: &mut Stream, why: &ServerError) -> io::Result<()> {
-    stream.write_all(&why.encode()).await?;
+async fn say(stream: &mut Stream, answer: &[u8]) -> io::Result<()> {
+    stream.write_all(answer).await?;
     stream.flush().await?;
     stream.close().await
 }

@@ -1,6 +1,7 @@
 //! Sockets of clients: TCP with or without TLS, and Unix sockets.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -35,6 +36,19 @@ pub(crate) enum Stream {
 impl Stream {
     pub(crate) fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// Whether more has come than was read. Inside TLS nobody else can have sent it, and nobody looks.
+    pub(crate) fn has_more(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let seen = match self {
+            Self::Tcp(stream) => SockRef::from(&stream.0).peek(&mut byte),
+            #[cfg(unix)]
+            Self::Unix(stream) => SockRef::from(&stream.0).peek(&mut byte),
+            Self::Tls(_) => Ok(0),
+        };
+        // Nothing there is an error of its own.
+        seen.is_ok_and(|count| count > 0)
     }
 }
 

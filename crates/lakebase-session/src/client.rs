@@ -17,23 +17,49 @@ use crate::startup::{FirstPacket, Startup, StartupError};
 /// How much a client may say before its login is answered.
 const EARLY: usize = 16 * 1024;
 
-/// Reads exactly one first packet.
+/// Reads exactly one first packet; `received` grows by its bytes.
 ///
 /// # Errors
 ///
-/// Those of the stream; the inner one if the packet is malformed.
+/// Those of the stream; the inner one if the packet is malformed or the client goes away before its end.
 pub async fn first_packet(
-    client: &mut (impl AsyncRead + Unpin),
+    stream: &mut (impl AsyncRead + Unpin),
+    received: &mut usize,
 ) -> io::Result<Result<FirstPacket, StartupError>> {
     let mut header = [0; 4];
-    client.read_exact(&mut header).await?;
+    let count = fill(stream, &mut header, received).await?;
+    if count < header.len() {
+        return Ok(Err(StartupError::Incomplete(count)));
+    }
     let length = match FirstPacket::body_length(header) {
         Ok(length) => length,
         Err(error) => return Ok(Err(error)),
     };
     let mut body = vec![0; length];
-    client.read_exact(&mut body).await?;
+    let count = fill(stream, &mut body, received).await?;
+    if count < length {
+        return Ok(Err(StartupError::Incomplete(header.len() + count)));
+    }
     Ok(FirstPacket::parse(&body))
+}
+
+/// Fills `buffer` unless the client goes away; how much came.
+async fn fill(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+    received: &mut usize,
+) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match stream.read(&mut buffer[count..]).await? {
+            0 => break,
+            more => {
+                count += more;
+                *received += more;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// Reads a driver's `StartupMessage`, without encryption, and lets it prove that it knows the password if there is one.
@@ -47,7 +73,7 @@ pub async fn driver_startup(
 ) -> io::Result<Startup> {
     let mut driver = driver;
     let startup = loop {
-        match first_packet(&mut driver).await? {
+        match first_packet(&mut driver, &mut 0).await? {
             Ok(FirstPacket::Startup(startup)) => break startup,
             Ok(FirstPacket::Tls | FirstPacket::Gss) => {
                 driver.write_all(b"N").await?;

@@ -127,6 +127,15 @@ impl ServerError {
         put(&mut out, b'E', &body);
         out
     }
+
+    /// The same in the form of protocols 1 and 2, which PostgreSQL uses for their clients.
+    #[must_use]
+    pub fn encode_old(&self) -> BytesMut {
+        let mut out = BytesMut::from(&b"EFATAL:  "[..]);
+        out.extend(self.message.bytes().filter(|byte| *byte != 0));
+        out.put_slice(b"\n\0");
+        out
+    }
 }
 
 impl fmt::Display for ServerError {

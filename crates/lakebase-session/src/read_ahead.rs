@@ -30,6 +30,11 @@ impl<S> ReadAhead<S> {
     pub fn new(socket: S) -> Self {
         Self { socket, ahead: Vec::new(), taken: 0 }
     }
+
+    /// The socket, without what was read ahead.
+    pub fn into_inner(self) -> S {
+        self.socket
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ReadAhead<S> {

@@ -1,12 +1,30 @@
 //! What a client may send first, without I/O.
 //!
-//! Source: PostgreSQL's documentation, "Message Formats", and `ProcessStartupPacket` in
-//! `src/backend/tcop/backend_startup.c`.
+//! Source: PostgreSQL's documentation, "Message Formats", and `ProcessSSLStartup`, `ProcessStartupPacket` and
+//! `ProcessCancelRequestPacket` in `src/backend/tcop/backend_startup.c` (PostgreSQL 18; the same functions of PostgreSQL 15 are in
+//! `postmaster.c`). What PostgreSQL reports as `COMMERROR` goes to its log, and the client gets no answer
+//! ([`StartupError::is_answered`]):
+//!
+//! | the client | PostgreSQL |
+//! | --- | --- |
+//! | says nothing and goes, also after the answer to a request for encryption | closes, logs nothing |
+//! | names a length below 8 or above 10 004: HTTP, TLS where none is offered, `Terminate` before hello | closes, logs it |
+//! | goes in the middle of a packet | closes, logs it |
+//! | sends a cancel key of an impossible length | closes, logs it |
+//! | begins with TLS without the ALPN protocol `postgresql` | closes, logs it |
+//! | goes on talking before its request for encryption is refused | 08P01 |
+//! | asks for an encryption twice, or names a major version other than 3 | 0A000; the old form of an error for versions below 3 |
+//! | ends its parameters anywhere but at the last byte of the packet | 08P01 |
+//! | names no user | 28000 |
+
+mod error;
 
 use std::fmt;
 
-/// The longest first packet, its length included: PostgreSQL's `MAX_STARTUP_PACKET_LENGTH`.
-pub const MAX_LENGTH: usize = 10_000;
+pub use error::StartupError;
+
+/// The longest first packet, its length included. PostgreSQL's `MAX_STARTUP_PACKET_LENGTH` does not include it.
+pub const MAX_LENGTH: usize = 10_004;
 
 /// The first byte of a TLS handshake. No length of a valid first packet begins with it.
 pub const TLS_HANDSHAKE: u8 = 0x16;
@@ -15,8 +33,10 @@ pub const TLS_HANDSHAKE: u8 = 0x16;
 pub const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 const CANCEL: u32 = 80_877_102;
-const TLS: u32 = 80_877_103;
-const GSS: u32 = 80_877_104;
+/// The code of `SSLRequest`, which stands where a version does.
+pub const TLS: u32 = 80_877_103;
+/// The code of `GSSENCRequest`, which stands where a version does.
+pub const GSS: u32 = 80_877_104;
 
 /// Process id and secret of a backend. The secret has 4 bytes in protocol 3.0 and up to 256 since 3.2.
 const CANCEL_KEY: std::ops::RangeInclusive<usize> = 8..=260;
@@ -57,22 +77,6 @@ type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CancelKey(Box<[u8]>);
 
-/// Why a first packet is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartupError {
-    /// The length is below 8 or above [`MAX_LENGTH`].
-    Length(u32),
-    /// Names and values do not end where they should.
-    Layout,
-    /// The major version is not 3.
-    Version(u32),
-    /// The key of a `CancelRequest` has an impossible length.
-    CancelKey(usize),
-    /// What follows an `SSLRequest` or `GSSENCRequest` in the same packet.
-    Trailing(usize),
-}
-
 impl FirstPacket {
     /// The length of what follows `header`, the packet's first four bytes.
     ///
@@ -87,21 +91,19 @@ impl FirstPacket {
         }
     }
 
-    /// Reads what follows the length.
+    /// Reads what follows the length. Whether a user is named is not looked at.
     ///
     /// # Errors
     ///
-    /// Everything but [`StartupError::Length`], which `body` shorter than four bytes is.
+    /// [`StartupError::Layout`], [`StartupError::Version`] or [`StartupError::CancelKey`]; [`StartupError::Length`] for less than four
+    /// bytes.
     pub fn parse(body: &[u8]) -> Result<Self, StartupError> {
         let length = || StartupError::Length(u32::try_from(body.len() + 4).unwrap_or(u32::MAX));
         let (code, rest) = body.split_first_chunk::<4>().ok_or_else(length)?;
-        let alone = |packet| match rest.len() {
-            0 => Ok(packet),
-            trailing => Err(StartupError::Trailing(trailing)),
-        };
         match u32::from_be_bytes(*code) {
-            TLS => alone(Self::Tls),
-            GSS => alone(Self::Gss),
+            // What follows in the same packet is ignored.
+            TLS => Ok(Self::Tls),
+            GSS => Ok(Self::Gss),
             CANCEL => CancelKey::new(rest).map(Self::Cancel),
             version if version >> 16 == 3 => {
                 let [_, _, high, low] = *code;
@@ -113,28 +115,25 @@ impl FirstPacket {
     }
 }
 
+/// PostgreSQL wants the end at the last byte of the packet and does not look at that byte.
 fn parameters(mut rest: &[u8]) -> Result<Parameters, StartupError> {
-    let mut text = || {
-        let end = rest.iter().position(|byte| *byte == 0).ok_or(StartupError::Layout)?;
-        let (text, after) = rest.split_at(end);
-        rest = after.split_first().map_or(&[], |(_, after)| after);
-        Ok((text.to_vec(), rest.is_empty()))
-    };
     let mut found = Vec::new();
-    loop {
-        match text()? {
-            // The empty name ends the packet, and nothing may follow.
-            (name, true) if name.is_empty() => return Ok(found),
-            (name, last) if name.is_empty() || last => return Err(StartupError::Layout),
-            (name, _) => {
-                let (value, last) = text()?;
-                if last {
-                    return Err(StartupError::Layout);
-                }
-                found.push((name, value));
-            }
+    while rest.len() != 1 {
+        let (name, after) = text(rest)?;
+        if name.is_empty() {
+            return Err(StartupError::Layout);
         }
+        let (value, after) = text(after)?;
+        found.push((name.to_vec(), value.to_vec()));
+        rest = after;
     }
+    Ok(found)
+}
+
+/// What is before the first zero byte, and what is after it.
+fn text(bytes: &[u8]) -> Result<(&[u8], &[u8]), StartupError> {
+    let end = bytes.iter().position(|byte| *byte == 0).ok_or(StartupError::Layout)?;
+    Ok((&bytes[..end], &bytes[end + 1..]))
 }
 
 impl Startup {
@@ -231,49 +230,6 @@ impl fmt::Debug for CancelKey {
         f.write_str("CancelKey(..)")
     }
 }
-
-impl StartupError {
-    /// The SQLSTATE that PostgreSQL reports for it.
-    #[must_use]
-    pub fn sqlstate(self) -> &'static str {
-        match self {
-            // feature_not_supported
-            Self::Version(_) => "0A000",
-            // protocol_violation
-            _ => "08P01",
-        }
-    }
-}
-
-impl fmt::Display for StartupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length(length) => write!(
-                f,
-                "invalid length of startup packet: {length} bytes; accepted: 8 to {MAX_LENGTH}"
-            ),
-            Self::Layout => f.write_str(
-                "invalid startup packet layout: expected names and values that end with a zero byte each, \
-                 and one more at the end",
-            ),
-            Self::Version(version) => {
-                let (major, minor) = (version >> 16, version & 0xffff);
-                write!(f, "unsupported frontend protocol {major}.{minor}; accepted: 3")
-            }
-            Self::CancelKey(length) => write!(
-                f,
-                "invalid length of a cancel key: {length} bytes; accepted: {} to {}",
-                CANCEL_KEY.start(),
-                CANCEL_KEY.end()
-            ),
-            Self::Trailing(length) => {
-                write!(f, "invalid startup packet layout: {length} bytes after an encryption request")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StartupError {}
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::support::{
     Raw, Running, connector, failure, field, loopback, shared, startup, success, within,
@@ -57,6 +58,21 @@ impl Files {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(file, mode).unwrap();
         (pem, key.serialize_pem())
+    }
+
+    /// The client's side of TLS with whoever is `localhost` by this authority.
+    async fn handshake(&self, tcp: TcpStream, protocols: Vec<Vec<u8>>) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.der().clone()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let mut config = config
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols;
+        let name = ServerName::try_from("localhost").unwrap();
+        within(TlsConnector::from(Arc::new(config)).connect(name, tcp)).await.unwrap()
     }
 
     fn path(&self, name: &str) -> String {
@@ -101,13 +117,12 @@ async fn requests_for_encryption_are_answered_and_not_more_than_once() {
         assert_eq!(raw.byte().await, b'N');
         raw.send(&request).await;
         let (kind, body) = raw.message().await;
-        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "08P01"));
+        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "0A000"));
     }
     // TLS at once, where none is offered: closed.
     let mut raw = Raw::open(&proxy).await;
     raw.send(&[0x16, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).await;
-    let answer = raw.rest().await;
-    assert_eq!(field(&answer[5..], b'C'), "08P01");
+    assert!(raw.rest().await.is_empty());
 }
 
 /// TLS with the first byte, as libpq 17 does with `sslnegotiation=direct`, which names the protocol by ALPN.
@@ -117,23 +132,51 @@ async fn tls_may_begin_at_once_if_it_names_the_protocol() {
     let (certificate, key) = files.issue("localhost");
     let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
     let proxy = start(listener().tls(tls)).await;
-    let mut roots = RootCertStore::empty();
-    roots.add(files.authority.der().clone()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let mut config = config
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    for (protocols, expected) in [(vec![b"postgresql".to_vec()], b'R'), (vec![], b'E')] {
-        config.alpn_protocols = protocols;
+    for (protocols, expected) in [(vec![b"postgresql".to_vec()], Some(b'R')), (vec![], None)] {
         let tcp = TcpStream::connect(proxy.tcp()).await.unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let connector = TlsConnector::from(Arc::new(config.clone()));
-        let mut stream = within(connector.connect(name, tcp)).await.unwrap();
+        let mut stream = files.handshake(tcp, protocols).await;
         stream.write_all(&startup(0, &[("user", "somebody")])).await.unwrap();
-        assert_eq!(within(stream.read_u8()).await.unwrap(), expected);
+        assert_eq!(within(stream.read_u8()).await.ok(), expected);
     }
+}
+
+/// What `ProcessStartupPacket` of PostgreSQL 18 does inside TLS; without a server to compare with, as Unix sockets have none.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_packets_inside_tls_are_dealt_with_as_by_postgres() {
+    let files = Files::new();
+    let (certificate, key) = files.issue("localhost");
+    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let proxy = start(listener().tls(tls)).await;
+    let (ssl, gss) = ([0, 0, 0, 8, 4, 210, 22, 47], [0, 0, 0, 8, 4, 210, 22, 48]);
+    let nobody = startup(0, &[]);
+    for (asks, bytes, answer) in [
+        (true, &ssl[..], "0A000"),
+        (true, &gss, "0A000"),
+        (true, &nobody, "28000"),
+        (true, b"X\0\0\0\x04", ""),
+        (true, b"GET / HTTP/1.1\r\n\r\n", ""),
+        (false, &ssl, "N"),
+        (false, &gss, "N"),
+        (false, &nobody, "28000"),
+        (false, b"GET / HTTP/1.1\r\n\r\n", ""),
+    ] {
+        let mut raw = Raw::open(&proxy).await;
+        if asks {
+            raw.send(&ssl).await;
+            assert_eq!(raw.byte().await, b'S');
+        }
+        let mut stream = files.handshake(raw.0, vec![b"postgresql".to_vec()]).await;
+        stream.write_all(bytes).await.unwrap();
+        if answer == "N" {
+            assert_eq!(within(stream.read_u8()).await.unwrap(), b'N');
+            continue;
+        }
+        let mut said = Vec::new();
+        within(stream.read_to_end(&mut said)).await.unwrap();
+        let found = said.get(5..).map(|body| field(body, b'C')).unwrap_or_default();
+        assert_eq!(found, answer, "{}", bytes.escape_ascii());
+    }
+    assert_eq!(proxy.monitor.stats().logins, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

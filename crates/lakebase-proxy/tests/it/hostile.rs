@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use lakebase_proxy::{Limits, Listener};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::AsyncReadExt as _;
 
 use crate::support::{
-    Raw, Running, connector, field, loopback, shared, startup, success, until, with_length,
+    Raw, Running, connector, field, loopback, shared, startup, success, until, with_length, within,
 };
 
 async fn with_limits(limits: Limits) -> Running {
@@ -16,32 +16,31 @@ async fn with_limits(limits: Limits) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn malformed_packets_get_an_error_of_postgres() {
+async fn malformed_packets_disturb_nobody() {
     let proxy = Running::usual().await;
     let (mut bystander, _) = Raw::session(&proxy, 0).await;
-    for (packet, sqlstate) in [
-        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), "08P01"),
-        (u32::MAX.to_be_bytes().to_vec(), "08P01"),
-        (vec![0, 0, 0, 0], "08P01"),
-        (vec![0, 0, 0, 7, 0, 0, 0], "08P01"),
-        (with_length(&[0, 3, 0, 0, b'u', b's']), "08P01"),
-        (with_length(&[0, 2, 0, 0, 0]), "0A000"),
-        (with_length(&[0xff; 9_000]), "0A000"),
-        (with_length(&80_877_102_u32.to_be_bytes()), "08P01"),
-        (with_length(&[&80_877_103_u32.to_be_bytes()[..], b"more"].concat()), "08P01"),
+    for (packet, answer) in [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), None),
+        (u32::MAX.to_be_bytes().to_vec(), None),
+        (with_length(&80_877_102_u32.to_be_bytes()), None),
+        (with_length(&[0, 3, 0, 0, b'u', b's']), Some("08P01")),
+        (with_length(&[0xff; 9_000]), Some("0A000")),
     ] {
         let mut raw = Raw::open(&proxy).await;
         raw.send(&packet).await;
-        let (kind, body) = raw.message().await;
-        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', sqlstate), "{packet:?}");
-        // Whoever goes on talking is not listened to for ever.
-        raw.0.shutdown().await.unwrap();
-        assert!(raw.rest().await.is_empty());
+        if let Some(sqlstate) = answer {
+            let (kind, body) = raw.message().await;
+            assert_eq!((kind, field(&body, b'C').as_str()), (b'E', sqlstate), "{packet:?}");
+        }
+        // Whoever goes on talking is not listened to for ever, and sees an end and no reset.
+        let mut rest = Vec::new();
+        within(raw.0.read_to_end(&mut rest)).await.unwrap();
+        assert!(rest.is_empty(), "{packet:?}");
     }
     bystander.query("select 1").await;
     assert_eq!(bystander.messages_until(b'Z').await[1].1, b"\0\x01\0\0\0\x011");
     let stats = proxy.monitor.stats();
-    assert_eq!((stats.refused, stats.logins, stats.accepted), (9, 1, 10));
+    assert_eq!((stats.refused, stats.logins, stats.accepted), (5, 1, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,5 +9,6 @@ mod contract;
 mod doors;
 mod drain;
 mod drivers;
+mod first_bytes;
 mod hostile;
 mod support;

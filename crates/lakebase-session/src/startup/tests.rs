@@ -26,15 +26,15 @@ fn requests_are_told_apart() {
     assert_eq!(parse(0x0002_0000).unwrap_err().sqlstate(), "0A000");
     assert_eq!(FirstPacket::parse(b"GE"), Err(StartupError::Length(6)));
     let long = [&80_877_103_u32.to_be_bytes()[..], b"x"].concat();
-    assert_eq!(FirstPacket::parse(&long), Err(StartupError::Trailing(1)));
+    assert_eq!(FirstPacket::parse(&long), Ok(FirstPacket::Tls), "as PostgreSQL reads it");
 }
 
 #[test]
 fn lengths_are_those_of_postgres() {
     let length = |length: u32| FirstPacket::body_length(length.to_be_bytes());
     assert_eq!(length(8), Ok(4));
-    assert_eq!(length(10_000), Ok(9_996));
-    for wrong in [0, 7, 10_001, 0x4745_5420, u32::MAX] {
+    assert_eq!(length(10_004), Ok(10_000));
+    for wrong in [0, 7, 10_005, 0x4745_5420, u32::MAX] {
         assert_eq!(length(wrong), Err(StartupError::Length(wrong)));
     }
     assert!(FirstPacket::body_length([TLS_HANDSHAKE, 3, 1, 0]).is_err());
@@ -55,6 +55,29 @@ fn broken_layouts_are_refused() {
     for wrong in [&b""[..], b"user", b"user\0", b"user\0a", b"user\0a\0", b"\0user\0a\0", b"\0\0"] {
         let parsed = FirstPacket::parse(&body(0, wrong));
         assert_eq!(parsed, Err(StartupError::Layout), "{wrong:?}");
+    }
+    assert_eq!(startup(0, b"user\0a\0x"), startup(0, b"user\0a\0\0"), "as PostgreSQL reads it");
+}
+
+#[test]
+fn lengths_say_who_was_there() {
+    let shown = |first: &[u8; 4]| StartupError::Length(u32::from_be_bytes(*first)).to_string();
+    for (first, text) in [
+        (b"GET ", "(it began with 'GET ', as HTTP does)"),
+        (
+            b"\x16\x03\x01\x00",
+            "(it began with '\\x16\\x03\\x01\\x00', as TLS does, which is not offered here)",
+        ),
+        (
+            b"X\0\0\0",
+            "(it began with 'X\\x00\\x00\\x00', as a message does that has no place before a startup packet)",
+        ),
+        (b"PROX", "(it began with 'PROX', as the PROXY protocol of load balancers does)"),
+        (b"'\n\x1b\xff", "(it began with '\\'\\n\\x1b\\xff')"),
+        (b"\0\x01\0\0", "invalid length of startup packet: 65536 bytes; accepted: 8 to 10004"),
+    ] {
+        let shown = shown(first);
+        assert!(shown.ends_with(text) && shown.is_ascii() && !shown.contains('\n'), "{shown}");
     }
 }
 
