@@ -11,7 +11,7 @@ use crate::support::{Setup, endpoint, shared};
 
 on_each_runtime! {
     environment_of_an_app host_alone host_of_a_replica host_in_a_url host_that_no_endpoint_has
-    weak_modes_with_passwords names_of_templates last_resort identity_is_missing
+    weak_modes_with_passwords provisioned_instance names_of_templates last_resort identity_is_missing
 }
 
 /// The user and the database of one login, which is verified by the emulator's certificate.
@@ -151,6 +151,42 @@ async fn host_that_no_endpoint_has() {
         assert!(report.contains(part), "{part}: {report}");
     }
     assert!(!asked(&emulator).iter().any(|path| path == "credentials"));
+}
+
+/// An instance of Lakebase Provisioned is known by its host, and its credentials come from another API.
+async fn provisioned_instance() {
+    let emulator = Emulator::builder().start().unwrap();
+    let it = emulator.description().clone();
+    let instance = format!("instances/{}", it.provisioned_instance);
+    emulator.set_readable_secondaries(&instance, true).unwrap();
+    for host in [it.provisioned_host.clone(), emulator.read_only_host(&instance).unwrap()] {
+        emulator.clear_requests();
+        let lakebase = identity(&emulator).set("PGHOST", &host).set("PGSSLMODE", "require").build();
+        let (user, _) = log_in(&lakebase).await.unwrap();
+        assert_eq!(user, it.client_id);
+        let paths: Vec<String> = emulator.requests().into_iter().map(|r| r.path).collect();
+        assert_eq!(
+            paths,
+            [
+                "/oidc/v1/token",
+                "/api/2.0/database/instances:findByUid",
+                "/api/2.0/database/credentials",
+            ]
+        );
+        emulator.clear_requests();
+        log_in(&lakebase).await.unwrap();
+        assert_eq!(emulator.requests().len(), 0);
+    }
+    // The form of the name decides nothing: this instance does not exist, and no endpoint has its host either.
+    let unknown = it.provisioned_host.replacen("instance-", "instance-0", 1);
+    let error = identity(&emulator).set("PGHOST", unknown).refused().await;
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.report());
+    assert!(error.report().contains("looked at"), "{}", error.report());
+    // The API for such instances has no lifetime to choose.
+    let setup = identity(&emulator).set("PGHOST", &it.provisioned_host);
+    let lakebase = setup.builder().token_ttl(Duration::from_secs(600)).build().unwrap();
+    let error = lakebase.connect().await.map(drop).unwrap_err();
+    assert!(error.report().contains("leave the ttl out"), "{}", error.report());
 }
 
 async fn weak_modes_with_passwords() {

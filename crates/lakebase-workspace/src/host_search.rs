@@ -92,8 +92,8 @@ impl<'a> HostSearch<'a> {
     async fn instance(&self) -> Result<Option<Endpoint>> {
         let label = self.host.split('.').next().unwrap_or_default();
         let Some(uid) = label.strip_prefix("instance-") else { return Ok(None) };
-        // The host for reads has a suffix.
-        let uid = uid.strip_suffix("-ro").unwrap_or(uid);
+        // The host for reads has one part more.
+        let uid = uid.strip_prefix("ro-").unwrap_or(uid);
         let request = wire::find_instance(&self.workspace.session.host, uid)?;
         match self.ask(request, wire::instance).await {
             Ok(instance) => Ok(Some(instance).filter(|found| found.hosts.contains(self.host))),

@@ -19,18 +19,7 @@ impl Place {
     /// Asks the workspace for what is not configured.
     pub(crate) async fn of(lakebase: &Lakebase) -> Result<Self> {
         let config = lakebase.connector().config();
-        let host = async {
-            if let Some(host) = &config.host {
-                return Ok(Arc::clone(host));
-            }
-            if config.socket_directory.is_some() {
-                return Ok("localhost".into());
-            }
-            match lakebase.endpoint().await? {
-                Some(endpoint) => endpoint.host(config.access),
-                None => Ok("localhost".into()),
-            }
-        };
+        let host = lakebase.connector().host();
         let (host, user) = futures::future::try_join(host, lakebase.user()).await?;
         Ok(Self {
             host,

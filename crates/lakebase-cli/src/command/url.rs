@@ -23,7 +23,7 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
     };
     let both = futures::future::try_join(Place::of(&lakebase), password);
     let (place, password) = progress::during(global, ASKING, both).await?;
-    let mode = lakebase.connector().config().tls.mode.as_str();
+    let mode = lakebase.connector().ssl_mode_to(&place.host).as_str();
     let url = url(&place, password.as_ref(), mode);
     if password.is_some() {
         note("lakebase: warning: the URL holds a secret; keep it out of logs and shell history");

@@ -409,6 +409,53 @@ fn weaker_modes_go_on_and_say_what_they_overlook() {
     assert_fault(&found, "tls", "certificate_authority_unknown", &["Somebody else"]);
 }
 
+/// The environments that Databricks hands to its users: of an app, a host alone, its connection string.
+#[test]
+fn environments_that_are_handed_over_are_well() {
+    let emulator = emulator();
+    let service = emulator.description();
+    let string = format!(
+        "postgresql://{}@{}:{}/{}?sslmode=require",
+        service.client_id, service.pg_host, service.pg_port, service.database
+    );
+    let variables = [
+        ("PGAPPNAME", "app"),
+        ("PGDATABASE", &service.database),
+        ("PGHOST", &service.pg_host),
+        ("PGSSLMODE", "require"),
+        ("PGUSER", &service.client_id),
+    ];
+    for handed_over in [
+        variables
+            .iter()
+            .chain([&("LAKEBASE_ENDPOINT", service.endpoint.as_str())])
+            .copied()
+            .collect(),
+        variables.to_vec(),
+        vec![("PGHOST", service.provisioned_host.as_str()), ("PGSSLMODE", "require")],
+        vec![("LAKEBASE_PG_URL", string.as_str())],
+        vec![("DATABASE_URL", string.as_str())],
+        vec![("PGENDPOINT", service.endpoint.as_str()), ("PGSSLMODE", "require")],
+    ] {
+        let with = |command: &mut Command| {
+            command.env_remove("LAKEBASE_ENDPOINT").env_remove("LAKEBASE_PROJECT");
+            command.envs(handed_over.iter().copied());
+        };
+        let mut command = configured(&emulator);
+        with(&mut command);
+        let found = examine(&emulator, &mut command);
+        assert_eq!(found["ok"], true, "{found}");
+        let detail = step(&found, "login")["detail"].as_str().unwrap();
+        let raised =
+            "accepted, sslmode verify-full (raised from require, because a token was sent)";
+        assert_eq!(detail, raised, "{found}");
+        let mut command = configured(&emulator);
+        with(&mut command);
+        let run = Run::of(command.args(["query", "select 1 as one"]));
+        assert_eq!(run.code, Some(0), "{run:?}");
+    }
+}
+
 #[test]
 fn nothing_configured_is_the_first_finding() {
     let emulator = emulator();

@@ -24,7 +24,7 @@ use crate::observe::{self, Span};
 use crate::refresh::{Cache, CredentialCache, Generation, Policy, Status};
 use crate::{
     Access, Claim, ComputeName, CredentialRequest, CredentialSource, Endpoint, EndpointResolver,
-    Error, ErrorKind, Result, Runtime, Secret, SettingOrigin, Target, UserResolver,
+    Error, ErrorKind, Result, Runtime, Secret, SettingOrigin, SslMode, Target, UserResolver,
 };
 
 /// How to prove who is logging in.
@@ -224,6 +224,20 @@ impl Connector {
         &self.0.config
     }
 
+    /// How far a login to `host` verifies the server: with a credential `verify-full` where [`Tls::mode`] is weaker,
+    /// unless that is `disable` or `host` is this machine.
+    #[must_use]
+    pub fn ssl_mode_to(&self, host: &str) -> SslMode {
+        let config = &self.0.config;
+        let is_local = is_loopback_name(host) && config.addresses.iter().all(IpAddr::is_loopback);
+        let with_token = matches!(config.auth, Auth::Credential { .. });
+        match config.tls.mode {
+            SslMode::Disable => SslMode::Disable,
+            mode if is_local || !with_token || config.socket_directory.is_some() => mode,
+            _ => SslMode::VerifyFull,
+        }
+    }
+
     /// The effects it uses.
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
@@ -363,7 +377,13 @@ impl Connector {
         Ok(Login { params: Arc::new(params), generation })
     }
 
-    async fn host(&self) -> Result<Arc<str>> {
+    /// The host that logins go to: the configured one, else the endpoint's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the [`EndpointResolver`]; [`ErrorKind::Disabled`], or [`ErrorKind::Unavailable`] if the service
+    /// reports no host (yet).
+    pub async fn host(&self) -> Result<Arc<str>> {
         let config = &self.0.config;
         if let Some(host) = &config.host {
             return Ok(Arc::clone(host));

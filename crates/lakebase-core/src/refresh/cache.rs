@@ -65,7 +65,7 @@ impl<T: Expires> Cache<T> {
     ///
     /// As [`get`](Self::get).
     pub async fn get_for(&self, demand: Demand) -> Result<Held<T>> {
-        let now = self.inner.runtime.clock.coarse();
+        let now = self.inner.clock.coarse();
         let guard = self.inner.board.slot.load();
         match &*guard {
             Some(entry) if demand.force => self.invalidate(entry.generation),
@@ -126,7 +126,7 @@ impl<T: Expires> Cache<T> {
     /// A view that does not keep the cache alive.
     #[must_use]
     pub fn watch(&self) -> Watch<T> {
-        let clock = Arc::clone(&self.inner.runtime.clock);
+        let clock = Arc::clone(&self.inner.clock);
         Watch { board: Arc::clone(&self.inner.board), clock }
     }
 

@@ -24,13 +24,15 @@ use super::{
     Action, Event, Expires, Generation, Held, Machine, Moment, Origin, Phase, Policy, Status,
     keeper,
 };
-use crate::{Error, ErrorKind, Result, Runtime, Timestamp, observe};
+use crate::{Clock, Error, ErrorKind, Result, Runtime, Spawn, Timer, Timestamp, observe};
 
 /// What all clones of a cache share.
 #[derive(Debug)]
 pub(super) struct Inner<T> {
     origin: Arc<dyn Origin<T>>,
-    pub(super) runtime: Runtime,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) spawn: Option<Arc<dyn Spawn>>,
     policy: Policy,
     pub(super) board: Arc<Board<T>>,
     state: Mutex<State<T>>,
@@ -56,7 +58,7 @@ enum Step<T> {
 
 impl<T> Inner<T> {
     pub(super) fn now(&self) -> Moment {
-        Moment::now(&*self.runtime.clock)
+        Moment::now(&*self.clock)
     }
 }
 
@@ -66,7 +68,9 @@ impl<T: Expires> Inner<T> {
         let machine = Machine::new(policy, RandomState::new().hash_one(runtime.clock.wall()));
         Self {
             origin,
-            runtime: runtime.clone(),
+            clock: Arc::clone(&runtime.clock),
+            timer: Arc::clone(&runtime.timer),
+            spawn: runtime.spawn.clone(),
             policy,
             board: Arc::default(),
             state: Mutex::new(State { machine, flight: None, trouble: None, phase: Phase::Empty }),
@@ -77,14 +81,14 @@ impl<T: Expires> Inner<T> {
     /// Takes part in the fetch that is under way or due, as far as the phase demands it.
     pub(super) async fn wait_for(self: &Arc<Self>, at_least: Duration) -> Result<Held<T>> {
         keeper::start_if_wanted(self);
-        let begun = self.runtime.clock.monotonic();
+        let begun = self.clock.monotonic();
         loop {
             let flight = match self.step(at_least) {
                 Step::Take(held) => return Ok(held),
                 Step::Fail(error) => return Err(error),
                 Step::Join(flight) => flight,
             };
-            let waited = self.runtime.clock.monotonic().saturating_sub(begun);
+            let waited = self.clock.monotonic().saturating_sub(begun);
             let mut patience = self.policy.lease().saturating_sub(waited);
             if patience.is_zero() {
                 return Err(self.timed_out());
@@ -93,7 +97,7 @@ impl<T: Expires> Inner<T> {
                 patience = patience.min(self.policy.attempt_limit);
             }
             let joined = pin!(self.join(&flight));
-            match select(joined, self.runtime.timer.sleep(patience)).await {
+            match select(joined, self.timer.sleep(patience)).await {
                 // Not if this task was frozen for so long that the value died meanwhile.
                 Either::Left((Some(Ok(held)), _)) if !held.entry().left(self.now()).is_zero() => {
                     return Ok(held);
@@ -206,13 +210,13 @@ impl<T: Expires> Inner<T> {
         };
         let attempts = Attempts {
             origin: Arc::clone(&self.origin),
-            clock: Arc::clone(&self.runtime.clock),
-            timer: Arc::clone(&self.runtime.timer),
+            clock: Arc::clone(&self.clock),
+            timer: Arc::clone(&self.timer),
             policy: self.policy,
             force,
             retry,
         };
-        let manned = self.runtime.spawn.is_some();
+        let manned = self.spawn.is_some();
         let flight = Arc::new(Flight::new(id, manned, Box::pin(attempts.run())));
         state.flight = Some(Arc::clone(&flight));
         let manned = manned.then_some(flight);
@@ -227,7 +231,7 @@ impl<T: Expires> Inner<T> {
         if let Some(flight) = started.abandoned {
             flight.end(None);
         }
-        if let (Some(flight), Some(spawn)) = (started.manned, &self.runtime.spawn) {
+        if let (Some(flight), Some(spawn)) = (started.manned, &self.spawn) {
             let task = FlightTask::new(flight.cockpit(), Arc::downgrade(self));
             spawn.spawn(Box::pin(task));
         }

@@ -64,12 +64,12 @@ pub(super) fn start_if_wanted<T: Expires>(inner: &Arc<Inner<T>>) {
 
 /// Starts the task unless there is one.
 pub(super) fn start<T: Expires>(inner: &Arc<Inner<T>>) {
-    let Some(spawn) = &inner.runtime.spawn else { return };
+    let Some(spawn) = &inner.spawn else { return };
     if inner.keeper.running.swap(true, Ordering::AcqRel) {
         return;
     }
     let running = Running(Arc::downgrade(inner));
-    let (board, timer) = (Arc::clone(&inner.board), Arc::clone(&inner.runtime.timer));
+    let (board, timer) = (Arc::clone(&inner.board), Arc::clone(&inner.timer));
     spawn.spawn(Box::pin(async move {
         keep(&running.0, &board, &*timer).await;
         let cache = Weak::clone(&running.0);

@@ -8,6 +8,7 @@ mod calls;
 mod config;
 mod federation;
 mod google;
+mod host_search;
 mod retries;
 mod services;
 mod support;

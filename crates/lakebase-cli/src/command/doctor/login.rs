@@ -39,13 +39,25 @@ pub(super) async fn examine(
 
 /// With all the patience of the connector: a compute that sleeps is woken.
 async fn login(lakebase: &Lakebase) -> Examined<PgConnection> {
-    let mode = lakebase.connector().config().tls.mode;
     match lakebase.connect().await {
-        Ok(connection) => Ok((connection, format!("accepted, sslmode {mode}"))),
+        Ok(connection) => Ok((connection, format!("accepted, sslmode {}", mode(lakebase).await))),
         Err(error) => {
             let fault = fault(&error);
             Err(Finding::new(fault, failure::line(&error.into())))
         }
+    }
+}
+
+/// How the server was verified, and whether that is more than what is configured.
+async fn mode(lakebase: &Lakebase) -> String {
+    let connector = lakebase.connector();
+    let configured = connector.config().tls.mode;
+    // It is known, now that a login went there.
+    match connector.host().await.map(|host| connector.ssl_mode_to(&host)) {
+        Ok(mode) if mode != configured => {
+            format!("{mode} (raised from {configured}, because a token was sent)")
+        }
+        _ => configured.to_string(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let config = lakebase.connector().config();
     let obstacle = if config.socket_directory.is_some() {
         network::examine_socket(&mut report, config).await?
-    } else if let Some(host) = workspace::host(&lakebase, &found) {
+    } else if let Some(host) = workspace::host(&lakebase, &found).await {
         network::examine(&mut report, &lakebase, &host).await?
     } else {
         Some("the host is not known")

@@ -5,8 +5,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use lakebase::core::HostResolver;
 use lakebase::core::connect::{Connector, ConnectorConfig, socket_path};
+use lakebase::core::{HostResolver, Tls};
 use lakebase::{Lakebase, SslMode};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, CertificateError};
@@ -52,7 +52,7 @@ pub(super) async fn examine(
         report.skip("tls", UNREACHABLE)?;
         return Ok(Some(UNREACHABLE));
     };
-    if config.tls.mode == SslMode::Disable {
+    if connector.ssl_mode_to(host) == SslMode::Disable {
         report.skip("tls", "sslmode is disable")?;
         return Ok(None);
     }
@@ -149,7 +149,8 @@ async fn connect(connector: &Connector, addresses: &[IpAddr], port: u16) -> Exam
 }
 
 async fn handshake(connector: &Connector, stream: TcpStream, host: &str) -> Examined<()> {
-    let probe = tls::probe(stream, host, &connector.config().tls);
+    let tls = Tls { mode: connector.ssl_mode_to(host), ..connector.config().tls.clone() };
+    let probe = tls::probe(stream, host, &tls);
     connector.within(tls::LIMIT, probe).await.unwrap_or_else(|| {
         let detail = format!("the server did not answer within {} s", tls::LIMIT.as_secs());
         Err(Finding::new(Fault::TlsFailed, detail))

@@ -135,7 +135,7 @@ async fn endpoint(lakebase: &Lakebase) -> Examined<Option<Endpoint>> {
     let Some(endpoint) = within(connector, lakebase.endpoint()).await.map_err(wrong)? else {
         return Ok((None, "none is configured".to_owned()));
     };
-    let host = endpoint.host(connector.config().access).map_err(wrong)?;
+    let host = within(connector, connector.host()).await.map_err(wrong)?;
     let Endpoint { name, endpoint_type, state, .. } = &endpoint;
     let wakes = if *state == EndpointState::Idle { "; the login will wake it" } else { "" };
     let detail = format!("{name}, {endpoint_type}, {state}{wakes}; host {host}");
@@ -164,12 +164,12 @@ pub(super) async fn within<T>(
 }
 
 /// The host to connect to, if it is known by now.
-pub(super) fn host(lakebase: &Lakebase, found: &Found) -> Option<Arc<str>> {
-    let config = lakebase.connector().config();
-    if let Some(host) = &config.host {
-        return Some(Arc::clone(host));
+pub(super) async fn host(lakebase: &Lakebase, found: &Found) -> Option<Arc<str>> {
+    let connector = lakebase.connector();
+    if connector.config().host.is_none() && found.endpoint.is_none() {
+        return None;
     }
-    found.endpoint.as_ref().and_then(|endpoint| endpoint.host(config.access).ok())
+    within(connector, connector.host()).await.ok()
 }
 
 #[cfg(test)]
