@@ -372,4 +372,5 @@ async fn unix_socket_path() {
     let url = format!("postgresql://u:p@/d?host=/tmp/{}", "x".repeat(200));
     let error = Setup::empty().set("LAKEBASE_PG_URL", url).refused().await;
     assert_eq!(error.kind(), Config, "{error:?}");
+    assert!(error.to_string().starts_with("cannot log in to database"), "{error}");
 }
