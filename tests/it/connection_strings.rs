@@ -2,7 +2,7 @@
 
 use lakebase::core::FileStatus;
 use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Access, ErrorKind, Lakebase};
+use lakebase::{Access, ErrorKind, Lakebase, LoadBalanceHosts, TcpOptions};
 use lakebase_emulator::EndpointKind;
 
 use crate::support::{Setup, endpoint, shared};
@@ -44,6 +44,11 @@ async fn parameters_of_libpq() {
         let setup = by_url(&format!("{}?{parameters}", native_url()));
         assert_eq!(who(&setup).await, it.password_user, "{parameters}");
     }
+    let setup = by_url(&format!("{}?keepalives=0&load_balance_hosts=random", native_url()));
+    let config = setup.build().connector().config().clone();
+    assert_eq!((config.tcp.keepalive, config.load_balance_hosts), (None, LoadBalanceHosts::Random));
+    let explicit = setup.builder().tcp(TcpOptions::default()).build().unwrap();
+    assert_eq!(explicit.connector().config().tcp, TcpOptions::default(), "the program comes first");
     let named = by_url(&format!("{}?fallback_application_name=tool", native_url()));
     let mut connection = named.build().connect().await.unwrap();
     let name: String = query_scalar("select current_setting('application_name')")

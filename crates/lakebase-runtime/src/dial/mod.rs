@@ -123,7 +123,8 @@ impl<N: Connect> Dial for Dialer<N> {
             let kind = match error.kind() {
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
-                io::ErrorKind::InvalidInput => ErrorKind::Config,
+                // The path is too long: tokio says the first, async-io the second.
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => ErrorKind::Config,
                 _ => ErrorKind::Unavailable,
             };
             Error::new(kind, format!("could not connect to {path:?}")).with_source(error)
