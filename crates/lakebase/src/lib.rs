@@ -39,13 +39,14 @@
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
-//! | `LAKEBASE_ENDPOINT` | full resource name of the endpoint | |
+//! | `LAKEBASE_ENDPOINT`; `PGENDPOINT`, `ENDPOINT_NAME` | full resource name of the endpoint; the others if they hold such a name | |
 //! | `LAKEBASE_PROJECT`, `LAKEBASE_BRANCH` | project and branch whose endpoint is found by type | branch `production` |
 //! | `LAKEBASE_PG_URL` | connection URL, instead of the above | |
+//! | `DATABASE_URL` | the same, if nothing else says what to connect to | |
 //! | `LAKEBASE_DNS` | DNS servers for names that the system does not find | `/etc/resolv.conf` |
 //! | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | proxy for `https://`, for `http://`, for both; also in lower case: see [`Builder::http_proxy`] | |
 //! | `NO_PROXY` | what is reached directly: domains, addresses, networks, each with or without a port, or `*`; also in lower case | |
-//! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | server, instead of the endpoint's; address; port | port 5432 |
+//! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | host, which alone is enough; address; port | port 5432 |
 //! | `PGDATABASE`, `PGUSER` | database; role | `databricks_postgres`; the identity's name |
 //! | `PGPASSWORD` | password of a native role, instead of tokens | |
 //! | `PGPASSFILE` | file of such passwords, for a server named by URL or host | `~/.pgpass` |
