@@ -4,14 +4,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use lakebase::core::connect::ConnectPolicy;
 use lakebase::core::{Clock, ErrorKind};
 use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Lakebase, PoolOptions};
+use lakebase::{Lakebase, LakebasePool, PoolOptions};
 use lakebase_testkit::mocks::MockHostResolver;
-use lakebase_testkit::network::DeadAddress;
+use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
-use crate::support::{Setup, shared};
+use crate::support::{Setup, shared, until};
 
 on_each_runtime! {
     a_dead_address_costs_little
@@ -19,6 +20,7 @@ on_each_runtime! {
     so_does_a_tunnel
     the_workspace_may_have_one_too
     when_all_are_dead_each_is_named
+    idle_connections_that_were_forgotten
 }
 
 const DEAD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -117,4 +119,35 @@ async fn when_all_are_dead_each_is_named() {
             assert!(report.contains(&place), "{report}");
         }
     }
+}
+
+/// A pool through `link`, with `count` idle connections that are checked whenever they were idle at all.
+async fn idle(link: &ForgetfulLink, count: u32) -> (Lakebase, LakebasePool) {
+    let lakebase = Setup::m2m(shared())
+        .set("PGHOSTADDR", link.address().ip())
+        .set("PGPORT", link.address().port())
+        .build();
+    let options = PoolOptions::new().max_connections(count).ping_after_idle(Duration::ZERO);
+    let pool = lakebase.pool(options).await.unwrap();
+    pool.warm_up(count).await.unwrap();
+    // sqlx looks at each once more when it is released.
+    until(&lakebase, "all are idle", || pool.num_idle() == count as usize).await;
+    (lakebase, pool)
+}
+
+/// Load balancers forget idle connections, and the first that anybody notices is silence.
+async fn idle_connections_that_were_forgotten() {
+    let server = (Ipv4Addr::LOCALHOST, shared().description().pg_port).into();
+    let link = ForgetfulLink::open(server).unwrap();
+    let (lakebase, pool) = idle(&link, 10).await;
+    link.forget();
+    // As many tasks as there were connections: none gets an error, and none waits a minute.
+    let asks = (0..10).map(|_| query_scalar("select 1").fetch_one(&pool));
+    let answers: Vec<i32> = soon(&lakebase, try_join_all(asks)).await.unwrap();
+    assert_eq!(answers, [1; 10]);
+    // One task meets them all, one after the other: the first costs two seconds, the others little.
+    let (lakebase, pool) = idle(&link, 10).await;
+    link.forget();
+    let one: i32 = soon(&lakebase, query_scalar("select 1").fetch_one(&pool)).await.unwrap();
+    assert_eq!(one, 1);
 }

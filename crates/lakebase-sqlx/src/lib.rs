@@ -22,6 +22,7 @@ mod error;
 mod executor;
 mod factory;
 mod keep_idle;
+mod liveness;
 mod pool;
 mod pool_options;
 

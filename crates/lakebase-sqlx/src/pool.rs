@@ -1,6 +1,7 @@
 //! A `PgPool` whose logins never fail because of a token.
 
 use std::fmt;
+use std::io;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use sqlx::{Connection, Postgres, Transaction};
 
 use crate::error::{explain, into_sqlx, is_gone};
 use crate::keep_idle::KeepIdle;
+use crate::liveness::Liveness;
 use crate::{PoolOptions, SqlxFactory, factory, lakebase_error};
 
 /// How much longer than a login sqlx waits, so that the error of the login comes first.
@@ -72,9 +74,10 @@ impl LakebasePool {
         let socket =
             SessionSocket::new(connector.clone(), address, options.acquire_timeout, explain)?;
         let sessions = Arc::new(Sessions { socket, renewal: Mutex::default() });
+        let liveness = Liveness::new(connector.runtime(), options.ping_after_idle);
         let shared = Arc::new_cyclic(|shared| Shared {
             connector,
-            pool: sqlx_options(&options, shared.clone(), Arc::clone(&sessions))
+            pool: sqlx_options(&options, liveness, shared.clone(), Arc::clone(&sessions))
                 .connect_lazy_with(connect),
             sessions,
             options,
@@ -239,10 +242,12 @@ impl Shared {
 
 fn sqlx_options(
     options: &PoolOptions,
+    liveness: Liveness,
     shared: Weak<Shared>,
     sessions: Arc<Sessions>,
 ) -> PgPoolOptions {
-    let PoolOptions { ping_after_idle, keep_idle, max_lifetime, .. } = *options;
+    let PoolOptions { keep_idle, max_lifetime, .. } = *options;
+    let liveness = Arc::new(liveness);
     let keep = keep_idle.map(|limit| Arc::new(KeepIdle::new(limit)));
     let kept = keep.clone();
     PgPoolOptions::new()
@@ -256,11 +261,13 @@ fn sqlx_options(
             if let Some(kept) = &kept {
                 kept.taken();
             }
+            let liveness = Arc::clone(&liveness);
             Box::pin(async move {
-                if meta.idle_for > ping_after_idle {
-                    connection.ping().await?;
+                match liveness.check(meta.idle_for, connection.ping()).await? {
+                    true => Ok(true),
+                    // An error, because then sqlx drops the connection and says no goodbye to nobody.
+                    false => Err(sqlx::Error::Io(silent())),
                 }
-                Ok(true)
             })
         })
         .after_release(move |_, meta| {
@@ -276,6 +283,14 @@ fn sqlx_options(
             }
             Box::pin(async move { Ok(stays) })
         })
+}
+
+/// An idle connection did not answer, and is replaced.
+fn silent() -> io::Error {
+    let message = "an idle connection did not answer and is replaced";
+    #[cfg(feature = "tracing")]
+    tracing::info!("{message}");
+    io::Error::new(io::ErrorKind::TimedOut, message)
 }
 
 /// Whether a connection of this age is released and not replaced: in the last tenth of its life that is drawn anew each time, so that connections

@@ -1,7 +1,10 @@
 //! A network that misbehaves, on loopback.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
@@ -46,5 +49,71 @@ impl DeadAddress {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// A way to a server that can forget its connections without a word, as load balancers and NAT do.
+///
+/// Those that were open then stay open on both sides, and no byte passes any more; later ones work.
+#[derive(Debug)]
+pub struct ForgetfulLink {
+    address: SocketAddr,
+    /// Each connection belongs to the generation in which it was opened.
+    generation: Arc<AtomicUsize>,
+}
+
+impl ForgetfulLink {
+    /// Leads from a port of loopback to `server`.
+    ///
+    /// Its threads end with their connections; the one that accepts lives as long as the process.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn open(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let generation = Arc::new(AtomicUsize::new(0));
+        let current = Arc::clone(&generation);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                let own = current.load(Ordering::SeqCst);
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
+                    let current = Arc::clone(&current);
+                    thread::spawn(move || {
+                        carry(from, to, || current.load(Ordering::SeqCst) == own)
+                    });
+                }
+            }
+        });
+        Ok(Self { address, generation })
+    }
+
+    /// Where clients connect to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Forgets the connections that are open.
+    pub fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Copies until an end, which is passed on. What comes once `passes` says no is swallowed, and so is the end.
+fn carry(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
+    let mut chunk = [0; 16 * 1024];
+    while let Ok(count) = from.read(&mut chunk) {
+        let part = chunk.get(..count).unwrap_or_default();
+        if passes() && (part.is_empty() || to.write_all(part).is_err()) {
+            let _ = to.shutdown(Shutdown::Both);
+            return;
+        }
+        if part.is_empty() {
+            return;
+        }
     }
 }

@@ -1,0 +1,125 @@
+//! The check of idle connections before they are handed out: bounded, and quicker where another was found dead.
+//!
+//! Load balancers and NAT forget idle connections without telling either side (Azure's after four minutes). Whatever is
+//! sent then is lost in silence, and a check without a limit lasts until the kernel gives up.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use lakebase_core::{Clock, Runtime, Timer};
+
+/// How long a check may take.
+const LIMIT: Duration = Duration::from_secs(2);
+/// How long it may take for a connection that was idle already when another one was found dead: they probably share
+/// its fate. One that lives and is slower than this is replaced in vain.
+const SUSPECT_LIMIT: Duration = Duration::from_millis(250);
+
+/// What a pool knows about the connections that went dead while they were idle.
+pub(crate) struct Liveness {
+    clock: Arc<dyn Clock>,
+    timer: Arc<dyn Timer>,
+    /// Connections that were idle for longer are checked.
+    after_idle: Duration,
+    /// When one was found dead last, in milliseconds of the monotonic clock; 0 for never.
+    found_dead: AtomicU64,
+}
+
+impl Liveness {
+    pub(crate) fn new(runtime: &Runtime, after_idle: Duration) -> Self {
+        Self {
+            clock: Arc::clone(&runtime.clock),
+            timer: Arc::clone(&runtime.timer),
+            after_idle,
+            found_dead: AtomicU64::new(0),
+        }
+    }
+
+    /// Makes `ping` if a connection that was idle for `idle_for` needs a check; whether it may be handed out.
+    ///
+    /// # Errors
+    ///
+    /// That of the ping.
+    pub(crate) async fn check<E>(
+        &self,
+        idle_for: Duration,
+        ping: impl Future<Output = Result<(), E>>,
+    ) -> Result<bool, E> {
+        let Some(limit) = self.limit(idle_for) else { return Ok(true) };
+        match select(pin!(ping), self.timer.sleep(limit)).await {
+            Either::Left((result, _)) => result.map(|()| true),
+            Either::Right(_) => {
+                self.found_dead.store(millis(self.clock.monotonic()), Ordering::Relaxed);
+                Ok(false)
+            }
+        }
+    }
+
+    /// How long the check may take; `None` for no check.
+    fn limit(&self, idle_for: Duration) -> Option<Duration> {
+        let idle_since = self.clock.monotonic().saturating_sub(idle_for);
+        let found_dead = self.found_dead.load(Ordering::Relaxed);
+        if found_dead > 0 && millis(idle_since) <= found_dead {
+            return Some(SUSPECT_LIMIT);
+        }
+        (idle_for > self.after_idle).then_some(LIMIT)
+    }
+}
+
+impl fmt::Debug for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Liveness").field("after_idle", &self.after_idle).finish_non_exhaustive()
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt as _;
+    use lakebase_testkit::{FakeTime, fake_runtime};
+
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(15);
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn only_what_was_idle_for_long_is_checked() {
+        let time = FakeTime::new();
+        let liveness = Liveness::new(&fake_runtime(&time, None), AFTER);
+        let check = |idle, ping| liveness.check::<()>(idle, ready(ping)).now_or_never().unwrap();
+        assert_eq!(check(seconds(15), Err(())), Ok(true), "no check");
+        assert_eq!(check(seconds(16), Ok(())), Ok(true));
+        assert_eq!(check(seconds(16), Err(())), Err(()));
+    }
+
+    #[test]
+    fn a_silent_one_is_given_up_and_makes_suspects_of_its_contemporaries() {
+        let time = FakeTime::new();
+        time.advance(seconds(1_000));
+        let liveness = Liveness::new(&fake_runtime(&time, None), AFTER);
+        assert_eq!(liveness.limit(seconds(20)), Some(LIMIT));
+        let mut check = Box::pin(liveness.check::<()>(seconds(20), pending()));
+        assert!((&mut check).now_or_never().is_none());
+        time.advance(LIMIT);
+        assert_eq!((&mut check).now_or_never(), Some(Ok(false)));
+        drop(check);
+        // Idle since before the discovery, however shortly.
+        assert_eq!(liveness.limit(seconds(20)), Some(SUSPECT_LIMIT));
+        assert_eq!(liveness.limit(seconds(3)), Some(SUSPECT_LIMIT));
+        // Used since then.
+        time.advance(seconds(5));
+        assert_eq!(liveness.limit(seconds(4)), None);
+    }
+}
