@@ -97,7 +97,7 @@ impl LakebasePool {
     /// # Errors
     ///
     /// [`sqlx::Error::PoolClosed`], or an I/O error that wraps ours: see
-    /// [`lakebase_error`](crate::lakebase_error). When the time-out passed its cause says whether all
+    /// [`lakebase_error`]. When the time-out passed its cause says whether all
     /// connections were in use or why no new one came about.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let connection = self.served().acquire().await.map_err(|error| self.explain(error));

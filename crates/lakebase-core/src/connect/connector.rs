@@ -1,124 +1,40 @@
-//! Joins endpoint, user, credential and addresses to a login, and logs in with patience.
+//! Joins endpoint, user, credential and addresses to a login.
 
 use std::fmt;
-use std::future::Future;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future;
 
-use super::failure::{Cause, Failure};
 use super::hosts::Hosts;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
-use super::{
-    Attempts, ConnectFailure, ConnectParams, ConnectPolicy, ConnectionFactory, LoadBalanceHosts,
-    Next, StartupOption, TcpOptions, Tls,
-};
+use super::{Auth, ConnectParams, ConnectorConfig, Login, Sources};
 use crate::facts::{EndpointFact, Fact, UserFact};
-use crate::observe::{self, Span};
-use crate::refresh::{Cache, CredentialCache, Generation, Policy, Status};
+use crate::observe;
+use crate::refresh::{Cache, CredentialCache, Policy, Status};
 use crate::{
-    Access, Claim, ComputeName, CredentialRequest, CredentialSource, Endpoint, EndpointResolver,
-    Error, ErrorKind, Result, Runtime, Secret, SettingOrigin, SslMode, Target, UserResolver,
+    Access, ComputeName, CredentialRequest, CredentialSource, Endpoint, Error, ErrorKind, Result,
+    Runtime, SslMode, Target, UserResolver,
 };
-
-/// How to prove who is logging in.
-#[derive(Clone, Debug)]
-pub enum Auth {
-    /// With database credentials from [`Sources::credentials`], fetched and refreshed as needed.
-    Credential {
-        /// How long each shall live; `None` leaves it to the service (1 hour).
-        ttl: Option<Duration>,
-        /// Narrows each; empty means everything that the identity may do.
-        claims: Vec<Claim>,
-    },
-    /// With the password of a native Postgres role.
-    Password(Secret),
-    /// With nothing (trust or peer authentication of a local server).
-    Nothing,
-}
-
-/// Where the parts of a login that are not configured come from.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// Database credentials; needed for [`Auth::Credential`].
-    pub credentials: Option<Arc<dyn CredentialSource>>,
-    /// Endpoints; needed unless a host is configured and the target is a named endpoint.
-    pub endpoints: Option<Arc<dyn EndpointResolver>>,
-    /// The user name; needed unless one is configured.
-    pub users: Option<Arc<dyn UserResolver>>,
-}
-
-/// What to connect to, and how. Plain data; [`Connector::new`] checks it.
-#[derive(Clone, Debug)]
-pub struct ConnectorConfig {
-    /// What to connect to; needed unless `host` is set and no credential is used.
-    pub target: Option<Target>,
-    /// The kind of endpoint that is wanted.
-    pub access: Access,
-    /// Use the endpoint's built-in pooler; native passwords only.
-    pub pooled: bool,
-    /// The host, instead of the one that the service reports. With a credential it must be one of those that
-    /// the service reports for the target, or this machine.
-    pub host: Option<Arc<str>>,
-    /// A folder with the server's Unix socket, instead of TCP.
-    pub socket_directory: Option<PathBuf>,
-    /// The addresses, instead of looking the host up (libpq's `hostaddr`).
-    pub addresses: Vec<IpAddr>,
-    /// The port.
-    pub port: u16,
-    /// The database.
-    pub database: Arc<str>,
-    /// The user, instead of the identity's name.
-    pub user: Option<Arc<str>>,
-    /// How to prove who is logging in.
-    pub auth: Auth,
-    /// How the connection is protected. With a credential every mode but `disable` counts as `verify-full`,
-    /// except to this machine.
-    pub tls: Tls,
-    /// Where [`Tls::mode`] came from, for messages; `None` for a default.
-    pub ssl_mode_origin: Option<SettingOrigin>,
-    /// What is asked of the connection's socket, if it is TCP.
-    pub tcp: TcpOptions,
-    /// In which order a host's addresses are tried.
-    pub load_balance_hosts: LoadBalanceHosts,
-    /// `application_name` at start-up.
-    pub application_name: Option<Arc<str>>,
-    /// Further settings at start-up.
-    pub options: Vec<StartupOption>,
-    /// How long and how often a login is tried.
-    pub policy: ConnectPolicy,
-}
-
-/// Parameters for one login, and which credential they hold.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// What the driver needs.
-    pub params: Arc<ConnectParams>,
-    /// The credential's generation, for [`Connector::refused`]; `None` with native passwords.
-    pub generation: Option<Generation>,
-}
 
 /// Logs in: the one code path for connections, pools and proxies.
 ///
 /// Cheap to clone; clones share the cached endpoint, user and credential.
 #[derive(Clone)]
-pub struct Connector(Arc<Inner>);
+pub struct Connector(pub(super) Arc<Inner>);
 
-struct Inner {
-    config: ConnectorConfig,
-    runtime: Runtime,
+pub(super) struct Inner {
+    pub(super) config: ConnectorConfig,
+    pub(super) runtime: Runtime,
     credentials: Option<Arc<dyn CredentialSource>>,
     endpoint: Option<Cache<Fact<Endpoint>>>,
     user: Option<Cache<Fact<Arc<str>>>>,
     /// The cache for the endpoint that was found last.
     cache: Mutex<Option<(ComputeName, CredentialCache)>>,
-    hosts: Arc<Hosts>,
+    pub(super) hosts: Arc<Hosts>,
     /// Whether it was said that the verification is raised.
     told_raised: AtomicBool,
 }
@@ -248,7 +164,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// Those of the [`EndpointResolver`].
+    /// Those of the [`EndpointResolver`](crate::EndpointResolver).
     pub async fn endpoint(&self) -> Result<Option<Endpoint>> {
         match &self.0.endpoint {
             None => Ok(None),
@@ -273,7 +189,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// Those of the [`EndpointResolver`], which a branch needs first.
+    /// Those of the [`EndpointResolver`](crate::EndpointResolver), which a branch needs first.
     pub async fn credentials(&self) -> Result<Option<CredentialCache>> {
         let (Auth::Credential { ttl, claims }, Some(source)) =
             (&self.0.config.auth, &self.0.credentials)
@@ -381,7 +297,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// Those of the [`EndpointResolver`]; [`ErrorKind::Disabled`], or [`ErrorKind::Unavailable`] if the service
+    /// Those of the [`EndpointResolver`](crate::EndpointResolver); [`ErrorKind::Disabled`], or [`ErrorKind::Unavailable`] if the service
     /// reports no host (yet).
     pub async fn host(&self) -> Result<Arc<str>> {
         let config = &self.0.config;
@@ -427,7 +343,7 @@ impl Connector {
 
     /// Has the place of a failed login looked up again before the next one. What is known stays known for as
     /// long as nobody can be asked.
-    fn doubt_place(&self, login: Option<&Login>) {
+    pub(super) fn doubt_place(&self, login: Option<&Login>) {
         self.0.hosts.doubt();
         let Some(cache) = &self.0.endpoint else { return };
         let Some(held) = cache.peek() else { return };
@@ -453,142 +369,6 @@ impl Connector {
         let slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let (Some((_, cache)), Some(generation)) = (slot, login.generation) {
             cache.invalidate(generation);
-        }
-    }
-
-    /// Opens one connection with `factory`, with all retries that make sense within one budget.
-    ///
-    /// **Cancellation:** dropping the future closes the socket in hand; a token request under way goes on
-    /// for other callers.
-    ///
-    /// # Errors
-    ///
-    /// The last failure, with the driver's or the service's error as its cause (if the budget ended before the
-    /// last attempt was answered, that of an earlier one):
-    /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
-    /// out, the kind of the cause otherwise.
-    pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
-        self.connect_within(self.0.config.policy.budget, factory).await
-    }
-
-    /// [`connect`](Self::connect) with another budget than the policy's.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub async fn connect_within<F: ConnectionFactory>(
-        &self,
-        budget: Duration,
-        factory: &F,
-    ) -> Result<F::Connection> {
-        let attempt_timeout = self.0.config.policy.attempt_timeout;
-        self.retry(budget, |left| async move {
-            let login = self.login_within(left).await?;
-            let limit = left.min(attempt_timeout);
-            let cause = match self.within(limit, factory.connect(&login.params)).await {
-                Some(Ok(connection)) => return Ok(connection),
-                Some(Err(error)) => Cause::Driver(factory.classify(&error), Box::new(error)),
-                None => Cause::Silence(limit),
-            };
-            Err(Failure { login: Some(login), cause })
-        })
-        .await
-    }
-
-    /// [`login`](Self::login), given up after `limit`, as the first half of an attempt.
-    async fn login_within(&self, limit: Duration) -> Result<Login, Failure> {
-        let cause = match self.within(limit, self.login()).await {
-            Some(Ok(login)) => return Ok(login),
-            Some(Err(error)) => Cause::Preparation(error),
-            None => Cause::Silence(limit),
-        };
-        Err(Failure { login: None, cause })
-    }
-
-    /// The loop behind [`connect`](Self::connect), for anything that logs in.
-    ///
-    /// `attempt` gets what is left of `budget` and must end within it.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub async fn retry<T, A>(
-        &self,
-        budget: Duration,
-        mut attempt: impl FnMut(Duration) -> A,
-    ) -> Result<T>
-    where
-        A: Future<Output = Result<T, Failure>>,
-    {
-        let clock = &self.0.runtime.clock;
-        let policy = ConnectPolicy { budget, ..self.0.config.policy };
-        let mut attempts = Attempts::new(policy, clock.monotonic());
-        let (mut wake_up, mut earlier) = (None, None);
-        loop {
-            let span = Span::login(attempts.failed_attempts() + 1, wake_up.as_ref());
-            let work = attempt(attempts.remaining(clock.monotonic()));
-            let failure = match observe::within(span, work).await {
-                Ok(value) => {
-                    observe::logged_in(attempts.failed_attempts());
-                    return Ok(value);
-                }
-                Err(failure) => failure,
-            };
-            let class = failure.class();
-            if class == ConnectFailure::Waking {
-                wake_up.get_or_insert_with(Span::wake_up);
-            }
-            match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
-                Next::GiveUp => {
-                    if failure.doubts_place() {
-                        self.doubt_place(failure.login.as_ref());
-                    }
-                    let place = self.place(failure.login.as_ref());
-                    let count = attempts.failed_attempts();
-                    let error = failure.into_error(&place, class, count, budget, earlier);
-                    observe::login_failed(&error);
-                    return Err(error);
-                }
-                Next::Remint => {
-                    observe::login_retried(class, Duration::ZERO);
-                    if let Some(login) = &failure.login {
-                        self.refused(login);
-                    }
-                }
-                Next::Retry { after } => {
-                    observe::login_retried(class, after);
-                    if failure.doubts_place() {
-                        self.0.hosts.doubt();
-                    }
-                    if failure.is_telling() {
-                        earlier = Some(failure);
-                    }
-                    self.0.runtime.timer.sleep(after).await;
-                }
-            }
-        }
-    }
-
-    /// `work`, given up after `limit`. What is done at once needs no timer.
-    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = std::pin::pin!(work);
-        let mut timer = None;
-        future::poll_fn(|context| {
-            if let Poll::Ready(value) = work.as_mut().poll(context) {
-                return Poll::Ready(Some(value));
-            }
-            let timer = timer.get_or_insert_with(|| self.0.runtime.timer.sleep(limit));
-            timer.as_mut().poll(context).map(|()| None)
-        })
-        .await
-    }
-
-    /// Where a login went, or would have gone, for messages.
-    fn place(&self, login: Option<&Login>) -> String {
-        match (login, &self.0.config.target) {
-            (Some(login), _) => login.params.describe(),
-            (None, Some(target)) => target.to_string(),
-            (None, None) => self.0.config.host.as_deref().unwrap_or("the server").to_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! Only logins are retried, never statements.
 
+mod config;
 mod connector;
 mod factory;
 mod failure;
@@ -18,10 +19,12 @@ mod hosts;
 mod params;
 mod policy;
 mod refusal;
+mod retry;
 mod tcp;
 mod token;
 
-pub use connector::{Auth, Connector, ConnectorConfig, Login, Sources};
+pub use config::{Auth, ConnectorConfig, Login, Sources};
+pub use connector::Connector;
 pub use factory::{ConnectFailure, ConnectionFactory};
 pub use failure::{Cause, Failure};
 pub use params::{
