@@ -7,7 +7,8 @@
 //! | [`PoolOptions`] | its settings, with defaults that fit Lakebase |
 //!
 //! sqlx's types are public here on purpose. Features `tokio`, `async-std` and `smol` choose sqlx's
-//! runtimes; they are additive, and none is on by default. Feature `metrics` sets gauges of each pool.
+//! runtimes; they are additive, and none is on by default. Feature `metrics` sets gauges of each pool;
+//! feature `tracing` makes an event of every idle connection that did not answer.
 //!
 //! sqlx does not connect to the server: it gets sessions that are logged in, over a private Unix socket, or where there is none a
 //! port of loopback with a random password. The code that dials, verifies, logs in and carries bytes is that of the proxy
