@@ -63,7 +63,8 @@
 //! With feature `tracing` there is a span per fetch (`lakebase.fetch`: `kind`, `forced`), per attempt to log
 //! in (`lakebase.login`: `attempt`) and per wake-up (`lakebase.wake_up`, the parent of its attempts), and an
 //! event for every refresh (info), failure (warn), change of phase (info), password file that is not used because
-//! others may read it (warn), wish of a variable of libpq's that is not read (info) and request to the workspace
+//! others may read it (warn), wish of a variable of libpq's that is not read (info), `sslmode` that is raised for a
+//! token (info), URL of `DATABASE_URL` that is used (info), idle connection that did not answer (info) and request to the workspace
 //! (debug: `request` is method and path, `status`, `took_ms`). With feature `metrics`:
 //!
 //! | Name | Kind | Unit | Labels |
