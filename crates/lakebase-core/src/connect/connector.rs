@@ -140,7 +140,7 @@ impl Connector {
         &self.0.config
     }
 
-    /// How far a login to `host` verifies the server: with a credential `verify-full` where [`Tls::mode`] is weaker,
+    /// How far a login to `host` verifies the server: with a credential `verify-full` where [`Tls::mode`](super::Tls::mode) is weaker,
     /// unless that is `disable` or `host` is this machine.
     #[must_use]
     pub fn ssl_mode_to(&self, host: &str) -> SslMode {

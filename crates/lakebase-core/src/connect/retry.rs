@@ -22,7 +22,7 @@ impl Connector {
     ///
     /// The last failure, with the driver's or the service's error as its cause (if the budget ended before the
     /// last attempt was answered, that of an earlier one):
-    /// [`ErrorKind::LoginRefused`] also with a fresh token, [`ErrorKind::TimedOut`] when the budget ran
+    /// [`LoginRefused`](crate::ErrorKind::LoginRefused) also with a fresh token, [`TimedOut`](crate::ErrorKind::TimedOut) when the budget ran
     /// out, the kind of the cause otherwise.
     pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
         self.connect_within(self.0.config.policy.budget, factory).await
