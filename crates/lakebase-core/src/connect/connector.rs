@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::hosts::Hosts;
-use super::params::is_loopback_name;
+use super::params::{is_loopback_name, is_this_machine};
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{Auth, ConnectParams, ConnectorConfig, Login, Sources};
 use crate::facts::{EndpointFact, Fact, UserFact};
@@ -145,11 +145,12 @@ impl Connector {
     #[must_use]
     pub fn ssl_mode_to(&self, host: &str) -> SslMode {
         let config = &self.0.config;
-        let is_local = is_loopback_name(host) && config.addresses.iter().all(IpAddr::is_loopback);
+        let by_socket = config.socket_directory.is_some();
+        let is_local = is_this_machine(host, &config.addresses, by_socket);
         let with_token = matches!(config.auth, Auth::Credential { .. });
         match config.tls.mode {
             SslMode::Disable => SslMode::Disable,
-            mode if is_local || !with_token || config.socket_directory.is_some() => mode,
+            mode if is_local || !with_token => mode,
             _ => SslMode::VerifyFull,
         }
     }

@@ -136,13 +136,7 @@ impl ConnectParams {
     /// Whether the connection stays on this machine: a Unix socket, `localhost`, or loopback addresses only.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        let named = is_loopback_name(&self.host);
-        self.socket_directory.is_some()
-            || if self.addresses.is_empty() {
-                named
-            } else {
-                named && self.addresses.iter().all(IpAddr::is_loopback)
-            }
+        is_this_machine(&self.host, &self.addresses, self.socket_directory.is_some())
     }
 
     /// User, database and place in one phrase for messages: no secret in it.
@@ -155,6 +149,11 @@ impl ConnectParams {
         };
         format!("database {database:?} at {place} as {user:?}")
     }
+}
+
+/// Whether connections to `host` stay on this machine; no addresses means that they are not known (yet).
+pub(super) fn is_this_machine(host: &str, addresses: &[IpAddr], by_socket: bool) -> bool {
+    by_socket || (is_loopback_name(host) && addresses.iter().all(IpAddr::is_loopback))
 }
 
 /// Whether `host` is a name or address of this machine that needs no resolver.
