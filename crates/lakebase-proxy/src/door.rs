@@ -56,7 +56,7 @@ impl Door {
         loop {
             let packet = match first_packet(&mut stream, received).await? {
                 Ok(packet) => packet,
-                // Whoever dislikes the answer to its request goes away.
+                // A client that does not accept the answer to its request leaves.
                 Err(StartupError::Incomplete(0..4)) if gss || tls => return Err(Refused::Gone),
                 Err(StartupError::Incomplete(0)) => return Err(Refused::Gone),
                 Err(error) => return Err(malformed(stream, error)),

@@ -265,7 +265,7 @@ fn sqlx_options(
             Box::pin(async move {
                 match liveness.check(meta.idle_for, connection.ping()).await? {
                     true => Ok(true),
-                    // An error, because then sqlx drops the connection and says no goodbye to nobody.
+                    // An error makes sqlx drop the connection without sending Terminate to a peer that is gone.
                     false => Err(sqlx::Error::Io(silent())),
                 }
             })
