@@ -27,7 +27,7 @@ const RULES: &[Rule] = &[
     ("no path of one machine", source::machine_paths),
     ("members inherit from the workspace", manifest::inherits),
     ("features are documented", manifest::features),
-    ("README's Rust is compiled", readme::examples),
+    ("the Rust of README and guide is compiled", readme::examples),
     ("the root holds only what belongs there", manifest::top_level),
 ];
 

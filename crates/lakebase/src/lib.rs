@@ -32,31 +32,12 @@
 //!
 //! # Configuration
 //!
-//! Each setting is looked for in the program ([`Builder`]), then in the connection URL, if there is one,
-//! then in the environment. The workspace's settings (`DATABRICKS_HOST`, `DATABRICKS_CLIENT_ID` and so on)
-//! are also looked for in a profile of `~/.databrickscfg`, by the rules of Databricks' SDKs: see
-//! [`workspace::WorkspaceConfig`], and for the kinds of identity [`workspace::auth`](workspace::auth#kinds).
-//!
-//! | Variable | Meaning | Default |
-//! |---|---|---|
-//! | `LAKEBASE_ENDPOINT`; `PGENDPOINT`, `ENDPOINT_NAME` | full resource name of the endpoint; the others if they hold such a name | |
-//! | `LAKEBASE_PROJECT`, `LAKEBASE_BRANCH` | project and branch whose endpoint is found by type | branch `production` |
-//! | `LAKEBASE_PG_URL` | connection URL, instead of the above | |
-//! | `DATABASE_URL` | the same, if nothing else says what to connect to | |
-//! | `LAKEBASE_DNS` | DNS servers for names that the system does not find | `/etc/resolv.conf` |
-//! | `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` | proxy for `https://`, for `http://`, for both; also in lower case: see [`Builder::http_proxy`] | |
-//! | `NO_PROXY` | what is reached directly: domains, addresses, networks, each with or without a port, or `*`; also in lower case | |
-//! | `PGHOST`, `PGHOSTADDR`, `PGPORT` | host, which alone is enough; address; port | port 5432 |
-//! | `PGDATABASE`, `PGUSER` | database; role | `databricks_postgres`; the identity's name |
-//! | `PGPASSWORD` | password of a native role, instead of tokens | |
-//! | `PGPASSFILE` | file of such passwords, for a server named by URL or host | `~/.pgpass` |
-//! | `PGTARGETSESSIONATTRS` | kind of endpoint: see [`Builder::access`] | the read-write one |
-//! | `PGLOADBALANCEHOSTS` | order of a host's addresses | `disable` |
-//! | `PGSSLMODE`, `PGSSLROOTCERT` | verification; file of authorities to trust too | `verify-full` |
-//! | `PGAPPNAME`, `PGOPTIONS` | start-up settings | `lakebase-rust/…` |
-//! | `PGCONNECT_TIMEOUT` | seconds for one connect with all retries | 60 |
-//!
-//! What becomes of libpq's other variables is listed with its parameters: see [`connection_string`].
+//! Each setting is read from the program ([`Builder`]), then from the connection URL, then from the
+//! environment. The module `guide`, which exists in the documentation only, has a page each for
+//! [configuration](guide/configuration/index.html) (every variable and its default),
+//! [identities](guide/identities/index.html), [the network](guide/network/index.html),
+//! [tokens](guide/tokens/index.html) and [Databricks Apps](guide/databricks_apps/index.html).
+//! [`connection_string`] lists the parameters of libpq.
 //!
 //! # Observing
 //!
@@ -93,6 +74,9 @@ mod assemble;
 mod builder;
 pub mod connection_string;
 mod default_runtime;
+// The pages' examples need these features.
+#[cfg(all(doc, feature = "sqlx", feature = "tokio"))]
+pub mod guide;
 mod handle;
 mod handles;
 mod observe;

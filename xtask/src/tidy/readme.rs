@@ -1,4 +1,4 @@
-//! README's Rust is code that is compiled somewhere.
+//! The Rust of README and of the guide's pages is code that is compiled somewhere.
 //!
 //! Before each ```` ```rust ```` block stands `<!-- example: path/to/file.rs#name -->`; the block equals the lines between `// ANCHOR: name` and
 //! `// ANCHOR_END: name` of that file, less their common indentation.
@@ -6,13 +6,23 @@
 use super::Tree;
 
 const README: &str = "README.md";
+const GUIDE: &str = "crates/lakebase/docs/";
 
 /// Blocks without a source, with a missing one, or that differ from it.
 pub(super) fn examples(tree: &Tree) -> Vec<String> {
-    let Some(readme) = tree.get(README) else { return vec![format!("{README} is missing")] };
+    if !tree.contains_key(README) {
+        return vec![format!("{README} is missing")];
+    }
+    tree.iter()
+        .filter(|(path, _)| *path == README || path.starts_with(GUIDE))
+        .flat_map(|(path, text)| of_page(tree, path, text))
+        .collect()
+}
+
+fn of_page(tree: &Tree, page: &str, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut marker: Option<&str> = None;
-    let mut lines = readme.lines().enumerate();
+    let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         if let Some(named) =
             line.trim().strip_prefix("<!-- example: ").and_then(|rest| rest.strip_suffix(" -->"))
@@ -36,7 +46,7 @@ pub(super) fn examples(tree: &Tree) -> Vec<String> {
                 .ok_or_else(|| "no `<!-- example: file#name -->` before it".to_owned())
                 .and_then(|named| compare(tree, named, &block));
             if let Err(reason) = result {
-                wrong.push(format!("{README}:{}: {reason}", index + 1));
+                wrong.push(format!("{page}:{}: {reason}", index + 1));
             }
         }
         marker = None;
@@ -134,5 +144,10 @@ mod tests {
             &["README.md:2: tests/x.rs has no `// ANCHOR: b` with its end"],
         );
         assert_eq!(examples(&tree(&[])), ["README.md is missing"]);
+        let page = ("crates/lakebase/docs/a.md", "```rust\nx\n```\n");
+        assert_eq!(
+            examples(&tree(&[("README.md", ""), page])),
+            ["crates/lakebase/docs/a.md:1: no `<!-- example: file#name -->` before it"]
+        );
     }
 }
