@@ -11,12 +11,18 @@ use clap_complete::Shell;
 const EXAMPLES: &str = "Examples:
   lakebase query \"select 1\" --project shop     runs a statement in the project's main branch
   lakebase doctor                              says what is wrong if that does not work
-  lakebase help query                          tells more about one command";
+  lakebase help query                          shows the help of one command";
+
+/// Headings of the help. The command's own flags stand first, below "Options".
+const CONNECTION: &str = "Connection";
+const OUTPUT: &str = "Output";
+const ACCESS: &str = "Access";
+const LIMITS: &str = "Limits";
 
 /// Databricks Lakebase Postgres from the command line.
 ///
-/// What no flag says comes from the environment (LAKEBASE_ENDPOINT, LAKEBASE_PROJECT, LAKEBASE_PG_URL,
-/// DATABRICKS_HOST, PGDATABASE and so on) and from ~/.databrickscfg.
+/// A setting without a flag is read from the environment (LAKEBASE_ENDPOINT, LAKEBASE_PROJECT,
+/// LAKEBASE_PG_URL, DATABRICKS_HOST, PGDATABASE and others) and from ~/.databrickscfg.
 #[derive(Debug, Parser)]
 #[command(name = "lakebase", version, propagate_version = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -28,6 +34,7 @@ pub(crate) struct Cli {
 
 /// Flags that every command takes.
 #[derive(Args, Debug, Default)]
+#[command(next_help_heading = CONNECTION)]
 pub(crate) struct Global {
     /// Profile of ~/.databrickscfg.
     #[arg(long, global = true, value_name = "NAME")]
@@ -44,24 +51,24 @@ pub(crate) struct Global {
     /// Database [default: databricks_postgres].
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) database: Option<String>,
-    /// Connection URL, instead of a project or endpoint; one with a password is better put into
-    /// LAKEBASE_PG_URL, since other users of the machine can see flags.
+    /// Connection URL, instead of a project or endpoint. Other users of the machine can see flags: put
+    /// a URL with a password into LAKEBASE_PG_URL.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Postgres role [default: the name of the workspace identity].
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// Prints JSON.
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-    /// Wants a read-only endpoint.
+    /// Connects to a read-only endpoint.
     #[arg(long, global = true)]
     pub(crate) read_only: bool,
-    /// Writes nothing to standard error but errors.
-    #[arg(long, short, global = true)]
+    /// Prints JSON.
+    #[arg(long, global = true, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+    /// Writes only errors to standard error.
+    #[arg(long, short, global = true, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
-    /// Tells on standard error what is asked and answered; no secret is in it.
-    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    /// Writes each request and its answer to standard error, without secrets.
+    #[arg(long, short, global = true, help_heading = OUTPUT, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }
 
@@ -74,8 +81,8 @@ impl Cli {
         }
     }
 
-    /// A flag that the command would ignore: about the connection, where it makes none of the user's, or about
-    /// its output, where a program of its own writes that.
+    /// A flag that the command would ignore: a setting of the connection for a command that opens none, or
+    /// of the output for a command that runs another program.
     pub(crate) fn unused_flag(&self) -> Option<&'static str> {
         let Global { profile, project, branch, endpoint, database, url, user, .. } = &self.global;
         let json = self.global.json.then_some("--json");
@@ -106,40 +113,40 @@ impl Cli {
 pub(crate) enum Command {
     /// Runs statements and prints their rows.
     Query(Query),
-    /// Prints a living database token, which is the password for `psql` and the like.
+    /// Prints a fresh database token, which is the password for `psql` and other clients.
     #[command(after_help = "Examples:
   lakebase token --project shop
-  lakebase token --json                        with its expiry, and where to log in as whom")]
+  lakebase token --json                        with its expiry, the host and the role")]
     Token,
     /// Prints the connection URL.
     Url(Url),
-    /// Listens locally and logs every Postgres client in, with fresh tokens.
+    /// Listens locally and logs any Postgres client in, with fresh tokens.
     Proxy(Proxy),
-    /// Starts psql on the database; it needs no password.
+    /// Starts psql on the database, without a password.
     Psql(Psql),
-    /// Runs a program that finds the database by PGHOST, PGPORT, PGUSER and PGDATABASE, without a password.
+    /// Runs a program with PGHOST, PGPORT, PGUSER and PGDATABASE set to a private address.
     Exec(Exec),
-    /// Lists the endpoints of the branch and marks the one that is connected to.
+    /// Lists the endpoints of the branch and marks the one in use.
     #[command(after_help = "Examples:
   lakebase endpoints --project shop
   lakebase endpoints --project shop --branch dev --json")]
     Endpoints,
-    /// Goes the way of a login step by step and names what is wrong.
+    /// Checks each step of a login, and says what is wrong and what to do.
     ///
-    /// Steps: the configuration with the origin of every value, the workspace, its clock, the identity, the
+    /// Steps: the configuration with the origin of each value, the workspace, its clock, the identity, the
     /// endpoint, a credential, the host's addresses, TCP, TLS, the login, the role, a query. Exit code 1 if
-    /// anything is wrong. With --json one object: ok, fault, settings, and steps with name, verdict (ok, failed
+    /// a step failed. With --json one object: ok, fault, settings, and steps with name, verdict (ok, failed
     /// or skipped), seconds, detail, fault and advice.
     #[command(after_help = "Examples:
   lakebase doctor
   lakebase doctor --json --endpoint projects/shop/branches/dev/endpoints/primary
-  lakebase doctor --verbose                    shows every request, too")]
+  lakebase doctor --verbose                    shows each request as well")]
     Doctor,
-    /// Shows a pool under load through rotations, an outage, a wake-up and more; needs only a Postgres.
+    /// Shows a pool under load through rotations, an outage and a wake-up; needs only a Postgres.
     Demo(Demo),
     /// Runs a workspace and its Postgres on loopback until standard input ends.
     Emulator(Emulator),
-    /// Prints what makes a shell complete this command's words.
+    /// Prints the completion script of a shell.
     Completions(Completions),
     /// Prints the manual page.
     #[command(hide = true)]
@@ -149,7 +156,7 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase url --project shop
-  lakebase url --with-token                    for a client that takes nothing but a URL; good for an hour")]
+  lakebase url --with-token                    for a client that takes only a URL; valid for an hour")]
 pub(crate) struct Url {
     /// Puts the token, or the native password, into the URL.
     #[arg(long)]
@@ -163,7 +170,7 @@ pub(crate) struct Url {
   lakebase demo
   lakebase demo --seconds 60 --json")]
 pub(crate) struct Demo {
-    /// How long the load lasts, about.
+    /// Approximate length of the load.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=600))]
     pub(crate) seconds: u64,
 }
@@ -178,8 +185,8 @@ pub(crate) struct Query {
     pub(crate) sql: String,
 }
 
-/// psql connects to a private Unix socket of this command, which logs in for it. What stands behind -- is for
-/// psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is passed on.
+/// psql connects to a private address of this command, which logs in for it. Arguments after -- are passed
+/// to psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is returned.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase psql --project shop
@@ -191,25 +198,25 @@ pub(crate) struct Psql {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// The address is a private Unix socket of this command, which lives as long as the program and logs in for
-/// whoever connects, with fresh tokens. The program gets PGHOST, PGPORT, PGUSER, PGDATABASE and
-/// PGSSLMODE=disable; variables that say otherwise, and the secrets of this command, are taken away. Its exit
-/// code is passed on: 128 and the signal's number if it was killed, 127 if it was not found.
+/// The address is a private Unix socket that lives as long as the program. Each connection to it is logged in
+/// with a fresh token. The program gets PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE=disable. Variables
+/// that contradict them, and the secrets of this command, are removed. The exit code of the program is
+/// returned: 128 plus the signal's number if it was killed, 127 if it was not found.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase exec --project shop -- pg_dump --format custom --file shop.dump
   lakebase exec --url-variable DATABASE_URL -- diesel migration run
-  lakebase exec --tcp -- java -jar report.jar  for clients that know no Unix sockets")]
+  lakebase exec --tcp -- java -jar report.jar  for clients without Unix sockets")]
 pub(crate) struct Exec {
-    /// Gives an address of 127.0.0.1 instead, with a password in a private file (PGPASSFILE), as other users
-    /// could reach it.
+    /// Uses a port of 127.0.0.1 instead, with a random password in a private file (PGPASSFILE), because other
+    /// users can reach the port.
     #[arg(long)]
     pub(crate) tcp: bool,
-    /// Puts a connection URL into this variable, too; with --tcp it holds the password, which is worth nothing
-    /// once the program has ended.
+    /// Sets this variable to a connection URL as well. With --tcp it holds the password, which is invalid once
+    /// the program has ended.
     #[arg(long, value_name = "NAME", value_parser = variable_name)]
     pub(crate) url_variable: Option<String>,
-    /// Leaves DATABRICKS_CLIENT_SECRET, DATABRICKS_TOKEN and the like to the program.
+    /// Passes DATABRICKS_CLIENT_SECRET, DATABRICKS_TOKEN and other secrets to the program.
     #[arg(long)]
     pub(crate) pass_credentials: bool,
     /// The program and its arguments.
@@ -230,23 +237,23 @@ fn variable_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Prints one line of JSON when it is ready: addresses, names and secrets. The secrets are random and worth
-/// nothing elsewhere. Ends with standard input, or on SIGINT or SIGTERM.
+/// Prints one line of JSON when it is ready: addresses, names and secrets. The secrets are random and valid
+/// only here. Ends when standard input closes, or on SIGINT or SIGTERM.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase emulator
   lakebase emulator --acceleration 60 --suspend-after 300")]
 pub(crate) struct Emulator {
-    /// Emulated seconds that pass in a real one.
+    /// Emulated seconds per real second.
     #[arg(long, value_name = "FACTOR")]
     pub(crate) acceleration: Option<f64>,
-    /// Seconds of emulated time that database tokens live [default: 3600].
+    /// Life of database tokens in emulated seconds [default: 3600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) token_lifetime: Option<u64>,
-    /// Seconds of emulated time without traffic after which an endpoint is suspended [default: never].
+    /// Emulated seconds without traffic until an endpoint is suspended [default: never].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) suspend_after: Option<u64>,
-    /// Most entries on a page of a list [default: 1].
+    /// Maximum entries on a page of a list [default: 1].
     #[arg(long, value_name = "ENTRIES", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) page_size: Option<u16>,
     /// Serves the workspace by HTTPS.
@@ -257,7 +264,7 @@ pub(crate) struct Emulator {
     pub(crate) postgres_bin: Option<PathBuf>,
 }
 
-/// Writes to standard output; the shell is to read it at start-up.
+/// Writes the script to standard output. The shell reads it at start-up.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase completions bash > ~/.local/share/bash-completion/completions/lakebase
@@ -279,13 +286,13 @@ pub(crate) struct Man {
     pub(crate) directory: Option<PathBuf>,
 }
 
-/// Clients connect to a local address without a password; the proxy logs them in over verified TLS, with a token
-/// that is always fresh, and waits for a suspended compute to wake. TARGET is projects/…/branches/… or
-/// projects/…/branches/…/endpoints/…, by default what the other flags and the environment say.
+/// Clients connect to a local address without a password. The proxy logs them in over verified TLS, with a
+/// fresh token, and waits until a suspended compute is awake. TARGET is projects/…/branches/… or
+/// projects/…/branches/…/endpoints/…; the default comes from the other flags and the environment.
 ///
 /// The client's user name does not matter. Other users of this machine can reach TCP addresses: use
-/// --unix-socket or --password-file where there are any. SIGTERM and SIGINT let sessions end; a second one
-/// ends them.
+/// --unix-socket or --password-file on a shared machine. SIGTERM and SIGINT wait for sessions to end; a
+/// second one ends them.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase proxy                                     then: psql -h 127.0.0.1 -p 6432
@@ -295,52 +302,52 @@ pub(crate) struct Man {
   lakebase proxy --route user:staging=projects/shop/branches/staging
                                                      then: psql -h 127.0.0.1 -p 6432 -U staging")]
 pub(crate) struct Proxy {
-    /// Address and port to listen on, or a port of 127.0.0.1; may be given several times
+    /// Address and port to listen on, or a port of 127.0.0.1. Repeatable
     /// [default: 127.0.0.1:6432 if there is no other listener].
     #[arg(long, value_name = "ADDRESS[=TARGET]")]
     pub(crate) listen: Vec<String>,
-    /// The same for a read-only endpoint; sessions there cannot write.
+    /// The same for a read-only endpoint. Its sessions cannot write.
     #[arg(long, value_name = "ADDRESS[=TARGET]")]
     pub(crate) listen_read_only: Vec<String>,
-    /// Folder for a Unix socket that nobody else can reach (port 5432); made if it is missing.
+    /// Folder for a Unix socket that no other user can reach (port 5432). Created if it is missing.
     #[arg(long, value_name = "FOLDER[=TARGET]")]
     pub(crate) unix_socket: Vec<String>,
-    /// Sends clients that ask for this database, or name this user, to another target; for all listeners.
+    /// Sends clients that name this database or user to another target, at all listeners.
     #[arg(long, value_name = "[database:|user:]NAME=TARGET")]
     pub(crate) route: Vec<String>,
-    /// Most sessions at once.
-    #[arg(long, value_name = "SESSIONS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Maximum sessions at once.
+    #[arg(long, help_heading = LIMITS, value_name = "SESSIONS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_connections: u32,
-    /// Seconds that a client has to say what it wants.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Seconds that a client has to send its start-up packet and its password.
+    #[arg(long, help_heading = LIMITS, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) startup_timeout: u64,
-    /// Seconds that sessions may go on after SIGTERM.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86400))]
+    /// Seconds that sessions may continue after SIGTERM.
+    #[arg(long, help_heading = LIMITS, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86400))]
     pub(crate) drain_timeout: u64,
-    /// Allows addresses that other machines can reach; needs --password-file or --client-ca.
-    #[arg(long)]
+    /// Allows addresses that other machines can reach. Needs --password-file or --client-ca.
+    #[arg(long, help_heading = ACCESS)]
     pub(crate) allow_remote: bool,
-    /// File with a password that clients must know.
-    #[arg(long, value_name = "FILE")]
+    /// File with the password that clients must send.
+    #[arg(long, help_heading = ACCESS, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
-    /// File with the certificate chain (PEM) to show to clients that want TLS.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    /// File with the certificate chain (PEM) for clients that ask for TLS.
+    #[arg(long, help_heading = ACCESS, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// File with the key (PEM) of that certificate.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, help_heading = ACCESS, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// File with authorities (PEM); clients must use TLS and show a certificate of one of them.
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    /// File with authorities (PEM). Clients must use TLS and present a certificate of one of them.
+    #[arg(long, help_heading = ACCESS, value_name = "FILE", requires = "tls_cert")]
     pub(crate) client_ca: Option<PathBuf>,
     /// Address and port, or a port of 127.0.0.1, for /metrics, /readyz and /livez over HTTP.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin: Option<String>,
-    /// Writes a log to standard error: sessions, refusals, failed logins, renewals. --quiet leaves warnings,
-    /// --verbose adds requests.
-    #[arg(long, value_name = "FORMAT")]
+    /// Writes a log to standard error: sessions, refusals, failed logins, renewals. With --quiet warnings
+    /// only, with --verbose requests as well.
+    #[arg(long, help_heading = OUTPUT, value_name = "FORMAT")]
     pub(crate) log_format: Option<Format>,
-    /// Allows an address for --admin that other machines can reach; whoever asks is answered.
-    #[arg(long, requires = "admin")]
+    /// Allows an address for --admin that other machines can reach. It asks for no password.
+    #[arg(long, help_heading = ACCESS, requires = "admin")]
     pub(crate) admin_allow_remote: bool,
 }
 
