@@ -1,6 +1,6 @@
 //! TLS towards servers, as `sslmode` says: whom it trusts, and what it lets pass.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lakebase_core::{SslMode, Tls};
 use rustls::client::WebPkiServerVerifier;
@@ -9,7 +9,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme, WantsVerifier,
 };
 
 /// Verifies as `tls` says. Sessions are resumed among all users of the result.
@@ -18,34 +19,44 @@ use rustls::{
 ///
 /// Those of rustls, if its cryptography cannot do what TLS needs.
 pub fn client_config(tls: &Tls) -> Result<ClientConfig, Error> {
-    let (provider, roots) = (provider(), trusted_roots(tls));
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?;
-    let config = match tls.mode {
-        SslMode::VerifyFull => builder.with_root_certificates(roots).with_no_client_auth(),
-        mode => {
-            let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-            let web = web.build().map_err(|error| Error::General(error.to_string()))?;
-            let verifier = Arc::new(Lenient { web, mode });
-            builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    match tls.mode {
+        SslMode::VerifyFull => {
+            Ok(builder()?.with_root_certificates(trusted_roots(tls)).with_no_client_auth())
         }
-    };
-    Ok(config)
+        _ => Ok(recording_client_config(tls)?.0),
+    }
+}
+
+/// The same, with a verifier that remembers the last certificates and what was wrong with them.
+///
+/// # Errors
+///
+/// Those of [`client_config`].
+pub fn recording_client_config(tls: &Tls) -> Result<(ClientConfig, Arc<Verifier>), Error> {
+    let roots = Arc::new(trusted_roots(tls));
+    let web = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
+    let web = web.map_err(|error| Error::General(error.to_string()))?;
+    let verifier = Arc::new(Verifier { web, mode: tls.mode, seen: Mutex::default() });
+    let custom = Arc::<Verifier>::clone(&verifier);
+    let config = builder()?.dangerous().with_custom_certificate_verifier(custom);
+    Ok((config.with_no_client_auth(), verifier))
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()
 }
 
 /// Mozilla's authorities and those of [`Tls::extra_roots`]. What cannot be read among these is left out.
-#[must_use]
-pub fn trusted_roots(tls: &Tls) -> RootCertStore {
+fn trusted_roots(tls: &Tls) -> RootCertStore {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let extra = tls.extra_roots.as_deref().unwrap_or_default();
     roots.add_parsable_certificates(CertificateDer::pem_slice_iter(extra).flatten());
     roots
 }
 
-/// Whether a connection may go on with this problem, by libpq's meaning of the modes: `verify-ca` lets any name pass, weaker
+/// Whether `mode` accepts this problem, by libpq's meaning of the modes: `verify-ca` accepts any name, weaker
 /// modes any certificate whose key the server has.
-#[must_use]
-pub fn is_allowed(mode: SslMode, problem: &Error) -> bool {
+fn is_allowed(mode: SslMode, problem: &Error) -> bool {
     match mode {
         SslMode::VerifyFull => false,
         SslMode::VerifyCa => matches!(
@@ -59,14 +70,27 @@ pub fn is_allowed(mode: SslMode, problem: &Error) -> bool {
     }
 }
 
-/// Lets pass what the mode allows.
+/// A server's certificates, its own first, and the error of their verification.
+pub type Seen = (Vec<CertificateDer<'static>>, Option<Error>);
+
+/// Verifies certificates, and accepts those that the mode allows all the same.
 #[derive(Debug)]
-struct Lenient {
+pub struct Verifier {
     web: Arc<WebPkiServerVerifier>,
     mode: SslMode,
+    seen: Mutex<Seen>,
 }
 
-impl ServerCertVerifier for Lenient {
+impl Verifier {
+    /// The certificates of the last handshake, and the error of their verification, whether the mode allows it or not. Empty before
+    /// the first handshake.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -75,7 +99,12 @@ impl ServerCertVerifier for Lenient {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.web.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+        let verdict = self.web.verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            (chain, verdict.as_ref().err().cloned());
+        match verdict {
             Err(problem) if is_allowed(self.mode, &problem) => Ok(ServerCertVerified::assertion()),
             verdict => verdict,
         }

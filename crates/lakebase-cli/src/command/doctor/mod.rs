@@ -7,7 +7,6 @@ mod login;
 mod network;
 mod report;
 mod tls;
-mod verifier;
 mod workspace;
 
 use std::process::ExitCode;

@@ -9,19 +9,17 @@ use std::time::Duration;
 use lakebase::SslMode;
 use lakebase::core::Tls;
 use lakebase_session::startup::SSL_REQUEST;
-use lakebase_session::tls::trusted_roots;
+use lakebase_session::tls::recording_client_config;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError, ClientConfig};
+use tokio_rustls::rustls::{self, CertificateError};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
 use super::network::certificate_fault;
 use super::report::{Examined, Finding};
-use super::verifier::Recorder;
 
 /// The longest that the handshake is waited for.
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
@@ -50,12 +48,10 @@ pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Exami
     let failed = |detail: String| Finding::new(Fault::TlsFailed, detail);
     let name = ServerName::try_from(host.to_owned())
         .map_err(|error| failed(format!("{host:?} cannot be verified: {error}")))?;
-    let recorder =
-        Recorder::new(trusted_roots(tls), tls.mode).map_err(|e| failed(e.to_string()))?;
-    let recorder = Arc::new(recorder);
-    let config = config(Arc::clone(&recorder)).map_err(|error| failed(error.to_string()))?;
+    let (config, verifier) =
+        recording_client_config(tls).map_err(|error| failed(error.to_string()))?;
     let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    let (chain, problem) = recorder.seen();
+    let (chain, problem) = verifier.seen();
     let chain = describe(&chain);
     match result {
         Ok(stream) => {
@@ -77,15 +73,6 @@ pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Exami
             Err(Finding::new(fault, format!("{reason}{chain}")))
         }
     }
-}
-
-fn config(recorder: Arc<Recorder>) -> Result<ClientConfig, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(recorder)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 fn reason(problem: &rustls::Error) -> String {
