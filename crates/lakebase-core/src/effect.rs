@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::refresh::Moment;
+use crate::moment::Moment;
 use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
 pub use self::dial::{ByteStream, Dial, DialTarget, Dialed};

@@ -63,6 +63,15 @@ impl ErrorKind {
             Self::Unsupported => "unsupported",
         }
     }
+
+    fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::TimedOut | Self::Unavailable)
+    }
+
+    /// Whether the same call fails until somebody changes something.
+    pub(crate) fn is_permanent(self) -> bool {
+        !self.is_transient() && !matches!(self, Self::Protocol | Self::Tls)
+    }
 }
 
 /// An error from reading configuration, resolving an endpoint, obtaining a credential or logging in.
@@ -151,7 +160,7 @@ impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Throttled | ErrorKind::TimedOut | ErrorKind::Unavailable)
+        self.kind().is_transient()
     }
 
     /// Whether both are the very same error, as handed to every waiter of one operation.

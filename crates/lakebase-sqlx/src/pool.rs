@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{self, Either};
 use lakebase_core::connect::Connector;
 use lakebase_core::refresh::KeepFresh;
-use lakebase_core::{BoxFuture, DatabaseCredential, Error, ErrorKind, Jitter};
+use lakebase_core::{BoxFuture, Error, ErrorKind, Jitter};
 use lakebase_session::SessionSocket;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 struct Sessions {
     socket: SessionSocket,
     /// Keeps the token fresh.
-    renewal: Mutex<Option<KeepFresh<DatabaseCredential>>>,
+    renewal: Mutex<Option<KeepFresh>>,
 }
 
 impl LakebasePool {
@@ -188,7 +188,7 @@ impl fmt::Debug for LakebasePool {
 }
 
 impl Sessions {
-    fn renew(&self, renewal: KeepFresh<DatabaseCredential>) {
+    fn renew(&self, renewal: KeepFresh) {
         *self.renewal.lock().unwrap_or_else(PoisonError::into_inner) = Some(renewal);
     }
 

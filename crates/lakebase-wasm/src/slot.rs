@@ -56,7 +56,7 @@ impl<T: Clone> Slot<T> {
         }
         self.machine.handle(now, Event::Wanted { at_least: Duration::ZERO });
         let action = self.machine.poll(now);
-        let calm = matches!(self.machine.phase(now), Phase::Fresh | Phase::Window);
+        let calm = matches!(self.machine.phase(now), Phase::Fresh | Phase::Advisory);
         let living = self.living(now);
         match (action, living) {
             (Action::Fetch { flight, force, retry }, living) => {
@@ -106,9 +106,7 @@ impl<T: Clone> Slot<T> {
 
     fn fail(&mut self, now: Moment, flight: FlightId, error: Error) {
         let current = self.machine.flight() == Some(flight);
-        let permanent = is_permanent(&error);
-        let retry_after = error.retry_after();
-        self.machine.handle(now, Event::Failed { flight, permanent, retry_after });
+        self.machine.handle(now, Event::failed(flight, &error));
         if current {
             let since = self.trouble.as_ref().map_or(now.wall, |(since, _)| *since);
             self.trouble = Some((since, error));
@@ -133,26 +131,13 @@ impl<T: Clone> Slot<T> {
 
     /// How it is doing.
     pub(crate) fn status(&self, now: Moment) -> Status {
-        let good_until = self.machine.left(now).map(|left| now.wall.saturating_add(left));
-        match (good_until, self.trouble.clone()) {
-            (None, None) => Status::Empty,
-            (Some(good_until), None) => Status::Fresh { good_until },
-            (Some(good_until), Some((since, last_error))) => {
-                Status::Degraded { since, last_error, good_until }
-            }
-            (None, Some((since, last_error))) => Status::Dead { since, last_error },
-        }
+        self.machine.status(now, self.trouble.as_ref())
     }
 
     /// The value, if it lives.
     fn living(&self, now: Moment) -> Option<T> {
         self.machine.left(now).and_then(|_| self.value.clone())
     }
-}
-
-/// Whether somebody has to change something before the same request can succeed.
-fn is_permanent(error: &Error) -> bool {
-    !error.is_transient() && !matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Tls)
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn play(endpoints: usize, hours: usize) -> Outcome {
     });
 
     let mut caches = Vec::with_capacity(endpoints);
-    let mut kept: Vec<KeepFresh<DatabaseCredential>> = Vec::with_capacity(endpoints);
+    let mut kept: Vec<KeepFresh> = Vec::with_capacity(endpoints);
     let memory = measure(|| {
         for number in 0..endpoints {
             caches.push(cache(number, &source, &runtime));

@@ -12,8 +12,8 @@ use super::hosts::Hosts;
 use super::params::{is_loopback_name, is_this_machine};
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{Auth, ConnectParams, ConnectorConfig, Login, Sources};
-use crate::facts::{EndpointFact, Fact, UserFact};
 use crate::observe;
+use crate::origins::{EndpointFact, Fact, UserFact};
 use crate::refresh::{Cache, CredentialCache, Policy, Status};
 use crate::{
     Access, ComputeName, CredentialRequest, CredentialSource, Endpoint, Error, ErrorKind, Result,
@@ -379,7 +379,7 @@ impl Connector {
 fn endpoint_policy(target: &Target) -> Result<Policy> {
     const SEARCH: Duration = Duration::from_secs(50);
     match target {
-        Target::Host(_) => Policy::builder().limits(SEARCH, SEARCH).build(),
+        Target::Host(_) => Policy::default().limits(SEARCH, SEARCH),
         Target::Branch(_) | Target::Endpoint(_) => Ok(Policy::default()),
     }
 }

@@ -1,40 +1,38 @@
-//! Decides *when* a value is fetched; never fetches one itself.
+//! The state machine that decides *when* a value is fetched.
 //!
-//! [`Machine`] holds no value, no clock and no task. Its owner reports what happened and carries out what
-//! it is told:
+//! [`Machine`] holds no value, no clock and no task. Its owner reports events and carries out actions:
 //!
 //! ```text
 //!   Event ──▶ handle ──▶ Machine ──▶ poll ──▶ Action
 //! ```
 //!
-//! Invariants: one flight at a time; a flight that does not report within its lease is given up; after a
-//! failure the next flight waits for its spacing, whoever asks; a value past its life is never
-//! [living](Machine::left) again.
+//! Invariants: there is one flight at a time. A flight that does not report in time counts as lost. After a failure the
+//! next flight waits for its pause, for every caller. A value that has expired never becomes valid again.
 
 use std::time::Duration;
 
-use super::spacing::{Bucket, Spacing};
-use super::{Generation, Moment, Policy};
-use crate::Jitter;
+use super::policy::{Backoff, ForcedLimit};
+use super::{Generation, Moment, Policy, Status};
+use crate::{Error, Jitter, Timestamp};
 
-/// Names one flight: all attempts at one fetch. The default names none.
+/// Identifies one flight: all attempts at one fetch. The default identifies none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlightId(u64);
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A caller asks for a value with at least this much life left.
+    /// A caller asks for a value that is valid for at least this long.
     Wanted {
-        /// Zero takes any living value.
+        /// Zero accepts any valid value.
         at_least: Duration,
     },
-    /// The user of the value of `generation` was refused with it.
+    /// A server refused the value of `generation`.
     Refused {
         /// Ignored unless it is the current one.
         generation: Generation,
     },
-    /// The value of `generation` may be outdated, but is better than none.
+    /// The value of `generation` may be outdated; it is better than none.
     Stale {
         /// Ignored unless it is the current one.
         generation: Generation,
@@ -54,31 +52,40 @@ pub enum Event {
     Failed {
         /// Which flight; ignored unless it is the current one.
         flight: FlightId,
-        /// Whether somebody has to change something before it can succeed.
+        /// Whether the same fetch fails until somebody changes something.
         permanent: bool,
-        /// The least spacing that the service asked for.
+        /// The least pause that the service asked for.
         retry_after: Option<Duration>,
     },
-    /// Whoever carried out a flight is gone.
+    /// The task that carried out a flight was dropped.
     Lost {
         /// Which flight; ignored unless it is the current one.
         flight: FlightId,
     },
 }
 
+impl Event {
+    /// The failure of `flight` with `error`.
+    #[must_use]
+    pub fn failed(flight: FlightId, error: &Error) -> Self {
+        let permanent = error.kind().is_permanent();
+        Self::Failed { flight, permanent, retry_after: error.retry_after() }
+    }
+}
+
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a flight, and report its end under this name.
+    /// Start a flight, and report its end.
     Fetch {
-        /// The new flight. Any earlier one is given up: abandon it.
+        /// The new flight. Abandon any earlier one.
         flight: FlightId,
         /// Whether to go past every cache below.
         force: bool,
         /// Whether attempts that do not reach the service may be repeated within the flight.
         retry: bool,
     },
-    /// Nothing, until an event or until this much time has passed.
+    /// Nothing, until the next event or until this time has passed.
     Wait(Duration),
 }
 
@@ -87,15 +94,14 @@ pub enum Action {
 pub enum Phase {
     /// There is none.
     Empty,
-    /// Handed out; nothing to do.
+    /// Callers get it; no fetch is due.
     Fresh,
-    /// Handed out, while the next one is fetched in the background.
-    Window,
-    /// Near its end, or [stale](Event::Stale): callers wait for the fetch that is under way, and get the old one
-    /// if it fails.
-    Edge,
-    /// Never handed out again.
-    Dead,
+    /// Callers get it, while the next one is fetched in the background.
+    Advisory,
+    /// Near its end, or [stale](Event::Stale): callers wait for the fetch, and get the old value if it fails.
+    Mandatory,
+    /// Callers never get it again.
+    Expired,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +110,7 @@ struct Life {
     started: Moment,
     /// How long after `started` it is fresh.
     fresh_for: Duration,
-    /// How long after `started` it is dead.
+    /// How long after `started` it expires.
     lifetime: Duration,
     stale: bool,
 }
@@ -119,21 +125,21 @@ struct Flight {
 #[derive(Clone, Debug)]
 pub struct Machine {
     policy: Policy,
-    /// For pauses, and for lives that are scattered.
+    /// For pauses, and for values that are scattered.
     jitter: Jitter,
-    /// How much of the usual jitter this instance uses, in thousandths; drawn once, so that nothing clusters.
+    /// The part of the usual jitter that this instance uses, in thousandths; drawn once, so that instances keep apart.
     pub(super) earliness: u32,
     last_generation: u64,
     last_flight: u64,
     life: Option<Life>,
     flight: Option<Flight>,
-    spacing: Spacing,
-    permits: Bucket,
-    /// Flights lost in a row. One is bad luck; more are spaced like failures.
+    backoff: Backoff,
+    forced: ForcedLimit,
+    /// Flights lost in a row. The first is replaced at once; later ones count as failures.
     losses: u32,
-    /// Somebody asked since the last flight started.
+    /// A caller asked since the last flight started.
     wanted: bool,
-    /// Somebody asked for more life than the current value has left.
+    /// A caller asked for a value that is valid longer than the current one.
     wanted_longer: bool,
     /// The last value was refused, and no other has come since.
     force: bool,
@@ -150,8 +156,8 @@ impl Machine {
             last_flight: 0,
             life: None,
             flight: None,
-            spacing: Spacing::default(),
-            permits: Bucket::default(),
+            backoff: Backoff::default(),
+            forced: ForcedLimit::default(),
             losses: 0,
             wanted: false,
             wanted_longer: false,
@@ -161,7 +167,7 @@ impl Machine {
         }
     }
 
-    /// Takes note of `event`, which happened at `now`. Call [`poll`](Self::poll) afterwards.
+    /// Records `event`, which happened at `now`. Call [`poll`](Self::poll) afterwards.
     pub fn handle(&mut self, now: Moment, event: Event) {
         match event {
             Event::Wanted { at_least } => {
@@ -170,20 +176,20 @@ impl Machine {
             }
             Event::Refused { generation } => {
                 let current = self.generation() == Some(generation);
-                if current && self.permits.take(now, self.policy.forced) {
+                if current && self.forced.take(now) {
                     self.life = None;
                     self.force = true;
                 }
             }
             Event::Stale { generation } => {
                 let current = self.generation() == Some(generation) && !self.is_stale();
-                if current && self.permits.take(now, self.policy.forced) {
+                if current && self.forced.take(now) {
                     self.life = self.life.map(|life| Life { stale: true, ..life });
                 }
             }
             Event::Fetched { flight, started, lifetime, same } => {
                 let lifetime = lifetime.min(Policy::LONGEST_LIFE);
-                let in_time = self.land(flight);
+                let in_time = self.end(flight);
                 let left = lifetime.saturating_sub(now.since(started));
                 let held = self.left(now).filter(|_| !self.is_stale());
                 let gain = left > held.unwrap_or_default() && !same;
@@ -193,37 +199,40 @@ impl Machine {
                     let fresh_for = self.fresh_for(lifetime, held.is_some());
                     let life = Life { generation, started, fresh_for, lifetime, stale: false };
                     self.life = Some(life);
-                    self.spacing = Spacing::default();
+                    self.backoff = Backoff::default();
                     self.losses = 0;
                     self.force = false;
                 } else if in_time && left.is_zero() {
-                    self.space(now, false, None);
+                    self.back_off(now, false, None);
                 } else if in_time {
-                    self.spacing.no_progress(now);
+                    self.backoff.no_progress(now);
                 }
             }
             Event::Failed { flight, permanent, retry_after } => {
-                if self.land(flight) {
-                    self.space(now, permanent, retry_after);
+                if self.end(flight) {
+                    self.back_off(now, permanent, retry_after);
                 }
             }
             Event::Lost { flight } => {
-                if self.land(flight) {
-                    self.lose(now);
+                if self.end(flight) {
+                    self.losses = self.losses.saturating_add(1);
+                    if self.losses > 1 {
+                        self.back_off(now, false, None);
+                    }
                 }
             }
         }
     }
 
-    /// Says what to do at `now`. Where nobody asked for a value, calling this is asking for one to be kept.
-    #[must_use = "an action that is not carried out stalls the machine until its lease is over"]
+    /// Returns what to do at `now`. It keeps a value in stock, also while no caller asks.
+    #[must_use = "a fetch that is not carried out blocks the machine until it counts as lost"]
     pub fn poll(&mut self, now: Moment) -> Action {
         if let Some(flight) = &self.flight {
-            let lease = self.policy.lease().saturating_sub(now.since(flight.started));
-            if !lease.is_zero() {
-                return Action::Wait(lease);
+            let rest = self.policy.lost_after().saturating_sub(now.since(flight.started));
+            if !rest.is_zero() {
+                return Action::Wait(rest);
             }
-            // Not counted as a loss: it took so long that no spacing is needed.
+            // It does not count as a loss: it took so long that no pause is needed.
             self.flight = None;
         }
         let wait = self.due_in(now);
@@ -234,58 +243,50 @@ impl Machine {
         let flight = FlightId(self.last_flight);
         self.flight = Some(Flight { id: flight, started: now });
         (self.wanted, self.wanted_longer) = (false, false);
-        Action::Fetch { flight, force: self.force, retry: self.spacing.is_clear() }
+        Action::Fetch { flight, force: self.force, retry: self.backoff.is_clear() }
     }
 
     /// The time until the next flight may start.
     fn due_in(&self, now: Moment) -> Duration {
-        let living = self.left(now).is_some();
+        let valid = self.left(now).is_some();
         let rest = match self.life {
             Some(life) if !self.wanted_longer && !life.stale => {
                 life.fresh_for.saturating_sub(now.since(life.started))
             }
             _ => Duration::ZERO,
         };
-        rest.max(self.spacing.left(now, living, self.wanted))
+        rest.max(self.backoff.left(now, valid, self.wanted))
     }
 
     /// Ends the flight if it is the current one.
-    fn land(&mut self, flight: FlightId) -> bool {
+    fn end(&mut self, flight: FlightId) -> bool {
         self.flight.take_if(|current| current.id == flight).is_some()
     }
 
-    fn lose(&mut self, now: Moment) {
-        self.losses = self.losses.saturating_add(1);
-        if self.losses > 1 {
-            self.space(now, false, None);
-        }
+    /// Starts the pause after a failure.
+    fn back_off(&mut self, now: Moment, permanent: bool, retry_after: Option<Duration>) {
+        self.backoff.failed(now, &mut self.jitter, permanent, retry_after);
     }
 
-    /// Keeps the next flight away from the failure of this one.
-    fn space(&mut self, now: Moment, permanent: bool, retry_after: Option<Duration>) {
-        let random = (&self.policy, &mut self.jitter);
-        self.spacing.failed(now, random, permanent, retry_after);
-    }
-
-    /// How long a value that lives for `lifetime` is fresh on this instance. `ahead` says that its predecessor still
-    /// served when it came.
+    /// How long a value with this lifetime is fresh on this instance. `ahead` says that its predecessor was still valid
+    /// when it came.
     ///
-    /// Instances whose values came at the first need or after a failure may have been brought into step by that: by the start of a fleet, or
-    /// the end of an outage. They are scattered over the life that follows, and keep their distance afterwards.
+    /// The start of a fleet, or the end of an outage, makes many instances fetch at the same time. A value that was not
+    /// fetched ahead of need is therefore scattered over its life, and the instances keep apart afterwards.
     fn fresh_for(&mut self, lifetime: Duration, ahead: bool) -> Duration {
-        let fresh = lifetime.saturating_sub(self.policy.lead_of(lifetime));
-        if self.policy.scatter && !(ahead && self.spacing.is_clear()) {
+        let fresh = lifetime.saturating_sub(Policy::advisory_window(lifetime));
+        if self.policy.scatter && !(ahead && self.backoff.is_clear()) {
             return fresh / 1000 * (50 + self.jitter.up_to(950));
         }
         fresh.saturating_sub(lifetime / 24 * self.earliness / 1000)
     }
 
-    /// How long after its start the current value stays fresh, and how long it lives.
+    /// How long the current value is fresh and how long it is valid, both from its start.
     pub(super) fn spans(&self) -> Option<(Generation, Duration, Duration)> {
         self.life.map(|life| (life.generation, life.fresh_for, life.lifetime))
     }
 
-    /// Which value is the current one; it may be dead.
+    /// The current value; it may have expired.
     #[must_use]
     pub fn generation(&self) -> Option<Generation> {
         self.life.map(|life| life.generation)
@@ -297,13 +298,13 @@ impl Machine {
         self.life.is_some_and(|life| life.stale)
     }
 
-    /// The flight that is under way.
+    /// The flight that has not ended.
     #[must_use]
     pub fn flight(&self) -> Option<FlightId> {
         self.flight.map(|flight| flight.id)
     }
 
-    /// The life that the current value has left; `None` without a living one.
+    /// How long the current value is still valid; `None` without a valid value.
     #[must_use]
     pub fn left(&self, now: Moment) -> Option<Duration> {
         let life = self.life?;
@@ -311,21 +312,34 @@ impl Machine {
         (!left.is_zero()).then_some(left)
     }
 
-    /// How old the current value is at `now`.
+    /// The phase of the current value at `now`.
     #[must_use]
     pub fn phase(&self, now: Moment) -> Phase {
         let Some(life) = self.life else { return Phase::Empty };
         let age = now.since(life.started);
         if age >= life.lifetime {
-            Phase::Dead
+            Phase::Expired
         } else if life.stale
-            || age >= life.lifetime.saturating_sub(self.policy.guard_of(life.lifetime))
+            || age >= life.lifetime.saturating_sub(Policy::mandatory_window(life.lifetime))
         {
-            Phase::Edge
+            Phase::Mandatory
         } else if age >= life.fresh_for {
-            Phase::Window
+            Phase::Advisory
         } else {
             Phase::Fresh
+        }
+    }
+    /// The status at `now`; `failure` says since when fetching fails, and why it failed last.
+    #[must_use]
+    pub fn status(&self, now: Moment, failure: Option<&(Timestamp, Error)>) -> Status {
+        let good_until = self.left(now).map(|left| now.wall.saturating_add(left));
+        match (good_until, failure.cloned()) {
+            (None, None) => Status::Empty,
+            (Some(good_until), None) => Status::Fresh { good_until },
+            (Some(good_until), Some((since, last_error))) => {
+                Status::Degraded { since, last_error, good_until }
+            }
+            (None, Some((since, last_error))) => Status::Dead { since, last_error },
         }
     }
 }

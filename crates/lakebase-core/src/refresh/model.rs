@@ -1,4 +1,4 @@
-//! The machine against a model that knows only the rules, in random histories.
+//! Compares the machine with a model of its rules, in random histories.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ enum Step {
     Fail { permanent: bool, retry_after: Option<u64>, older: bool },
     Lose,
     Refuse { older: bool },
-    Doubt { older: bool },
+    Stale { older: bool },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -37,12 +37,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(permanent, retry_after, older)| Step::Fail { permanent, retry_after, older }),
         1 => Just(Step::Lose),
         2 => prop::bool::weighted(0.3).prop_map(|older| Step::Refuse { older }),
-        2 => prop::bool::weighted(0.3).prop_map(|older| Step::Doubt { older }),
+        2 => prop::bool::weighted(0.3).prop_map(|older| Step::Stale { older }),
     ];
     prop::collection::vec(step, 1..40)
 }
 
-/// Knows the rules, not how they are kept.
+/// The rules, without the way in which the machine keeps them.
 #[derive(Default)]
 struct Model {
     /// Generation, start and life of the current value.
@@ -179,7 +179,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                     let named = Generation(generation.0 - u64::from(older));
                     machine.handle(now, Event::Refused { generation: named });
                     if machine.generation().is_none() {
-                        prop_assert!(!older, "news about an older value changes nothing");
+                        prop_assert!(!older, "a report of an older value changes nothing");
                         model.held = None;
                         model.permit(now)?;
                         (model.force, model.stale) = (true, false);
@@ -188,16 +188,16 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                     }
                 }
             }
-            Step::Doubt { older } => {
+            Step::Stale { older } => {
                 if let Some((generation, ..)) = model.held {
                     let named = Generation(generation.0 - u64::from(older));
                     machine.handle(now, Event::Stale { generation: named });
                     if machine.is_stale() && !model.stale {
-                        prop_assert!(!older, "news about an older value changes nothing");
+                        prop_assert!(!older, "a report of an older value changes nothing");
                         model.permit(now)?;
                         model.stale = true;
                     } else if !older && !model.stale {
-                        prop_assert!(model.was_permitted(now), "the first doubt always counts");
+                        prop_assert!(model.was_permitted(now), "the first report always counts");
                     }
                 }
             }
@@ -206,7 +206,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
         let left = model.left(now);
         prop_assert_eq!(machine.left(now).unwrap_or_default(), left);
         prop_assert_eq!(machine.is_stale(), model.stale);
-        let calm = matches!(machine.phase(now), Phase::Fresh | Phase::Window);
+        let calm = matches!(machine.phase(now), Phase::Fresh | Phase::Advisory);
         prop_assert!(!(model.stale && calm), "a stale value is waited for");
         let fresh_until = |(_, _, life): (Generation, Moment, Duration)| {
             let lead = (life / 6).max(secs(60).min(life / 2)).min(secs(1200));
@@ -248,7 +248,7 @@ fn play(seed: u64, history: Vec<Step>) -> Result<(), TestCaseError> {
                     let refused = model.quiet.is_some_and(|it| it.2 >= secs(5));
                     prop_assert!(
                         !urgent || refused || wait <= secs(5),
-                        "empty hands wait too long"
+                        "callers without a value wait too long"
                     );
                 }
             }
@@ -265,8 +265,8 @@ proptest! {
     })]
 
     /// In every history of clock steps, suspends, replies, losses and refusals: one flight at a time;
-    /// a value is living exactly while the model says so; a better value is taken and a worse one is not;
-    /// attempts keep their distance and yet always come; forced ones are rationed.
+    /// a value is valid exactly while the model says so; a better value is taken and a worse one is not;
+    /// attempts keep their distance, and there is always a next one; forced ones are limited.
     #[test]
     fn behaves_like_the_model(seed: u64, history in steps()) {
         play(seed, history)?;

@@ -1,199 +1,219 @@
-//! The numbers of the refresh algorithm, and why they are what they are.
+//! The numbers of the refresh algorithm, and the pauses after fetches that brought nothing.
 
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, Result};
+use super::Moment;
+use crate::{Error, ErrorKind, Jitter, Result};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// When values are fetched, how long that may take, and how failures are spaced.
+/// When values are fetched, and how long that may take.
 ///
-/// The defaults are made for credentials that live one hour: fetched again from minute 50 (up to 2½
-/// minutes earlier, different for every instance; the first one at any minute from 3 on), ten minutes in which a dozen
-/// attempts fit, and a last minute in which callers wait for the new one. They scale to other lifetimes by themselves.
+/// The numbers are made for credentials that live one hour, and scale to other lifetimes. The advisory window starts at
+/// minute 50, or up to 2½ minutes earlier, which differs per instance. It leaves ten minutes, in which a dozen attempts
+/// fit. The mandatory window is the last minute, in which callers wait for the new value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    pub(super) lead: (Duration, Duration),
-    pub(super) guard: Duration,
     pub(super) attempt_limit: Duration,
     pub(super) flight_limit: Duration,
-    pub(super) transport_retries: u32,
-    pub(super) window_pause: (Duration, Duration),
-    pub(super) cold_pause: (Duration, Duration),
-    pub(super) refusal_pause: (Duration, Duration),
-    pub(super) forced: (u32, Duration),
     pub(super) scatter: bool,
     pub(super) seed: Option<u64>,
 }
 
 impl Policy {
-    /// A lifetime is never believed to be longer than this.
-    pub(super) const LONGEST_LIFE: Duration = secs(24 * 60 * 60);
-    /// The spacing after a fetch that brought the same value again.
+    /// A longer lifetime counts as this.
+    pub(crate) const LONGEST_LIFE: Duration = secs(24 * 60 * 60);
+    /// The pause after a fetch that brought the same value again.
     pub(super) const NO_PROGRESS_PAUSE: Duration = secs(30);
-    /// A wish of the service to be left alone is honoured up to this long.
+    /// A longer `Retry-After` counts as this.
     pub(super) const LONGEST_RETRY_AFTER: Duration = secs(600);
-    /// How much longer than its limit a flight is waited for before its task counts as lost.
-    pub(super) const LEASE_GRACE: Duration = secs(1);
-    /// The background task looks at the clocks at least this often, to notice suspends.
-    pub(super) const SLICE: Duration = secs(30);
+    /// The background task checks the clocks at least this often, to notice suspends.
+    pub(super) const LONGEST_SLEEP: Duration = secs(30);
+    /// How often one flight repeats an attempt that did not reach the service.
+    pub(super) const TRANSPORT_RETRIES: u32 = 2;
+    /// How many fetches may be forced in a row, and how long one more takes to become available.
+    pub(super) const FORCED: (u32, Duration) = (2, secs(30));
+    /// Bounds of the advisory window, which is a sixth of the lifetime between them.
+    const ADVISORY: (Duration, Duration) = (secs(60), secs(20 * 60));
+    /// The longest mandatory window.
+    const MANDATORY: Duration = secs(60);
+    /// Pauses while the old value is valid.
+    const VALID_PAUSE: (Duration, Duration) = (secs(1), secs(60));
+    /// Pauses while callers have no value.
+    const INVALID_PAUSE: (Duration, Duration) = (Duration::from_millis(250), secs(5));
+    /// Pauses after errors that do not pass by themselves.
+    const PERMANENT_PAUSE: (Duration, Duration) = (secs(5), secs(60));
 
-    /// Starts from the defaults.
-    pub fn builder() -> PolicyBuilder {
-        PolicyBuilder { draft: Self::default() }
-    }
-
-    /// Whether a value that was not fetched ahead of need, but at the first need or after a failure, is fetched again at a random moment
-    /// between a twenty-fourth and five sixths of its life, so that what brings the instances of a fleet into step, a start or the end
-    /// of an outage, does not make them all renew in the same minute. It costs half a fetch each time. Default: yes.
+    /// Whether a value that was not fetched ahead of need is fetched again at a random moment between a twenty-fourth and
+    /// five sixths of its life. Default: yes.
+    ///
+    /// Values are not fetched ahead of need at the first need and after a failure. The start of a fleet, or the end of
+    /// an outage, would otherwise make all its instances refresh in the same minute. It costs half a fetch each time.
     #[must_use]
     pub const fn scatter(self, scatter: bool) -> Self {
         Self { scatter, ..self }
     }
 
-    /// The longest time that one flight (all attempts at one fetch) may take.
+    /// Makes every random choice repeatable. Default: different for every cache.
     #[must_use]
-    pub fn flight_limit(&self) -> Duration {
-        self.flight_limit
+    pub const fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
     }
 
-    /// How long before its end a value that lives for `lifetime` is due to be fetched again.
-    pub(super) fn lead_of(&self, lifetime: Duration) -> Duration {
-        let (shortest, longest) = self.lead;
+    /// Limits for one attempt, and for all attempts of one flight together. Default: 10 s and 30 s.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if `attempt` is zero or `flight` is shorter than `attempt`.
+    pub fn limits(self, attempt: Duration, flight: Duration) -> Result<Self> {
+        if attempt.is_zero() || flight < attempt {
+            let text =
+                "refresh limits; accepted: an attempt above zero, and a flight at least as long";
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        Ok(Self { attempt_limit: attempt, flight_limit: flight, ..self })
+    }
+
+    /// How long before its end a value with this lifetime is due to be fetched again.
+    pub(super) fn advisory_window(lifetime: Duration) -> Duration {
+        let (shortest, longest) = Self::ADVISORY;
         (lifetime / 6).max(shortest.min(lifetime / 2)).min(longest)
     }
 
-    /// How long before its end callers start waiting for the next value.
-    pub(super) fn guard_of(&self, lifetime: Duration) -> Duration {
-        self.guard.min(lifetime / 10)
+    /// How long before its end callers wait for the next value.
+    pub(super) fn mandatory_window(lifetime: Duration) -> Duration {
+        Self::MANDATORY.min(lifetime / 10)
     }
 
-    /// How long after its start a flight that did not report counts as lost.
-    pub(super) fn lease(&self) -> Duration {
-        self.flight_limit.saturating_add(Self::LEASE_GRACE)
+    /// How long after its start a flight that has not reported counts as lost.
+    pub(super) fn lost_after(&self) -> Duration {
+        self.flight_limit.saturating_add(secs(1))
     }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            lead: (secs(60), secs(20 * 60)),
-            guard: secs(60),
-            attempt_limit: secs(10),
-            flight_limit: secs(30),
-            transport_retries: 2,
-            window_pause: (secs(1), secs(60)),
-            cold_pause: (Duration::from_millis(250), secs(5)),
-            refusal_pause: (secs(5), secs(60)),
-            forced: (2, secs(30)),
-            scatter: true,
-            seed: None,
-        }
+        Self { attempt_limit: secs(10), flight_limit: secs(30), scatter: true, seed: None }
     }
 }
 
-/// Collects settings for a [`Policy`]; nothing is checked until [`build`](Self::build).
+/// The pause after the last fetch that brought nothing.
+///
+/// It has two lengths, because a valid value leaves more time than none. Which one counts is decided when
+/// [`left`](Self::left) is called, so a value that expires during a long pause makes the pause short.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Backoff {
+    /// Failures in a row.
+    failures: u32,
+    /// Those among them that do not pass by themselves.
+    permanent: u32,
+    /// The part of its slot that the last attempt left.
+    rest_of_slot: Duration,
+    pause: Option<Pause>,
+}
+
 #[derive(Clone, Copy, Debug)]
-#[must_use]
-pub struct PolicyBuilder {
-    draft: Policy,
+struct Pause {
+    since: Moment,
+    /// While the value is valid. Also while no caller waits, unless the other length is longer.
+    valid: Duration,
+    /// While a caller waits without a valid value.
+    invalid: Duration,
 }
 
-impl PolicyBuilder {
-    /// Bounds of the lead, which is a sixth of the lifetime between them, and never more than half of it
-    /// on account of the lower bound. Default: 60 s to 20 min.
-    pub fn lead(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.draft.lead = (shortest, longest);
-        self
+impl Backoff {
+    /// Whether the last fetch succeeded, or there was none.
+    pub(super) fn is_clear(&self) -> bool {
+        self.failures == 0
     }
 
-    /// How long before its end a value is no longer handed out while a fetch is under way; at most a tenth
-    /// of the lifetime. Default: 60 s.
-    pub fn guard(mut self, guard: Duration) -> Self {
-        self.draft.guard = guard;
-        self
+    /// Notes that the current value came again. The pause ends when the value expires.
+    pub(super) fn no_progress(&mut self, now: Moment) {
+        *self = Self::default();
+        let (valid, invalid) = (Policy::NO_PROGRESS_PAUSE, Duration::ZERO);
+        self.pause = Some(Pause { since: now, valid, invalid });
     }
 
-    /// Limits for one attempt and for all attempts of one flight together. Default: 10 s and 30 s.
-    pub fn limits(mut self, attempt: Duration, flight: Duration) -> Self {
-        self.draft.attempt_limit = attempt;
-        self.draft.flight_limit = flight;
-        self
+    /// Notes a failure. `retry_after` is the least pause.
+    pub(super) fn failed(
+        &mut self,
+        now: Moment,
+        jitter: &mut Jitter,
+        permanent: bool,
+        retry_after: Option<Duration>,
+    ) {
+        self.failures = self.failures.saturating_add(1);
+        let mut valid = self.slot(Policy::VALID_PAUSE, jitter);
+        let mut invalid = grown(Policy::INVALID_PAUSE, 2, self.failures);
+        if permanent {
+            self.permanent = self.permanent.saturating_add(1);
+            invalid = grown(Policy::PERMANENT_PAUSE, 2, self.permanent);
+            valid = invalid;
+        }
+        let least = retry_after.unwrap_or_default().min(Policy::LONGEST_RETRY_AFTER);
+        let (valid, invalid) = (valid.max(least), invalid.max(least));
+        self.pause = Some(Pause { since: now, valid, invalid });
     }
 
-    /// How often one flight may try again after the service could not be reached. Only the first flight
-    /// after a success does so, later ones have their spacing. Default and maximum: 2.
-    pub fn transport_retries(mut self, retries: u32) -> Self {
-        self.draft.transport_retries = retries;
-        self
-    }
-
-    /// Spacing of attempts while the old value lives: three times longer each time, from `shortest` to
-    /// `longest`, each at a random moment of its slot. Default: 1 s to 60 s.
-    pub fn window_pause(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.draft.window_pause = (shortest, longest);
-        self
-    }
-
-    /// Spacing of attempts while callers hold nothing; it doubles. Default: 250 ms to 5 s.
-    pub fn cold_pause(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.draft.cold_pause = (shortest, longest);
-        self
-    }
-
-    /// Spacing of attempts after refusals that do not pass by themselves; it doubles. Default: 5 s to 60 s.
-    pub fn refusal_pause(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.draft.refusal_pause = (shortest, longest);
-        self
-    }
-
-    /// How many fetches may be forced by [`invalidate`](super::Cache::invalidate) in a row, and how long
-    /// one more takes to become available. Default: 2, and one per 30 s.
-    pub fn forced(mut self, burst: u32, interval: Duration) -> Self {
-        self.draft.forced = (burst, interval);
-        self
-    }
-
-    /// Makes every random choice repeatable. Default: different for every cache.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.draft.seed = Some(seed);
-        self
-    }
-
-    /// Checks the settings against each other.
+    /// A pause that ends at a random moment of the next slot.
     ///
-    /// # Errors
-    ///
-    /// [`Config`](ErrorKind::Config), naming the setting, if a range is upside down, a pause or limit is
-    /// zero, a flight is shorter than an attempt, or there are more than two transport retries.
-    pub fn build(self) -> Result<Policy> {
-        let draft = self.draft;
-        let wrong =
-            |text: &str| Err(Error::new(ErrorKind::Config, format!("refresh policy: {text}")));
-        for (name, (shortest, longest)) in [
-            ("window_pause", draft.window_pause),
-            ("cold_pause", draft.cold_pause),
-            ("refusal_pause", draft.refusal_pause),
-            ("lead", draft.lead),
-        ] {
-            if shortest.is_zero() || longest < shortest {
-                return wrong(&format!(
-                    "{name} is {shortest:?} to {longest:?}; accepted: above zero, and the shorter one first"
-                ));
+    /// Time is divided into slots that grow. One attempt per slot spreads a fleet as a random pause of the full length
+    /// does, and bounds the number of attempts: at most 15 in the ten minutes before an hour-long value expires.
+    fn slot(&mut self, range: (Duration, Duration), jitter: &mut Jitter) -> Duration {
+        let slot = grown(range, 3, self.failures);
+        let position = slot / 1000 * (1 + jitter.up_to(999));
+        let pause = (self.rest_of_slot + position).min(range.1);
+        self.rest_of_slot = (self.rest_of_slot + slot).saturating_sub(pause);
+        pause
+    }
+
+    /// The rest of the pause, depending on whether the value is `valid` and a caller `wanted` one.
+    pub(super) fn left(&self, now: Moment, valid: bool, wanted: bool) -> Duration {
+        let Some(pause) = self.pause else { return Duration::ZERO };
+        let length = match (valid, wanted) {
+            (true, _) => pause.valid,
+            (false, true) => pause.invalid,
+            (false, false) => pause.valid.max(pause.invalid),
+        };
+        length.saturating_sub(now.since(pause.since))
+    }
+}
+
+/// The shortest pause, multiplied by `factor` for every failure after the first, up to the longest.
+fn grown((shortest, longest): (Duration, Duration), factor: u32, failures: u32) -> Duration {
+    let times = factor.saturating_pow(failures.saturating_sub(1));
+    shortest.saturating_mul(times).min(longest)
+}
+
+/// Limits how often a refused or stale value makes a new one be fetched: a token bucket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ForcedLimit {
+    /// How many were taken and have not come back, and since when the oldest of them is coming back.
+    taken: u32,
+    since: Option<Moment>,
+}
+
+impl ForcedLimit {
+    /// Takes one, if one is left.
+    pub(super) fn take(&mut self, now: Moment) -> bool {
+        let (burst, interval) = Policy::FORCED;
+        if let Some(since) = self.since {
+            let back = now.since(since).as_nanos() / interval.as_nanos().max(1);
+            if back > 0 {
+                self.taken = self.taken.saturating_sub(u32::try_from(back).unwrap_or(u32::MAX));
+                self.since = Some(now);
             }
         }
-        if draft.attempt_limit.is_zero() || draft.flight_limit < draft.attempt_limit {
-            return wrong("limits; accepted: an attempt above zero, and a flight at least as long");
+        if self.taken >= burst {
+            return false;
         }
-        if draft.transport_retries > 2 {
-            return wrong("transport_retries; accepted: 0, 1 or 2");
+        if self.taken == 0 {
+            self.since = Some(now);
         }
-        if draft.forced.0 == 0 || draft.forced.1.is_zero() {
-            return wrong("forced; accepted: a burst of at least 1, and an interval above zero");
-        }
-        Ok(draft)
+        self.taken += 1;
+        true
     }
 }
 
@@ -202,8 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leads_and_guards_scale_with_the_lifetime() {
-        let policy = Policy::default();
+    fn windows_scale_with_the_lifetime() {
         let table = [
             (3600, 600, 60_000),
             (24 * 3600, 1200, 60_000),
@@ -213,31 +232,21 @@ mod tests {
             (10, 5, 1_000),
             (0, 0, 0),
         ];
-        for (life, lead, guard_millis) in table {
-            assert_eq!(policy.lead_of(secs(life)), secs(lead), "lead of {life} s");
-            let guard = Duration::from_millis(guard_millis);
-            assert_eq!(policy.guard_of(secs(life)), guard, "guard of {life} s");
+        for (life, advisory, mandatory_millis) in table {
+            assert_eq!(Policy::advisory_window(secs(life)), secs(advisory), "of {life} s");
+            let mandatory = Duration::from_millis(mandatory_millis);
+            assert_eq!(Policy::mandatory_window(secs(life)), mandatory, "of {life} s");
         }
     }
 
     #[test]
-    fn build_names_the_setting_that_is_wrong() {
-        let second = secs(1);
-        let table = [
-            (Policy::builder().window_pause(secs(2), second), "window_pause"),
-            (Policy::builder().cold_pause(Duration::ZERO, second), "cold_pause"),
-            (Policy::builder().refusal_pause(secs(9), second), "refusal_pause"),
-            (Policy::builder().lead(secs(9), second), "lead"),
-            (Policy::builder().limits(secs(9), second), "limits"),
-            (Policy::builder().limits(Duration::ZERO, second), "limits"),
-            (Policy::builder().transport_retries(3), "transport_retries"),
-            (Policy::builder().forced(0, second), "forced"),
-        ];
-        for (builder, name) in table {
-            let error = builder.build().unwrap_err();
+    fn limits_that_contradict_each_other_are_named() {
+        for (attempt, flight) in [(secs(9), secs(1)), (Duration::ZERO, secs(1))] {
+            let error = Policy::default().limits(attempt, flight).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains(name), "{error} should name {name}");
+            assert!(error.to_string().contains("limits"), "{error}");
         }
-        assert_eq!(Policy::builder().build().unwrap(), Policy::default());
+        let (attempt, flight) = (secs(10), secs(30));
+        assert_eq!(Policy::default().limits(attempt, flight).unwrap(), Policy::default());
     }
 }

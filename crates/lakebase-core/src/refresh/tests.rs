@@ -1,4 +1,4 @@
-//! The machine by scripts: what happens at which second, and when a fetch starts.
+//! Scripts of events, and the seconds at which the machine starts a fetch.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn at(seconds: u64) -> Moment {
     Moment { monotonic: secs(seconds), wall }
 }
 
-/// A machine without jitter, so that every boundary is where the table says.
+/// A machine without jitter, so that the boundaries are exact.
 fn machine() -> Machine {
     let policy = Policy::default().scatter(false);
     let mut machine = Machine::new(policy, 1);
@@ -25,8 +25,8 @@ fn machine() -> Machine {
 /// Plays `second:step` pairs on one machine and compares the seconds at which a flight started.
 ///
 /// Steps: `tick` (nobody asks), `want`, `want+` (with 30 s to live), `ok=LIFE`, `same`, `err`, `no`,
-/// `later=SECONDS`, `lost`, `refuse` (the current value), `doubt` (the current value is stale),
-/// `stale` (an older flight brings a value), `late` (an older flight fails).
+/// `later=SECONDS`, `lost`, `refuse` (the current value), `stale` (the current value),
+/// `older` (an older flight brings a value), `late` (an older flight fails).
 #[track_caller]
 fn check(script: &str, expected: &str) {
     let mut machine = machine();
@@ -51,9 +51,9 @@ fn check(script: &str, expected: &str) {
                 Some(Event::Failed { flight: current, permanent, retry_after })
             }
             "lost" => Some(Event::Lost { flight: current }),
-            "doubt" => machine.generation().map(|generation| Event::Stale { generation }),
+            "stale" => machine.generation().map(|generation| Event::Stale { generation }),
             "refuse" => machine.generation().map(|generation| Event::Refused { generation }),
-            "stale" => Some(fetched(older, secs(number), false)),
+            "older" => Some(fetched(older, secs(number), false)),
             "late" => Some(Event::Failed { flight: older, permanent: true, retry_after: None }),
             other => panic!("no such step: {other}"),
         };
@@ -79,7 +79,7 @@ fn one_flight_at_a_time() {
 }
 
 #[test]
-fn a_flight_that_does_not_report_is_given_up_after_its_lease() {
+fn a_flight_that_does_not_report_in_time_is_given_up() {
     check("0:want 30:want 31:want", "0 31");
 }
 
@@ -165,24 +165,24 @@ fn a_refused_value_is_fetched_again_at_once_but_only_twice_in_a_row() {
 
 #[test]
 fn a_stale_value_is_fetched_again_until_there_is_a_newer_one() {
-    // Calm pauses after failures, since it is better than none; afterwards all is as ever.
+    // After failures the pauses are those of a valid value.
     check(
-        "0:want 0:ok=3600 1:doubt 1:err 1:want 2:want 2:ok=3600 3:want 3001:want 3002:want",
+        "0:want 0:ok=3600 1:stale 1:err 1:want 2:want 2:ok=3600 3:want 3001:want 3002:want",
         "0 1 2 3002",
     );
-    // A value with no more life than the stale one is taken, too.
-    check("0:want 0:ok=3600 1:doubt 1:ok=3599 2000:want 3000:want 3001:want", "0 1 3001");
+    // A value that is not valid for longer than the stale one is taken, too.
+    check("0:want 0:ok=3600 1:stale 1:ok=3599 2000:want 3000:want 3001:want", "0 1 3001");
 }
 
 #[test]
 fn values_are_stale_only_twice_in_a_row() {
     check(
-        "0:want 0:ok=3600 1:doubt 1:ok=3600 2:doubt 2:ok=3600 3:doubt 30:doubt 31:doubt",
+        "0:want 0:ok=3600 1:stale 1:ok=3600 2:stale 2:ok=3600 3:stale 30:stale 31:stale",
         "0 1 2 31",
     );
-    // Both rations are the same one, and saying it again takes nothing from it.
+    // Both limits are the same one, and a second report of the same value does not count.
     check(
-        "0:want 0:ok=3600 1:doubt 1:doubt 1:ok=3600 2:refuse 2:ok=3600 3:doubt 3:refuse",
+        "0:want 0:ok=3600 1:stale 1:stale 1:ok=3600 2:refuse 2:ok=3600 3:stale 3:refuse",
         "0 1 2",
     );
 }
@@ -198,21 +198,21 @@ fn late_reports_of_older_flights_change_nothing_unless_they_help() {
     // The first flight is given up at 31; its failure is ignored, the second one goes on.
     check("0:want 31:want 32:late 32:want 40:ok=3600 41:late 3039:want 3040:want", "0 31 3040");
     // A value that an older flight brings is taken if there is none, and the flight under way goes on.
-    check("0:want 31:want 32:stale=3600 33:ok=60 34:want", "0 31");
+    check("0:want 31:want 32:older=3600 33:ok=60 34:want", "0 31");
 }
 
 #[test]
-fn nothing_is_due_while_nobody_asks_for_what_failed_except_at_the_calm_pace() {
-    // Calm pauses are a second, then up to three, then up to nine.
+fn while_nobody_asks_failed_fetches_keep_the_longer_pauses() {
+    // These are a second, then up to three, then up to nine.
     check("0:tick 0:err 0:tick 1:tick 1:err 5:tick", "0 1 5");
 }
 
-/// Lets `machine` hold a value from `second` on, and says for how long it is fresh.
+/// Gives `machine` a value at `second`; returns how long it is fresh.
 fn hold(machine: &mut Machine, second: u64) -> Duration {
     let Action::Fetch { flight, .. } = machine.poll(at(second)) else { panic!("nothing is due") };
     let (started, lifetime) = (at(second), secs(3600));
     machine.handle(started, Event::Fetched { flight, started, lifetime, same: false });
-    let (_, fresh_for, _) = machine.spans().expect("it was taken");
+    let (_, fresh_for, _) = machine.spans().expect("it was accepted");
     fresh_for
 }
 
@@ -253,7 +253,7 @@ fn what_came_at_need_or_after_a_failure_is_renewed_at_any_time_of_its_life() {
 }
 
 #[test]
-fn calm_pauses_fit_fifteen_attempts_into_the_last_ten_minutes() {
+fn pauses_fit_fifteen_attempts_into_the_last_ten_minutes() {
     for seed in 0..500 {
         let mut machine = Machine::new(Policy::default(), seed);
         let mut attempts = 0;
@@ -279,11 +279,11 @@ fn phases_have_the_documented_bounds() {
     let table = [
         (0, Phase::Fresh),
         (2999, Phase::Fresh),
-        (3000, Phase::Window),
-        (3539, Phase::Window),
-        (3540, Phase::Edge),
-        (3599, Phase::Edge),
-        (3600, Phase::Dead),
+        (3000, Phase::Advisory),
+        (3539, Phase::Advisory),
+        (3540, Phase::Mandatory),
+        (3599, Phase::Mandatory),
+        (3600, Phase::Expired),
     ];
     for (second, phase) in table {
         assert_eq!(phase_at(&machine, second), phase, "second {second}");
@@ -292,7 +292,8 @@ fn phases_have_the_documented_bounds() {
     assert_eq!(machine.left(at(3600)), None);
     let generation = machine.generation().expect("it is dead, but there");
     machine.handle(at(3), Event::Stale { generation });
-    for (second, phase) in [(3, Phase::Edge), (3599, Phase::Edge), (3600, Phase::Dead)] {
+    for (second, phase) in [(3, Phase::Mandatory), (3599, Phase::Mandatory), (3600, Phase::Expired)]
+    {
         assert_eq!(phase_at(&machine, second), phase, "stale, second {second}");
     }
     assert_eq!(machine.left(at(3)), Some(secs(3597)), "it lives as long as before");

@@ -1,4 +1,4 @@
-//! What a cache holds, where it comes from, and how callers ask for it.
+//! The values of a cache: where they come from, what callers get, and the cache's status.
 
 use std::fmt;
 use std::ops::Deref;
@@ -14,43 +14,44 @@ use crate::{Error, MaybeSend, MaybeSync, Result, Timestamp};
 
 /// Something that stops being valid.
 pub trait Expires: fmt::Debug + MaybeSend + MaybeSync + 'static {
-    /// How long it lives from the moment it was asked for, given this machine's wall clock then.
+    /// How long it is valid, counted from the start of the fetch, when this machine's wall clock showed `wall`.
     ///
-    /// Zero means that it is dead already, which counts as a failed fetch. More than 24 hours count as 24.
+    /// Zero means that it has expired, which counts as a failed fetch. More than 24 hours count as 24.
     fn lifetime(&self, wall: Timestamp) -> Duration;
 
-    /// Whether `other` is the same value again, so that nothing was gained by fetching it.
+    /// Whether `other` is the same value, so that fetching it brought nothing.
     fn same_as(&self, other: &Self) -> bool;
 }
 
-/// What a caller needs, or what a cache needs from its origin.
+/// What a caller requires of a value, or a cache of its origin.
 ///
-/// An [`Origin`] that itself uses a cache (a credential is minted with a workspace token) passes its demand
-/// on to [`Cache::get_for`](super::Cache::get_for).
+/// An [`Origin`] that uses a cache itself (a credential is minted with a workspace token) passes its demand on to
+/// [`Cache::get_for`](super::Cache::get_for).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// The last value was refused by its user: go past every cache below.
+    /// Go past every cache below, because a server refused the last value.
     pub force: bool,
-    /// How much life the value must have left. One with less is fetched again, and handed out with less
-    /// only if a fresh fetch brought nothing better. Default: none.
+    /// How long the value must still be valid. A value with less is fetched again, and returned only if the fetch
+    /// brought nothing better. Default: zero.
     pub at_least: Duration,
 }
 
 impl Demand {
-    /// What the flight of a cache with the default [`Policy`] needs from a cache below it: a value that
-    /// outlives the flight.
+    /// What the flight of a cache with the default [`Policy`] requires of a cache below it: a value that outlives the
+    /// flight.
     #[must_use]
     pub fn nested(force: bool) -> Self {
-        Self { force, at_least: Policy::default().flight_limit() }
+        Self { force, at_least: Policy::default().flight_limit }
     }
 }
 
-/// Where a [`Cache`](super::Cache) gets its values from. Asks every time: no cache, no retry.
+/// Where a [`Cache`](super::Cache) gets its values from.
 ///
 /// # Contract
 ///
+/// - Every call asks the service: an origin neither caches nor retries.
+/// - The cache limits the time; an origin needs no time-out.
 /// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
-/// - **Time-outs** are the cache's business.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
@@ -58,8 +59,8 @@ pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
     ///
     /// # Errors
     ///
-    /// Kinds that are [transient](Error::is_transient) are tried again soon, others with a larger spacing,
-    /// and [`Error::retry_after`] is the least spacing in any case.
+    /// [Transient](Error::is_transient) errors are retried soon, others after longer pauses. [`Error::retry_after`] is the
+    /// least pause.
     async fn fetch(&self, demand: Demand) -> Result<T>;
 
     /// What is fetched, for error messages: `a database credential for projects/p/…`.
@@ -73,39 +74,39 @@ pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
     }
 }
 
-/// Names one value of a cache; later values have larger ones.
+/// Identifies one value of a cache. Later values have larger generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub(crate) u64);
 
-/// A value as the cache handed it out. Clones share it; it stays readable after the cache moved on.
+/// A value from a cache. Clones share it, and it stays readable after the cache has a newer one.
 ///
-/// Fresh ones are handed out without counting a reference, so that threads which read at the same time do not write to
-/// the same place. A thread can hold eight at a time that way (see [`arc_swap`]); further ones are counted.
+/// Getting a fresh value counts no reference, so threads that read at the same time do not write to the same memory. A
+/// thread can hold eight such values (see [`arc_swap`]); further ones are counted.
 #[derive(Debug)]
 pub struct Held<T>(pub(super) Guard<Option<Arc<Entry<T>>>>);
 
-/// A value with what is needed to tell its phase without asking anybody.
+/// A value with the times that tell whether it is fresh or valid.
 #[derive(Debug)]
 pub(super) struct Entry<T> {
     pub(super) value: T,
     pub(super) generation: Generation,
     /// When the attempt that brought it started.
     pub(super) started: Moment,
-    /// Until when, by both clocks, the value is handed out without further thought.
+    /// Until when, by both clocks, the value is handed out without a lock.
     pub(super) fresh_until: Moment,
-    /// How long after `started` it is dead.
+    /// How long after `started` it expires.
     pub(super) lifetime: Duration,
-    /// Whether it was reported to be outdated, so that it is not handed out without further thought.
+    /// Whether it was reported to be outdated, so that callers wait for the next one.
     pub(super) stale: AtomicBool,
 }
 
 impl<T> Entry<T> {
-    /// Whether it is handed out at `now` without further thought.
+    /// Whether it is handed out at `now` without a lock.
     pub(super) fn is_fresh(&self, now: Moment) -> bool {
         now.is_before(self.fresh_until) && !self.stale.load(Ordering::Relaxed)
     }
 
-    /// The life left at `now`; zero means dead.
+    /// How long it is still valid at `now`; zero means that it has expired.
     pub(super) fn left(&self, now: Moment) -> Duration {
         self.lifetime.saturating_sub(now.since(self.started))
     }
@@ -113,11 +114,11 @@ impl<T> Entry<T> {
 
 impl<T> Held<T> {
     pub(super) fn entry(&self) -> &Entry<T> {
-        let Some(entry) = &*self.0 else { unreachable!("checked by all constructors") };
+        let Some(entry) = &*self.0 else { unreachable!("every constructor fills it") };
         entry
     }
 
-    /// Which value this is, for [`Cache::invalidate`](super::Cache::invalidate).
+    /// Identifies the value, for [`Cache::invalidate`](super::Cache::invalidate).
     #[must_use]
     pub fn generation(&self) -> Generation {
         self.entry().generation
@@ -144,27 +145,27 @@ impl<T> Deref for Held<T> {
     }
 }
 
-/// How a cache is doing; what a readiness probe needs, without asking the service or the database.
+/// The state of a cache, for readiness probes: it needs neither the service nor the database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Status {
-    /// There is no living value and nothing is known to be wrong: the next caller fetches one.
+    /// There is no valid value, and the last fetch did not fail: the next caller fetches one.
     Empty,
-    /// There is a living value, and the last fetch succeeded.
+    /// There is a valid value, and the last fetch succeeded.
     Fresh {
-        /// When the value dies, by this machine's wall clock.
+        /// When the value expires, by this machine's wall clock.
         good_until: Timestamp,
     },
-    /// There is a living value, but fetching the next one fails. Callers do not notice yet.
+    /// There is a valid value, but fetching the next one fails. Callers still get the value.
     Degraded {
         /// When the first fetch since the last success failed, by this machine's wall clock.
         since: Timestamp,
         /// Why the last fetch failed.
         last_error: Error,
-        /// When the value dies, by this machine's wall clock.
+        /// When the value expires, by this machine's wall clock.
         good_until: Timestamp,
     },
-    /// There is no living value and fetching one fails. Callers get `last_error`.
+    /// There is no valid value, and fetching one fails. Callers get `last_error`.
     Dead {
         /// When the first fetch since the last success failed, by this machine's wall clock.
         since: Timestamp,
@@ -174,7 +175,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether callers are served: everything but [`Dead`](Self::Dead).
+    /// Whether callers get a value: true for all but [`Dead`](Self::Dead).
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !matches!(self, Self::Dead { .. })

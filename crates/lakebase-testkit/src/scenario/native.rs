@@ -33,7 +33,7 @@ struct Native {
     origin: ScriptedOrigin,
     cache: Cache<DatabaseCredential>,
     generations: Arc<Mutex<BTreeMap<String, Generation>>>,
-    _keep_fresh: Option<KeepFresh<DatabaseCredential>>,
+    _keep_fresh: Option<KeepFresh>,
 }
 
 impl Native {
@@ -41,8 +41,7 @@ impl Native {
         let origin = ScriptedOrigin::new(time, replies(&case.origin)?);
         let shared: Arc<dyn Spawn> = Arc::new(spawn.clone());
         let runtime = fake_runtime(time, case.spawner.then_some(shared));
-        let policy = Policy::builder().seed(7).build().map_err(|error| error.report())?;
-        let policy = policy.scatter(false);
+        let policy = Policy::default().seed(7).scatter(false);
         let cache = Cache::with_policy(Arc::new(origin.clone()), &runtime, policy);
         let keep_fresh = case.keep_fresh.then(|| cache.keep_fresh());
         let (time, generations) = (time.clone(), Arc::default());

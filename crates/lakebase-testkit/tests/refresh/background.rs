@@ -123,15 +123,13 @@ fn changed_completes_at_each_new_value() {
 }
 
 #[test]
-fn a_watch_ends_with_the_cache_that_it_does_not_keep() {
+fn a_task_that_is_about_to_end_serves_the_next_handle() {
     let world = World::new(vec![Reply::token(HOUR)]);
-    let watch = world.cache.watch();
-    world.get().unwrap();
-    let held = world.spawn.run(watch.changed(None)).unwrap();
-    let seen = Some(held.generation());
-    let mut next = Box::pin(watch.changed(seen));
-    assert!(next.as_mut().now_or_never().is_none());
-    drop(world);
-    assert!(next.now_or_never().unwrap().is_none());
-    assert!(watch.changed(seen).now_or_never().unwrap().is_none());
+    let first = world.cache.keep_fresh();
+    world.spawn.settle();
+    drop(first);
+    let _second = world.cache.keep_fresh();
+    world.pass(2 * HOUR);
+    assert!(world.cache.peek().is_some(), "nobody had to ask");
+    assert_eq!(world.spawn.tasks(), 1);
 }

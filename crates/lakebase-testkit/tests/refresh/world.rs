@@ -41,7 +41,7 @@ impl World {
         let origin = ScriptedOrigin::new(&time, replies);
         let shared: Arc<dyn Spawn> = Arc::new(spawn.clone());
         let runtime = fake_runtime(&time, spawner.then_some(shared));
-        let policy = Policy::builder().seed(7).build().unwrap().scatter(false);
+        let policy = Policy::default().seed(7).scatter(false);
         let cache = Cache::with_policy(Arc::new(origin.clone()), &runtime, policy);
         Self { time, spawn, origin, cache }
     }

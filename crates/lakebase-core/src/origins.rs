@@ -1,15 +1,19 @@
-//! The cache that connections ask for their password.
+//! What a connector caches: the credential, the endpoint of its target, and its user's name.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Cache, Demand, Expires, Origin, Policy};
-use crate::{CredentialRequest, CredentialSource, DatabaseCredential, Result, Runtime, Timestamp};
+use crate::refresh::{Cache, Demand, Expires, Origin, Policy};
+use crate::{
+    Access, CredentialRequest, CredentialSource, DatabaseCredential, Endpoint, EndpointResolver,
+    MaybeSend, MaybeSync, Result, Runtime, Target, Timestamp, UserResolver,
+};
 
-/// Counted from the server's clock if it told it, so that a wrong local clock does no harm.
+/// The lifetime is counted by the service's clock if its reply had a `Date`, so that a wrong local clock does no harm.
 impl Expires for DatabaseCredential {
     fn lifetime(&self, wall: Timestamp) -> Duration {
         self.expires_at.saturating_since(self.served_at.unwrap_or(wall)).min(Policy::LONGEST_LIFE)
@@ -20,7 +24,7 @@ impl Expires for DatabaseCredential {
     }
 }
 
-/// Database credentials for one request (endpoint, life, claims), refreshed ahead of their expiry.
+/// Database credentials for one request (endpoint, lifetime, claims), refreshed before they expire.
 ///
 /// Cheap to clone; clones share everything. All methods are those of [`Cache`].
 #[derive(Clone, Debug)]
@@ -82,6 +86,60 @@ impl Origin<DatabaseCredential> for SourceOrigin {
 
     fn subject(&self) -> String {
         format!("a database credential for {}", self.request.compute)
+    }
+}
+
+/// How long a fact is used while the service cannot be asked. The next one is fetched earlier.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A value that has no expiry of its own.
+#[derive(Debug)]
+pub(crate) struct Fact<T>(pub(crate) T);
+
+impl<T: fmt::Debug + MaybeSend + MaybeSync + 'static> Expires for Fact<T> {
+    fn lifetime(&self, _wall: Timestamp) -> Duration {
+        LIFETIME
+    }
+
+    /// The same fact again counts as a new value.
+    fn same_as(&self, _other: &Self) -> bool {
+        false
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct EndpointFact {
+    pub(crate) resolver: Arc<dyn EndpointResolver>,
+    pub(crate) target: Target,
+    pub(crate) access: Access,
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Origin<Fact<Endpoint>> for EndpointFact {
+    fn kind(&self) -> &'static str {
+        "endpoint"
+    }
+
+    async fn fetch(&self, _demand: Demand) -> Result<Fact<Endpoint>> {
+        self.resolver.resolve(&self.target, self.access).await.map(Fact)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct UserFact {
+    pub(crate) resolver: Arc<dyn UserResolver>,
+}
+
+#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
+#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
+impl Origin<Fact<Arc<str>>> for UserFact {
+    fn kind(&self) -> &'static str {
+        "user"
+    }
+
+    async fn fetch(&self, _demand: Demand) -> Result<Fact<Arc<str>>> {
+        self.resolver.resolve().await.map(Fact)
     }
 }
 

@@ -1,15 +1,15 @@
-//! Both clocks at once, and the one rule by which they are compared.
+//! A reading of both clocks, and the rule that compares two readings.
 
 use std::time::Duration;
 
 use crate::{Clock, Timestamp};
 
-/// What both clocks showed at one moment.
+/// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// The monotonic clock: never steps, but may stand still while the machine is suspended.
+    /// The monotonic clock. It never steps, but may stop while the machine is suspended.
     pub monotonic: Duration,
-    /// The wall clock: counts suspends, but may step either way.
+    /// The wall clock. It runs while the machine is suspended, but may step forward and back.
     pub wall: Timestamp,
 }
 
@@ -20,28 +20,28 @@ impl Moment {
         Self { monotonic: clock.monotonic(), wall: clock.wall() }
     }
 
-    /// The time since `earlier`: the larger of what the two clocks say.
+    /// The time since `earlier`: the larger of the two clocks' differences.
     ///
-    /// So a suspended laptop or a frozen container is noticed by its wall clock, and a wall clock that was
-    /// set back hides nothing. A wall clock that was set forward makes things look older than they are,
-    /// which costs one early fetch.
+    /// The wall clock shows how long a laptop or container was suspended. The monotonic clock still counts after the
+    /// wall clock was set back. After the wall clock was set forward a value looks older than it is, which costs one
+    /// early fetch.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let monotonic = self.monotonic.saturating_sub(earlier.monotonic);
         monotonic.max(self.wall.saturating_since(earlier.wall))
     }
 
-    /// What both clocks show `duration` later, if neither is suspended or set.
+    /// The reading `duration` later, if the machine is not suspended and no clock is set.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let monotonic = self.monotonic.saturating_add(duration);
         Self { monotonic, wall: self.wall.saturating_add(duration) }
     }
 
-    /// Whether neither clock has reached what it shows at `deadline`.
+    /// Whether both clocks are before `deadline`.
     ///
-    /// For whole milliseconds `now.is_before(start.saturating_add(duration))` is `now.since(start) < duration`, without
-    /// calculating.
+    /// For whole milliseconds `now.is_before(start.saturating_add(duration))` equals `now.since(start) < duration`, and
+    /// needs two comparisons only.
     #[must_use]
     pub fn is_before(self, deadline: Self) -> bool {
         self.monotonic < deadline.monotonic && self.wall < deadline.wall
@@ -67,7 +67,7 @@ mod tests {
         ) {
             let (start, now, length) = (moment(start), moment(now), Duration::from_millis(length));
             let deadline = start.saturating_add(length);
-            // Of a length of zero nothing is left, also to a clock that was set back.
+            // With a length of zero they disagree after a clock was set back.
             prop_assume!(!length.is_zero());
             prop_assert_eq!(now.is_before(deadline), now.since(start) < length);
         }
