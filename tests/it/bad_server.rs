@@ -12,7 +12,7 @@ use lakebase::{Lakebase, PoolOptions, lakebase_error};
 
 use crate::support::Setup;
 
-on_each_runtime! { direct pool tunnel }
+on_each_runtime! { direct pool tokio_postgres tunnel }
 
 /// What a server may send before it is cut off: what a login may hold, and what sockets hold on the way.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -159,6 +159,15 @@ async fn pool() {
         server.was_cut_off(mode);
     }
     assert!(lakebase_error(&lakebase::sqlx::Error::PoolTimedOut).is_none());
+}
+
+async fn tokio_postgres() {
+    for (mode, kind) in MODES {
+        let server = BadServer::start(mode);
+        let error = server.handle().tokio_postgres().await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
+        server.was_cut_off(mode);
+    }
 }
 
 /// A program of its own connects, and is told.

@@ -1,13 +1,14 @@
-//! The workspace's client and sqlx's factory keep the contracts of the traits that they implement.
+//! The workspace's client and the drivers' factories keep the contracts of the traits that they implement.
 
 use lakebase::core::connect::ConnectParams;
-use lakebase::core::{EndpointName, Target};
+use lakebase::core::{ConnectionFactory, EndpointName, Runtime, Target};
 use lakebase_sqlx::SqlxFactory;
 use lakebase_testkit::conformance::login;
+use lakebase_tokio_postgres::TokioPostgresFactory;
 
 use crate::support::{Setup, shared};
 
-on_each_runtime! { the_workspace sqlx }
+on_each_runtime! { the_workspace sqlx tokio_postgres }
 
 fn unknown() -> EndpointName {
     "projects/demo/branches/production/endpoints/nobody".parse().unwrap()
@@ -30,13 +31,21 @@ async fn the_workspace() {
 }
 
 async fn sqlx() {
+    logs_in(SqlxFactory::new).await;
+}
+
+async fn tokio_postgres() {
+    logs_in(TokioPostgresFactory::new).await;
+}
+
+async fn logs_in<F: ConnectionFactory>(factory: impl FnOnce(&Runtime) -> F) {
     let emulator = shared();
     // With a native password, which the server checks like any other.
     let lakebase = Setup::password(emulator).build();
     let runtime = lakebase.connector().runtime();
     let params = lakebase.connector().login().await.unwrap().params;
     assert!(!params.addresses.is_empty(), "only direct DNS knows the emulator's names");
-    let factory = SqlxFactory::new(runtime);
     let params: &ConnectParams = &params;
+    let factory = factory(runtime);
     login::connection_factory(&factory, &*runtime.timer, params, "db.example.com").await;
 }

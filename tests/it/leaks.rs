@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use futures::future::{Either, select};
 use futures::task::AtomicWaker;
 use lakebase::core::{BoxFuture, Runtime, Spawn};
 use lakebase::sqlx;
@@ -15,7 +16,7 @@ use lakebase::{Lakebase, PoolOptions};
 use crate::dns::runtime_with_relays_in;
 use crate::support::{Setup, endpoint, shared, until};
 
-on_each_runtime! { connect pool acquire query }
+on_each_runtime! { connect tokio_postgres pool acquire query }
 
 /// How many polls are left, of a future and of the tasks that it started.
 #[derive(Debug, Default)]
@@ -153,6 +154,30 @@ async fn connect() {
     }
     assert!(points > 3, "it was dropped at several points: {points}");
     watched.settles("connect").await;
+}
+
+async fn tokio_postgres() {
+    let watched = Watched::new();
+    let mut points = 0;
+    for count in 0..ENOUGH {
+        let lakebase = watched.cold();
+        let work = async {
+            let (client, connection) = lakebase.tokio_postgres().await.unwrap();
+            // Driven beside the statement, and dropped with it.
+            let statement = client.query_one("select count(*) from generate_series(1, 9)", &[]);
+            match select(Box::pin(statement), connection).await {
+                Either::Left((row, _)) => row.unwrap().get::<_, i64>(0),
+                Either::Right((ended, _)) => panic!("the connection ended: {ended:?}"),
+            }
+        };
+        if let Some(found) = watched.polls(count, work).await {
+            assert_eq!(found, 9);
+            points = count;
+            break;
+        }
+    }
+    assert!(points > 3, "it was dropped at several points: {points}");
+    watched.settles("tokio_postgres").await;
 }
 
 async fn pool() {

@@ -49,5 +49,6 @@ mod secrets;
 mod soak;
 #[cfg(feature = "tinyproxy")]
 mod tinyproxy;
+mod tokio_postgres;
 mod tunnel;
 mod wake;

@@ -18,14 +18,22 @@ use crate::handles::Handles;
 /// is asked before the first use, and no task runs unless a pool was opened or a user's handle is kept.
 #[derive(Clone)]
 pub struct Lakebase {
-    connector: Connector,
+    pub(crate) connector: Connector,
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) tokio_postgres: lakebase_tokio_postgres::TokioPostgresFactory,
     workspace: Option<WorkspaceClient>,
     users: Arc<Handles<(Connector, WorkspaceClient)>>,
 }
 
 impl Lakebase {
     pub(crate) fn new(connector: Connector, workspace: Option<WorkspaceClient>) -> Self {
-        Self { connector, workspace, users: Arc::default() }
+        Self {
+            #[cfg(feature = "tokio-postgres")]
+            tokio_postgres: lakebase_tokio_postgres::TokioPostgresFactory::new(connector.runtime()),
+            connector,
+            workspace,
+            users: Arc::default(),
+        }
     }
 
     /// Starts with nothing set; what stays unset comes from the environment.
@@ -86,7 +94,11 @@ impl Lakebase {
             let connector = self.connector.on_behalf_of(source.clone(), source)?;
             Ok((connector, theirs))
         })?;
-        Ok(Self::new(connector, Some(workspace)))
+        let handle = Self::new(connector, Some(workspace));
+        // Its sessions have the same upstream, so this handle may cancel theirs.
+        #[cfg(feature = "tokio-postgres")]
+        let handle = Self { tokio_postgres: self.tokio_postgres.clone(), ..handle };
+        Ok(handle)
     }
 
     /// Opens one connection.

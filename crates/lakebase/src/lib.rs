@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `tokio`, `async-std`, `smol` | the runtime; additive, none is default. With several, a running tokio context wins, then smol, then async-std |
 //! | `sqlx` (default) | `connect` and `pool` |
+//! | `tokio-postgres` | `tokio_postgres` and `cancel_query`: clients of tokio-postgres, on every runtime |
 //! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
 //! | `tunnel` | a local address for drivers that have no hook for tokens: libpq, JDBC, anything |
@@ -74,6 +75,8 @@ mod assemble;
 mod builder;
 pub mod connection_string;
 mod default_runtime;
+#[cfg(feature = "tokio-postgres")]
+mod drivers;
 // The pages' examples need these features.
 #[cfg(all(doc, feature = "sqlx", feature = "tokio"))]
 pub mod guide;
@@ -95,6 +98,8 @@ pub use lakebase_core::{Access, Error, ErrorKind, Result, Secret, SslMode};
 pub use lakebase_proxy::Tunnel;
 #[cfg(feature = "sqlx")]
 pub use lakebase_sqlx::{LakebasePool, PoolOptions, lakebase_error, sqlx};
+#[cfg(feature = "tokio-postgres")]
+pub use lakebase_tokio_postgres::{Connection as TokioPostgresConnection, tokio_postgres};
 #[doc(inline)]
 pub use lakebase_workspace as workspace;
 

@@ -87,6 +87,9 @@ pub(super) const HTTP_AND_TLS: &[&str] = &[
 /// What does not fit an edge function.
 const HEAVIER: &[&str] = &["lakebase-workspace", "lakebase-runtime", "lakebase-sqlx"];
 
+/// Pools for tokio-postgres, which only their users pay for.
+const POOLS: &[&str] = &["deadpool", "deadpool-postgres", "bb8"];
+
 /// C builds that users would notice.
 const HEAVY: &[&str] = &["aws-lc-rs", "aws-lc-sys", "openssl-sys", "native-tls"];
 
@@ -149,21 +152,53 @@ pub(super) const ABSENT: &[AbsentRule] = &[
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,tokio"),
-        what: "other runtime",
-        names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY],
+        what: "other runtime or driver",
+        names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY, &["tokio-postgres"], POOLS],
         present: &["tokio/rt", "tokio/net", "sqlx"],
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,async-std"),
-        what: "other runtime",
-        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, SMOL, SURF, HEAVY],
+        what: "other runtime or driver",
+        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, SMOL, SURF, HEAVY, &["tokio-postgres"], POOLS],
         present: &["async-std", "sqlx"],
     },
     AbsentRule {
         of: Selection::new("lakebase", "sqlx,smol"),
-        what: "other runtime",
-        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY],
+        what: "other runtime or driver",
+        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY, &["tokio-postgres"], POOLS],
         present: &["async-io", "sqlx"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase", "tokio,tokio-postgres"),
+        what: "other runtime, other driver or pool",
+        names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY, &["sqlx-core"], POOLS],
+        present: &["tokio/rt", "tokio/net", "tokio-postgres"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase", "async-std,tokio-postgres"),
+        what: "other runtime, other driver or pool",
+        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, SMOL, SURF, HEAVY, &["sqlx-core"], POOLS],
+        present: &["async-std", "tokio-postgres"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase", "smol,tokio-postgres"),
+        what: "other runtime, other driver or pool",
+        names: &[TOKIO_RUNTIME, TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY, &["sqlx-core"], POOLS],
+        present: &["async-io", "tokio-postgres"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase-tokio-postgres", ""),
+        what: "runtime, other driver, pool or HTTP crate",
+        names: &[
+            TOKIO_RUNTIME,
+            ASYNC_STD,
+            SMOL,
+            ASYNC_IO,
+            HEAVY,
+            POOLS,
+            &["reqwest", "hyper", "sqlx-core", "lakebase-workspace", "lakebase-runtime"],
+        ],
+        present: &["tokio-postgres", "lakebase-session"],
     },
     AbsentRule {
         of: Selection::new("lakebase-session", ""),

@@ -425,7 +425,7 @@ pub(crate) const CELLS: &[Cell] = &[
         "examples in the documentation",
         &[Need::Postgres],
         &[tests(
-            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-proxy -p lakebase -p lakebase-wasm --all-features",
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase -p lakebase-wasm --all-features",
         )],
     ),
     cell(
