@@ -20,12 +20,12 @@ use crate::wire::percent_encode;
 use crate::workspace::{Bearer, RETRY_PAUSE};
 use crate::{Effects, Identity, Settings, Workspace};
 
-/// How often a caller looks whether another one's fetch is done.
+/// Interval at which a caller polls for another caller's fetch.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// Endpoint and user are looked up again this long after the last time.
+/// Life of a cached endpoint or user.
 const FACTS_AGE: Duration = Duration::from_secs(45 * 60);
 
-/// Everything that is needed to log in to Postgres.
+/// All values for a login to Postgres.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The Postgres role.
@@ -70,7 +70,7 @@ impl Login {
     }
 }
 
-/// What seldom changes.
+/// Values that change rarely.
 #[derive(Clone, Debug)]
 struct Facts {
     name: EndpointName,
@@ -79,13 +79,13 @@ struct Facts {
     at: Moment,
 }
 
-/// How one call waits.
+/// The way in which one call waits.
 #[derive(Default)]
 pub struct Patience<'a> {
-    /// Looked at while waiting: an error ends the wait, and nothing else.
+    /// Checked while the call waits. An error ends the wait, and not the mint.
     pub ended: Option<&'a dyn Fn() -> Option<Error>>,
-    /// Takes over a refresh whose result this caller need not wait for (`ctx.waitUntil` of a worker). Without it
-    /// the one caller that finds a refresh due waits for it.
+    /// Runs a refresh for which this caller need not wait (`ctx.waitUntil` of a worker). Without it, the caller
+    /// that finds a refresh due waits for it.
     pub background: Option<&'a dyn Fn(LocalBoxFuture<'static, ()>)>,
 }
 
@@ -100,13 +100,12 @@ impl fmt::Debug for Patience<'_> {
 
 /// Credentials that are minted on first use and refreshed on use, ahead of their expiry.
 ///
-/// The rules are those of [`lakebase_core::refresh`]: no dead token is handed out, concurrent callers cause
-/// one mint, a failed refresh keeps the living token, failures are spaced. Between requests only data is
-/// shared, so that in workers a request that ends early never takes others along: those who wait look again every 25 ms
-/// and take over when the lease of the one who was minting is over.
+/// The rules are those of [`lakebase_core::refresh`]: no expired token is returned, concurrent callers cause
+/// one mint, a failed refresh keeps the current token, failures are spaced. Requests share data only, so a
+/// request of a worker that ends early does not affect others: they poll every 25 ms, and one of them takes
+/// over when the lease of the mint has ended.
 ///
-/// Clones share everything. **Cancellation:** a call may be dropped; if it was the one that minted, the
-/// next one mints.
+/// Clones share everything. **Cancellation:** a call may be dropped. If it was minting, the next call mints.
 #[derive(Clone)]
 pub struct Credentials(Rc<Inner>);
 
@@ -140,17 +139,17 @@ impl Credentials {
         Ok(Self(Rc::new(Inner { workspace, login, bearer, facts: RefCell::new(None) })))
     }
 
-    /// A login with a living token.
+    /// A login with a token that has not expired.
     ///
     /// # Errors
     ///
-    /// Those of minting, of looking up the endpoint and of asking for the user, if there is no living token;
-    /// the same error is given without asking again until the next attempt is due.
+    /// Those of the mint, of the endpoint and of the user, if there is no token. The same error is returned without a
+    /// request until the next attempt is due.
     pub async fn get(&self) -> Result<Login> {
         self.get_with(Patience::default()).await
     }
 
-    /// The same, with a say in how to wait.
+    /// The same, with control of the wait.
     ///
     /// # Errors
     ///
@@ -159,12 +158,12 @@ impl Credentials {
         self.share(&patience).await
     }
 
-    /// A living OAuth token of the workspace, for its other APIs and for the Data API. Shared and refreshed like logins, but a given token or
-    /// provider is passed on as it is.
+    /// An OAuth token of the workspace, for its other APIs and for the Data API. It is shared and refreshed like logins. A
+    /// token or provider of the settings is returned as it is.
     ///
     /// # Errors
     ///
-    /// Those of asking for the token, and what [`Patience::ended`] says.
+    /// Those of the request for the token, and those of [`Patience::ended`].
     pub async fn workspace_token(&self, patience: Patience<'_>) -> Result<Secret> {
         match &self.0.workspace.settings.identity {
             Identity::ServicePrincipal { .. } | Identity::Federated { .. } => {
@@ -215,7 +214,7 @@ impl Credentials {
         }
     }
 
-    /// Carries `work` out while this caller is willing to wait.
+    /// Runs `work` as long as this caller waits.
     async fn lead(&self, mut work: LocalBoxFuture<'static, ()>, patience: &Patience<'_>) {
         let Some(ended) = patience.ended else { return work.await };
         loop {
@@ -233,8 +232,8 @@ impl Credentials {
         }
     }
 
-    /// Drops `token` if it is the current one, so that the next call asks for another. For tokens that Postgres or the Data API
-    /// refused; not more often than two times in a row and then once in 30 s.
+    /// Drops `token` if it is the current one, so the next call fetches another. For tokens that Postgres or the Data API
+    /// refused. It works twice in a row, then once in 30 s.
     pub fn invalidate(&self, token: &str) {
         let refused = Secret::new(token);
         let now = self.0.workspace.now();
@@ -243,14 +242,14 @@ impl Credentials {
         bearer.refuse(now, |bearer| bearer.token.same_as(&refused));
     }
 
-    /// How the logins are doing; sends nothing.
+    /// The state of the cached login. Sends nothing.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.login.borrow().status(self.0.workspace.now())
     }
 }
 
-/// What callers share, each kind in a slot of its own.
+/// The values that callers share, each in its slot.
 trait Shared: Clone + 'static {
     fn slot(inner: &Inner) -> &RefCell<Slot<Self>>;
     fn attempt(inner: &Inner, force: bool) -> LocalBoxFuture<'_, Result<Self>>;
@@ -359,8 +358,7 @@ impl Inner {
     }
 }
 
-/// Tells the slot about a flight that was dropped, so that another can start at once. After a report it
-/// changes nothing.
+/// Reports a dropped flight to the slot, so another can start at once. After a report it does nothing.
 struct Unreported<'a, T: Shared> {
     inner: &'a Inner,
     flight: FlightId,
@@ -373,13 +371,13 @@ impl<T: Shared> Drop for Unreported<'_, T> {
     }
 }
 
-/// Whether the service did not answer, so that asking again at once is no burden to it.
+/// Whether the request did not reach the service, so a retry at once is no load.
 fn never_arrived(error: &Error) -> bool {
     let unanswered = matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::TimedOut);
     unanswered && error.status().is_none() && error.retry_after().is_none()
 }
 
-/// FNV-1a over what tells clients apart.
+/// FNV-1a over the values that distinguish clients.
 fn seed(settings: &Settings) -> u64 {
     let identity = settings.identity.client_id().map_or("", |id| id);
     let target = match &settings.target {

@@ -1,11 +1,11 @@
-//! JSON, as little of it as replies need.
+//! The part of JSON that replies need.
 //!
-//! By hand because of its size in WebAssembly: numbers stay text, since reading floats alone costs as much as
-//! everything here.
+//! Our own, because of the size in WebAssembly: numbers stay text, since a parser of floats alone is as large as
+//! this file.
 
 use std::fmt::Write as _;
 
-/// Deeper nesting than this is not read.
+/// Limit of the nesting.
 const MAX_DEPTH: u8 = 32;
 
 /// A JSON value. Numbers are kept as they are written.
@@ -42,7 +42,7 @@ impl Value {
         }
     }
 
-    /// A field that is a whole number, perhaps written as text; fractions are cut off.
+    /// A field that is a whole number, or a text with one. Fractions are cut off.
     pub(crate) fn integer(&self, name: &str) -> Option<u64> {
         let (Self::Number(text) | Self::Text(text)) = self.get(name)? else { return None };
         text.split('.').next()?.trim().parse().ok()

@@ -1,7 +1,7 @@
 //! Lakebase credentials over HTTP for workers, edge functions and browsers.
 //!
-//! Two ways in: the npm package `lakebase-wasm` (its types are in `npm/index.d.ts`), and this crate as a Rust
-//! dependency of a program that is itself compiled for `wasm32-unknown-unknown`:
+//! Use the npm package `lakebase-wasm` (its types are in `npm/index.d.ts`), or this crate as a dependency of a
+//! Rust program for `wasm32-unknown-unknown`:
 //!
 //! ```no_run
 //! # async fn mint(effects: lakebase_wasm::Effects) -> lakebase_core::Result<()> {
@@ -19,23 +19,22 @@
 //! # let _ = login; Ok(()) }
 //! ```
 //!
-//! [`Workspace`] is a [`CredentialSource`](lakebase_core::CredentialSource); on it rest [`Credentials`], which requests of
-//! a worker share, and core's own [`CredentialCache`](lakebase_core::refresh::CredentialCache), for programs with one context
+//! [`Workspace`] is a [`CredentialSource`](lakebase_core::CredentialSource). [`Credentials`] caches it for requests of a
+//! worker, core's [`CredentialCache`](lakebase_core::refresh::CredentialCache) for programs with one context
 //! ([`Effects::runtime`]). Nothing is `Send` on the wasm target. The example `worker-rust` is a whole
 //! Cloudflare Worker that logs in with these credentials and `tokio-postgres`.
 //!
-//! Features `mint` and `cache` add what JavaScript calls: the function that mints once, and the class that caches. They
-//! are for the npm package; a Rust program leaves them out, and then exports nothing of this crate. Some JavaScript comes
-//! along as ES modules, which wasm-bindgen's targets `no-modules` and `nodejs` do not take.
+//! Features `mint` and `cache` export to JavaScript: the function that mints once, and the class that caches. They
+//! are for the npm package. A Rust program leaves them out. Some JavaScript is included as ES modules, which
+//! wasm-bindgen's targets `no-modules` and `nodejs` do not support.
 //!
-//! Invariants: no clock, no randomness and no request before the first call; between requests only data is
-//! shared, never futures or promises; secrets go to the configured host only, and redirects are not followed;
-//! bad input is an error and never a panic, because a promise whose task panicked would never settle.
+//! Invariants: no clock, randomness or request before the first call. Requests share data, never futures or
+//! promises. Secrets go to the configured host only, and redirects are not followed. Bad input is an error and
+//! never a panic, because a promise whose task panicked would never settle.
 //!
-//! Refreshing follows [`lakebase_core::refresh::Machine`]. The client is an own one: `lakebase-workspace` shares
+//! The refresh follows [`lakebase_core::refresh::Machine`]. The client is not `lakebase-workspace`: that shares
 //! futures between callers, which workers do not allow, and its types (`http`, untyped JSON with floats) make the
-//! module three times as large. Everything but the functions that JavaScript sees also runs natively, which is
-//! how it is tested.
+//! module three times as large. Everything but the exports to JavaScript also runs natively, where it is tested.
 
 mod credentials;
 mod host;

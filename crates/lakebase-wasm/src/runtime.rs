@@ -16,14 +16,14 @@ use lakebase_core::{
 use crate::Effects;
 
 impl Effects {
-    /// What [`CredentialCache`](lakebase_core::refresh::CredentialCache) needs to run here: clock, timer and tasks.
+    /// The clock, timer and tasks that [`CredentialCache`](lakebase_core::refresh::CredentialCache) needs.
     ///
-    /// HTTP, host look-ups, programs and relays are not offered and answer
-    /// [`Unsupported`](ErrorKind::Unsupported); a [`Workspace`](crate::Workspace) has its own way to send requests.
+    /// HTTP, host look-ups, programs and sockets return [`Unsupported`](ErrorKind::Unsupported). A
+    /// [`Workspace`](crate::Workspace) sends its requests by [`Fetch`](crate::Fetch).
     ///
-    /// For programs with one context for everything: browsers, Deno, Node, a Durable Object. **Not for what
-    /// requests of a worker share**: there a caller must not wait on a future that belongs to another request, and
-    /// core's cache does just that. [`Credentials`](crate::Credentials) keeps the same rules without it.
+    /// For programs with one context: browsers, Deno, Node, a Durable Object. **Not for values that requests of a
+    /// worker share**: a caller there must not wait on a future of another request, and core's cache does that.
+    /// [`Credentials`](crate::Credentials) follows the same rules without it.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Spawn for Detached {
     }
 }
 
-/// What there is not where only JavaScript is.
+/// Effects that JavaScript does not offer.
 #[derive(Debug)]
 struct Absent;
 

@@ -1,4 +1,4 @@
-//! What a caller configures, checked once.
+//! The settings of a caller, checked once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use lakebase_core::{
 
 use crate::Host;
 
-/// A function that returns a workspace token, or an id token to be exchanged for one, whenever it is asked.
+/// A function that returns a workspace token, or an id token to exchange for one.
 pub trait TokenProvider: fmt::Debug + MaybeSend + MaybeSync {
-    /// A token that lives for the next minute at least. Errors must not quote it.
+    /// A token with at least a minute of life. Errors must not quote it.
     fn token(&self) -> BoxFuture<'_, Result<Secret>>;
 }
 
-/// Who asks the workspace.
+/// The identity towards the workspace.
 #[derive(Clone)]
 pub enum Identity {
     /// A service principal with an OAuth secret.
@@ -27,16 +27,16 @@ pub enum Identity {
         /// Its OAuth secret.
         client_secret: Secret,
     },
-    /// A workspace token that somebody else keeps fresh.
+    /// A workspace token that the application keeps fresh.
     Token(Secret),
-    /// Asked for a workspace token whenever a credential is minted; it may cache.
+    /// Called for a workspace token at each mint. It may cache.
     Provider(Arc<dyn TokenProvider>),
     /// Id tokens of another issuer, exchanged for workspace tokens (RFC 8693): workload identity federation.
     Federated {
-        /// The service principal whose federation policy decides, which is also the Postgres role; without one, the
-        /// account's policy decides.
+        /// The service principal whose federation policy applies, and the Postgres role. Without it, the account's
+        /// policy applies.
         client_id: Option<Arc<str>>,
-        /// Asked for an id token for every exchange.
+        /// Called for an id token at each exchange.
         id_tokens: Arc<dyn TokenProvider>,
     },
 }
@@ -82,15 +82,15 @@ impl fmt::Debug for Identity {
 pub struct Settings {
     /// The workspace.
     pub host: Host,
-    /// Sent as `X-Databricks-Workspace-Id` if there is one.
+    /// The header `X-Databricks-Workspace-Id`, if set.
     pub workspace_id: Option<Arc<str>>,
-    /// Who asks.
+    /// The identity.
     pub identity: Identity,
     /// The endpoint, or the branch whose endpoint is looked up.
     pub target: Target,
-    /// Which of a branch's endpoints, and which of an endpoint's hosts. Default: read-write.
+    /// The type of the branch's endpoint, and of the endpoint's host. Default: read-write.
     pub access: Access,
-    /// How long credentials shall live: 300 s to 3600 s. Default: the service's, one hour.
+    /// Requested life of credentials: 300 s to 3600 s. Default: the service's, one hour.
     pub ttl: Option<Duration>,
     /// Narrows credentials to tables.
     pub claims: Vec<Claim>,
@@ -100,8 +100,8 @@ pub struct Settings {
     pub pg_host: Option<Arc<str>>,
     /// The database. Default: `databricks_postgres`.
     pub database: Arc<str>,
-    /// The longest time for one attempt at a credential: 100 ms to 60 s. Default: 5 s. Two attempts make one
-    /// flight; a flight that reports nothing for a second longer than that is taken over by whoever waits.
+    /// Time limit of one attempt at a credential: 100 ms to 60 s. Default: 5 s. A flight has two attempts. A flight
+    /// that reports nothing for a second longer is taken over by a waiter.
     pub timeout: Duration,
 }
 
@@ -124,7 +124,7 @@ impl Settings {
         }
     }
 
-    /// Checks what the types do not.
+    /// Checks the values that the types do not restrict.
     ///
     /// # Errors
     ///
@@ -185,7 +185,7 @@ impl Settings {
         Ok(())
     }
 
-    /// What the service is asked for.
+    /// The request for a credential.
     #[must_use]
     pub fn request(&self, endpoint: EndpointName) -> CredentialRequest {
         CredentialRequest {
@@ -195,18 +195,18 @@ impl Settings {
         }
     }
 
-    /// How long one flight may take: two attempts and the pause between them.
+    /// Time limit of one flight: two attempts and the pause between them.
     pub(crate) fn flight_limit(&self) -> Duration {
         self.timeout * 2 + Duration::from_millis(250)
     }
 
-    /// How long after its start a flight that reported nothing is taken over.
+    /// Time from its start after which a flight without a report is taken over.
     pub(crate) fn lease(&self) -> Duration {
         self.flight_limit() + Duration::from_secs(1)
     }
 }
 
-/// Reads the target from what options call `endpoint`, `project` and `branch`.
+/// Reads the target from the options `endpoint`, `project` and `branch`.
 ///
 /// # Errors
 ///
@@ -247,7 +247,7 @@ pub(crate) fn wrong(setting: &str, accepted: &str) -> Error {
     )
 }
 
-/// Says what was being done when `error` happened.
+/// Adds the action that failed to `error`.
 ///
 /// One level instead of a chain of causes: the machinery of `dyn Error` alone is several kilobytes.
 #[inline(never)]

@@ -1,26 +1,26 @@
 //! One value that expires, shared by requests that must not wait on each other's futures.
 //!
-//! In workers every request has its own I/O context: a future, a waker or a promise of one request is dead
-//! or forbidden in another, and all of one request's futures may stop for ever when its client leaves. So a
-//! [`Slot`] holds data only: the value, the machine that decides, and the lease of whoever is fetching.
-//! Nobody is woken; whoever waits looks again, and takes over when the lease is over.
+//! In workers every request has its own I/O context. A future, a waker or a promise of one request is invalid in
+//! another, and all futures of a request may stop for ever when its client leaves. So a [`Slot`] holds data
+//! only: the value, the machine that decides, and the lease of the fetch under way. It wakes no one: waiters
+//! poll, and one of them takes over when the lease has ended.
 
 use std::time::Duration;
 
 use lakebase_core::refresh::{Action, Event, FlightId, Machine, Moment, Phase, Policy, Status};
 use lakebase_core::{Error, ErrorKind, Timestamp};
 
-/// What one caller has to do next.
+/// The next step of one caller.
 #[derive(Debug)]
 pub(crate) enum Step<T> {
-    /// Use this.
+    /// Use this value.
     Take(T),
-    /// Fetch, and report the end of `flight` through [`Slot::land`]; until then `living` may be used if
-    /// waiting is not wanted.
+    /// Fetch, and report the end of `flight` through [`Slot::land`]. Until then a caller that does not wait may use
+    /// `living`.
     Lead { flight: FlightId, force: bool, retry: bool, living: Option<T> },
-    /// Somebody else is fetching: look again soon.
+    /// Another caller fetches: poll again soon.
     Wait,
-    /// Nothing is to be had for now, and this is why.
+    /// There is no value, for this reason.
     Fail(Error),
 }
 
@@ -31,16 +31,16 @@ pub(crate) struct Slot<T> {
     value: Option<T>,
     /// When the first flight since the last success failed, and why the last one did.
     trouble: Option<(Timestamp, Error)>,
-    /// When the flight that is under way started.
+    /// Start of the current flight.
     flight_started: Option<Moment>,
     lease: Duration,
 }
 
 impl<T: Clone> Slot<T> {
-    /// An empty one. `seed` decides how early within its window this one refreshes. A flight that reports
-    /// nothing for `lease`, which is shorter than the machine's own, is given up.
+    /// An empty slot. `seed` decides how early within its window this one refreshes. A flight that reports
+    /// nothing for `lease`, which is shorter than the machine's own limit, is given up.
     ///
-    /// Nothing is scattered: workers start and fetch when requests come, not together.
+    /// The first refresh has no random delay: workers fetch when requests arrive, not together.
     pub(crate) fn new(seed: u64, lease: Duration) -> Self {
         let policy = Policy::default().scatter(false);
         let machine = Machine::new(policy, seed);
@@ -113,7 +113,7 @@ impl<T: Clone> Slot<T> {
         }
     }
 
-    /// Takes note that `flight` will never report.
+    /// Records that `flight` will never report.
     pub(crate) fn lose(&mut self, now: Moment, flight: FlightId) {
         self.machine.handle(now, Event::Lost { flight });
     }
@@ -129,12 +129,12 @@ impl<T: Clone> Slot<T> {
         }
     }
 
-    /// How it is doing.
+    /// The present state.
     pub(crate) fn status(&self, now: Moment) -> Status {
         self.machine.status(now, self.trouble.as_ref())
     }
 
-    /// The value, if it lives.
+    /// The value, unless it has expired.
     fn living(&self, now: Moment) -> Option<T> {
         self.machine.left(now).and_then(|_| self.value.clone())
     }

@@ -28,11 +28,11 @@ pub struct Request {
     pub workspace_id: Option<std::sync::Arc<str>>,
     /// The type of the body.
     pub content_type: &'static str,
-    /// Empty for none.
+    /// The body; empty for none.
     pub body: String,
 }
 
-/// One reply; of the headers only what is looked at.
+/// One reply, with the headers that are used.
 #[derive(Clone, Default)]
 pub struct Reply {
     /// The status; that of a redirect if the platform hides it.
@@ -157,7 +157,7 @@ fn kind(status: u16, code: Option<&str>) -> ErrorKind {
     }
 }
 
-/// What the service says, fit for one line: without secrets and anything that looks like one, and cut.
+/// The service's message on one line: cut, and without anything that looks like a secret.
 fn clean(text: &str, secrets: &[&str]) -> String {
     let secret = |word: &str| {
         secrets.iter().any(|secret| secret.len() >= 4 && holds(word, secret))

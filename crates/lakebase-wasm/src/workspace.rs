@@ -19,18 +19,18 @@ use crate::settings::{below, millis};
 use crate::wire::{Fetch, Request, basic, percent_encode, protocol, read, served_at};
 use crate::{Host, Identity, Settings};
 
-/// A branch with more pages of endpoints than this is not believed.
+/// Limit of pages of a branch's endpoints.
 const MAX_PAGES: usize = 20;
-/// A workspace token with less life left than this is not used for a mint.
+/// Minimum remaining life of a workspace token for a mint.
 const SPARE_LIFE: Duration = Duration::from_secs(60);
-/// Time that is worth waiting for a second attempt.
+/// Minimum remaining time for a second attempt.
 pub(crate) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// RFC 8693's token exchange, up to the id token.
 const EXCHANGE: &str = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&scope=all-apis\
                         &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt&subject_token=";
 
-/// What the platform does for us.
+/// The effects of the platform.
 #[derive(Clone, Debug)]
 pub struct Effects {
     /// Sends requests.
@@ -39,9 +39,9 @@ pub struct Effects {
     pub clock: Arc<dyn Clock>,
     /// Waits.
     pub timer: Arc<dyn Timer>,
-    /// Ends the wait for a request that takes too long. Need not keep the program running, as the request does.
+    /// Ends the wait for a request that takes too long. It need not keep the program alive: the request does.
     pub deadline: Arc<dyn Timer>,
-    /// Carries on with a mint whose caller stopped waiting; without it that mint is given up.
+    /// Continues a mint whose caller stopped waiting. Without it, such a mint is abandoned.
     pub detach: Option<fn(LocalBoxFuture<'static, ()>)>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Bearer {
 }
 
 impl Bearer {
-    /// The life that is left at `now`.
+    /// The remaining life at `now`.
     pub(crate) fn left(&self, now: Moment) -> Duration {
         self.lifetime.saturating_sub(now.since(self.started))
     }
@@ -74,11 +74,11 @@ struct Answer {
     served_at: Option<Timestamp>,
 }
 
-/// A Databricks workspace, asked with one identity.
+/// A client of a Databricks workspace, with one identity.
 ///
-/// Every call asks the service; only the workspace token is kept between calls. Nothing is retried, except
-/// that a refused workspace token is replaced once. Nothing is sent anywhere but to the configured host.
-/// The token end point is the documented one, `/oidc/v1/token`, without discovery.
+/// Every call sends a request; only the workspace token is kept between calls. A refused workspace token is
+/// replaced once; nothing else is retried. All requests go to the configured host. The token endpoint is the
+/// documented one, `/oidc/v1/token`, without discovery.
 ///
 /// **Cancellation:** dropping a call's future abandons its request and leaves the workspace usable.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// A workspace that was not asked anything yet.
+    /// A client that has sent no request yet.
     ///
     /// # Errors
     ///
@@ -107,11 +107,11 @@ impl Workspace {
         &self.settings.host
     }
 
-    /// Gives `work` as much time as one attempt may take.
+    /// Ends `work` after the time of one attempt.
     pub(crate) async fn in_time<T>(&self, work: LocalBoxFuture<'_, Result<T>>) -> Result<T> {
         let limit = self.settings.timeout;
         let timer = match self.settings.identity {
-            // A function of the application may be all that is waited for.
+            // The application's own function may be the only thing that runs.
             Identity::Provider(_) | Identity::Federated { .. } => &self.effects.timer,
             Identity::ServicePrincipal { .. } | Identity::Token(_) => &self.effects.deadline,
         };
@@ -221,7 +221,7 @@ impl Workspace {
         })
     }
 
-    /// The Postgres role: the configured one, the client id, else whom the workspace sees.
+    /// The Postgres role: the configured one, else the client id, else the user that the workspace reports.
     ///
     /// # Errors
     ///
@@ -238,7 +238,7 @@ impl Workspace {
         }
     }
 
-    /// A workspace token that outlives what it is needed for.
+    /// A workspace token with enough remaining life.
     pub(crate) fn bearer(&self) -> BoxFuture<'_, Result<Secret>> {
         Box::pin(async move {
             let now = self.now();
@@ -255,7 +255,7 @@ impl Workspace {
         })
     }
 
-    /// A workspace token that is young: the one at hand, or a new one.
+    /// A workspace token with at least half of its life: the cached one, or a new one.
     pub(crate) async fn young_bearer(&self) -> Result<Bearer> {
         let now = self.now();
         let held = self.lock().clone().filter(|held| held.is_young(now));
@@ -265,7 +265,7 @@ impl Workspace {
         }
     }
 
-    /// Asks for a workspace token: in the name of the service principal, or in exchange for an id token.
+    /// Requests a workspace token: as the service principal, or in exchange for an id token.
     fn fetch_bearer(&self) -> BoxFuture<'_, Result<Bearer>> {
         Box::pin(async move {
             let identity = &self.settings.identity;
@@ -320,7 +320,7 @@ impl Workspace {
         self.bearer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets the workspace token, unless another took its place.
+    /// Drops the workspace token, unless it was replaced meanwhile.
     pub(crate) fn forget(&self, refused: Option<&Secret>) {
         let mut bearer = self.lock();
         let same = |held: &Bearer| refused.is_none_or(|refused| held.token.same_as(refused));
@@ -329,7 +329,7 @@ impl Workspace {
         }
     }
 
-    /// Makes one call with a workspace token; one that is refused is replaced once.
+    /// Makes one call with a workspace token. A refused token is replaced once.
     fn call(
         &self,
         method: &'static str,
@@ -368,7 +368,7 @@ impl Workspace {
     }
 }
 
-/// What a token was asked for, for messages.
+/// The purpose of a token, for messages.
 fn asked_for(identity: &Identity) -> String {
     let mut line = String::from("getting an OAuth token");
     if let Some(client_id) = identity.client_id() {
@@ -384,7 +384,7 @@ fn asked_for(identity: &Identity) -> String {
     line
 }
 
-/// A text of `status`, else of `spec`: what is in effect comes before what was asked for.
+/// A text of `status`, else of `spec`: the value in effect, else the requested one.
 fn part<'a>(endpoint: &'a Value, name: &str) -> Option<&'a str> {
     ["status", "spec"].iter().find_map(|part| endpoint.get(part)?.text(name))
 }

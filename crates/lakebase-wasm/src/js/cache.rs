@@ -1,4 +1,4 @@
-//! The class that caches; documented for JavaScript in `npm/index.d.ts`.
+//! The class that caches. `npm/index.d.ts` documents it for JavaScript.
 
 use futures::future::LocalBoxFuture;
 use js_sys::Promise;
@@ -33,7 +33,7 @@ impl LakebaseCredentials {
         Ok(Self { credentials })
     }
 
-    /// A login with a living token.
+    /// A login with a token that has not expired.
     pub fn credential(&self, call: &JsValue) -> Promise {
         credential(self.cloned(), call)
     }
@@ -51,7 +51,7 @@ impl LakebaseCredentials {
         }
     }
 
-    /// A living OAuth token of the workspace.
+    /// An OAuth token of the workspace.
     #[wasm_bindgen(js_name = workspaceToken)]
     pub fn workspace_token(&self, call: &JsValue) -> Promise {
         wait(self.cloned(), call, |credentials, patience| {
@@ -67,7 +67,7 @@ impl LakebaseCredentials {
     }
 }
 
-/// A login with a living token, as an object.
+/// A login with a token that has not expired, as an object.
 pub(super) fn credential(credentials: Result<Credentials>, call: &JsValue) -> Promise {
     show(credentials, call, |given| {
         let (token, expires_at) = (given.token().expose(), date(given.expires_at()));
@@ -81,7 +81,7 @@ fn show(credentials: Result<Credentials>, call: &JsValue, show: fn(&Login) -> Js
     })
 }
 
-/// Waits for `work` as the call says.
+/// Waits for `work` by the options of the call.
 fn wait<W>(credentials: Result<Credentials>, call: &JsValue, work: W) -> Promise
 where
     W: for<'a> FnOnce(&'a Credentials, Patience<'a>) -> LocalBoxFuture<'a, Result<JsValue>>

@@ -14,7 +14,7 @@ use super::values::Properties;
 use crate::Workspace;
 use crate::settings::wrong;
 
-/// What a caller says about one call.
+/// The options of one call.
 #[derive(Default)]
 pub(super) struct Call {
     pub(super) signal: Option<JsValue>,
@@ -47,7 +47,7 @@ impl Call {
         Ok(Rc::new(call))
     }
 
-    /// The error to end with once the caller's signal is aborted.
+    /// The error for an aborted signal.
     pub(super) fn ended(&self) -> Option<Error> {
         let signal = self.signal.as_ref()?;
         aborted(signal).unwrap_or(true).then(|| {
@@ -59,7 +59,7 @@ impl Call {
     }
 
     #[cfg(feature = "mint")]
-    /// Waits for `work` while the signal allows it.
+    /// Waits for `work` until the signal is aborted.
     pub(super) async fn unless_ended<T>(
         &self,
         workspace: &Workspace,
@@ -91,7 +91,7 @@ pub(super) fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> 
     settled(Box::pin(async move { work.await.map_err(|error| thrown(&error)) }))
 }
 
-/// Behind one type, because each other one would add kilobytes.
+/// One boxed type, because each further type would add kilobytes.
 pub(super) fn settled(work: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> Promise {
     future_to_promise(work)
 }

@@ -85,7 +85,7 @@ impl Clock for DateClock {
 /// `setTimeout`, or `AbortSignal.timeout`.
 #[derive(Debug)]
 pub(super) struct Timeout {
-    /// Whether the program goes on as long as this waits.
+    /// Whether the timer keeps the program alive.
     pub(super) keeps_alive: bool,
 }
 
@@ -112,11 +112,11 @@ impl Drop for Stop {
 /// The global `fetch`.
 #[derive(Debug)]
 pub(super) struct GlobalFetch {
-    /// Sends nothing, and does the rest.
+    /// Builds the request and sends nothing.
     pub(super) rehearsal: bool,
 }
 
-/// Aborts the request when it is dropped before its end: making the reason for an abort takes engines a while.
+/// Aborts the request if it is dropped before its end. Only then: engines are slow to make the reason of an abort.
 struct Abort {
     controller: AbortController,
     ended: bool,
@@ -135,7 +135,7 @@ impl Fetch for GlobalFetch {
         let rehearsal = self.rehearsal;
         Box::pin(async move {
             let result = ask(rehearsal, &request).await;
-            // What the engine throws is dropped except for its name: it might quote headers.
+            // Only the name of the exception is kept: its message might quote headers.
             result.map_err(|thrown| {
                 let place = request.url.split('/').nth(2).unwrap_or_default();
                 let text = format!("could not reach {place} ({})", name_of(&thrown));

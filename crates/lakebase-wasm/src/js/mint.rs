@@ -1,4 +1,4 @@
-//! The function that mints once; documented for JavaScript in `npm/index.d.ts`.
+//! The function that mints once. `npm/index.d.ts` documents it for JavaScript.
 
 use js_sys::Promise;
 use lakebase_core::CredentialSource;
@@ -9,7 +9,7 @@ use super::options::settings;
 use super::values::{date, minted};
 use crate::{Effects, Workspace};
 
-/// Mints one credential and keeps nothing.
+/// Mints one credential, without a cache.
 #[wasm_bindgen(js_name = mintDatabaseCredential)]
 pub fn mint_database_credential(options: &JsValue) -> Promise {
     mint(options, Effects::javascript())

@@ -1,4 +1,4 @@
-//! What JavaScript sees, and how it is reached: the only part that needs a JavaScript engine.
+//! The interface to JavaScript: the only part that needs an engine.
 //!
 //! No export is `async` and none panics: each returns a promise made here, which is rejected with an `Error`.
 

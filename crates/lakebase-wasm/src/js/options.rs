@@ -1,6 +1,6 @@
-//! Options as JavaScript writes them.
+//! Options of JavaScript's objects.
 //!
-//! Every property is read once, getters and proxies may throw, and nothing of what they hold is quoted.
+//! Every property is read once. Getters and proxies may throw. No value is quoted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl TokenProvider for Provider {
     fn token(&self) -> BoxFuture<'_, Result<Secret>> {
         Box::pin(async move {
             let say = |kind, what: &str| Error::new(kind, ["`", self.name, what].concat());
-            // What it throws is dropped: it may quote a token.
+            // The exception is dropped: it may quote a token.
             let failed = |_| say(ErrorKind::Unavailable, "` threw or was rejected");
             let given = self.function.call0(&JsValue::UNDEFINED).map_err(failed)?;
             let given = JsFuture::from(Promise::resolve(&given)).await.map_err(failed)?;

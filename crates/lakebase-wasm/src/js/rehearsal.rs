@@ -1,6 +1,6 @@
-//! A mint that asks nobody, for engines that compile a function when it is first called.
+//! A mint without requests, for engines that compile a function at its first call.
 //!
-//! Where a program starts long before its first request, as workers do, the request need not wait for that.
+//! Workers start long before their first request, so that request does not wait for the compiler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::effects::{GlobalFetch, Timeout};
 use crate::Credentials;
 use crate::Effects;
 
-/// Does what a caller with `options` makes the module do, but sends nothing and looks at no clock.
+/// Makes the same calls as a mint with `options`, but sends nothing and reads no clock.
 ///
 /// Called by `npm/workerd.js`; not a part of the package's interface.
 #[expect(unreachable_pub, reason = "exported to JavaScript, not to Rust")]
@@ -40,7 +40,7 @@ fn effects() -> Effects {
     }
 }
 
-/// A clock that stands still, and a timer that never rings.
+/// A stopped clock, and a timer that never fires.
 #[derive(Debug)]
 struct Stopped;
 

@@ -1,4 +1,4 @@
-//! Objects on their way in and out.
+//! JavaScript objects as arguments and results.
 
 use js_sys::{Array, Object};
 use lakebase_core::{Result, Timestamp};
@@ -28,7 +28,7 @@ extern "C" {
     ) -> Object;
 }
 
-/// Properties of an object that are there: not `undefined` and not `null`.
+/// Properties of an object that are neither `undefined` nor `null`.
 pub(super) struct Properties(Vec<(&'static str, JsValue)>);
 
 impl Properties {
