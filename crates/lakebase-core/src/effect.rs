@@ -1,7 +1,6 @@
-//! The effects that this crate asks others to perform: time, tasks, connections, local sockets, HTTP, DNS, programs.
+//! The effects that a runtime provides: time, tasks, connections, local sockets, HTTP, DNS, programs.
 //!
-//! Each is one small object-safe trait, and [`Runtime`] is a plain struct of them, so that any single
-//! part can be replaced by a struct update.
+//! Each is a small object-safe trait. [`Runtime`] is a struct of them, so a struct update replaces one.
 
 mod dial;
 mod listen;
@@ -20,30 +19,30 @@ use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
 pub use self::dial::{ByteStream, Dial, DialTarget, Dialed};
 pub use self::listen::{Listen, LocalAddress, LocalSocket};
 
-/// Reads both clocks.
+/// Reads the clocks.
 pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
-    /// Time since an arbitrary fixed moment; never runs backwards, may stand still while suspended.
+    /// The time since an arbitrary fixed moment. It never runs backwards, and may stop while the machine is suspended.
     fn monotonic(&self) -> Duration;
 
-    /// The wall clock; may be wrong and may jump.
+    /// The wall clock. It may be wrong and may step.
     fn wall(&self) -> Timestamp;
 
-    /// Both at once, for telling whether something is old: never ahead of the two, and behind by no more than a
-    /// few milliseconds, where that is cheaper. Default: what the two show.
+    /// Both clocks at once, for comparing ages. The reading is never ahead of the clocks, and may be a few milliseconds
+    /// behind if that is cheaper. Default: the exact clocks.
     fn coarse(&self) -> Moment {
         Moment { monotonic: self.monotonic(), wall: self.wall() }
     }
 }
 
-/// Waits.
+/// Sleeps.
 pub trait Timer: fmt::Debug + MaybeSend + MaybeSync {
     /// Completes once `duration` has passed. Dropping the future cancels the wait.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// Runs a task to its end, detached from the caller.
+/// Runs detached tasks.
 pub trait Spawn: fmt::Debug + MaybeSend + MaybeSync {
-    /// Starts `task`. Where no runtime is current, the task is dropped, which its owner must be able to bear.
+    /// Starts `task`. Without a current runtime it drops the task, which callers must handle.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
@@ -51,12 +50,12 @@ pub trait Spawn: fmt::Debug + MaybeSend + MaybeSync {
 ///
 /// # Contract
 ///
-/// - One request, one reply: no retries, no redirects followed, no time-out, no default headers; connections may be kept alive.
-/// - TLS is verified against public and platform roots; there is no way to switch that off.
-/// - Any HTTP status is `Ok`. `Err` is for transport failures, with a kind of
-///   [`Unavailable`](crate::ErrorKind::Unavailable) or [`Tls`](crate::ErrorKind::Tls), and names the host, never a header or body.
-/// - A proxy on the way may have a time-out. If it refuses, the kind says whether that may pass:
-///   [`Config`](crate::ErrorKind::Config) and [`PermissionDenied`](crate::ErrorKind::PermissionDenied) do not.
+/// - One request is sent once: without retries, redirects, time-out and default headers. Connections may be kept alive.
+/// - TLS is verified against public and platform roots; this cannot be turned off.
+/// - Any HTTP status is `Ok`. A transport failure is an error of kind [`Unavailable`](crate::ErrorKind::Unavailable) or
+///   [`Tls`](crate::ErrorKind::Tls), which names the host, and never a header or body.
+/// - A proxy may have a time-out of its own. If a proxy refuses, [`Config`](crate::ErrorKind::Config) and
+///   [`PermissionDenied`](crate::ErrorKind::PermissionDenied) are permanent; other kinds are transient.
 /// - A reply larger than 4 MiB is an error.
 /// - **Cancellation:** dropping the future abandons the request.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
@@ -69,21 +68,21 @@ pub trait HttpClient: fmt::Debug + MaybeSend + MaybeSync {
     /// See the contract above.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
 
-    /// How a request to `uri` travels, in words that follow "goes": `directly`, or through which proxy, and
-    /// which setting says so. Nobody is asked. Default: `as the program's own HTTP client sends it`.
+    /// The route of a request to `uri`, in words that follow "goes": `directly`, or the proxy and its setting. Sends
+    /// nothing. Default: `as the program's own HTTP client sends it`.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) or [`Unsupported`](crate::ErrorKind::Unsupported) if a setting
-    /// stands in the way of every such request.
+    /// [`Config`](crate::ErrorKind::Config) or [`Unsupported`](crate::ErrorKind::Unsupported) if a setting makes every such
+    /// request fail.
     fn route(&self, _uri: &http::Uri) -> Result<String> {
         Ok("as the program's own HTTP client sends it".to_owned())
     }
 }
 
-/// Turns a host name into addresses.
+/// Resolves host names to addresses, in order of preference.
 ///
-/// An empty answer is an error ([`NotFound`](crate::ErrorKind::NotFound)). Order is preference.
+/// An empty answer is an error ([`NotFound`](crate::ErrorKind::NotFound)).
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait HostResolver: fmt::Debug + MaybeSend + MaybeSync {
@@ -91,19 +90,19 @@ pub trait HostResolver: fmt::Debug + MaybeSend + MaybeSync {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound) if it is known not to exist,
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the name does not exist,
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if no resolver answered.
     async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>>;
 }
 
-/// What a program printed and how it ended.
+/// The output and exit status of a program.
 #[derive(Debug)]
 pub struct ProcessOutput {
     /// Whether it exited with status 0.
     pub success: bool,
-    /// Its standard output; may hold a token.
+    /// Its standard output, which may contain a token.
     pub stdout: Secret,
-    /// Its standard error, decoded leniently.
+    /// Its standard error, decoded with replacement characters.
     pub stderr: String,
 }
 
@@ -121,7 +120,7 @@ pub trait Process: fmt::Debug + MaybeSend + MaybeSync {
     async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput>;
 }
 
-/// All effects together, as one runtime provides them.
+/// The effects that one runtime provides.
 ///
 /// ```text
 /// let runtime = Runtime { hosts: Arc::new(MyResolver), ..lakebase_runtime::tokio() };
@@ -130,9 +129,9 @@ pub trait Process: fmt::Debug + MaybeSend + MaybeSync {
 pub struct Runtime {
     /// Reads the clocks.
     pub clock: Arc<dyn Clock>,
-    /// Waits.
+    /// Sleeps.
     pub timer: Arc<dyn Timer>,
-    /// Runs tasks; without one, work is driven by whoever waits for it.
+    /// Runs tasks. Without one the waiting callers poll the work.
     pub spawn: Option<Arc<dyn Spawn>>,
     /// Opens connections.
     pub dial: Arc<dyn Dial>,
@@ -144,6 +143,6 @@ pub struct Runtime {
     pub fallback_hosts: Option<Arc<dyn HostResolver>>,
     /// Runs programs.
     pub process: Arc<dyn Process>,
-    /// Opens private addresses of this machine.
+    /// Opens private sockets on this machine.
     pub listen: Arc<dyn Listen>,
 }

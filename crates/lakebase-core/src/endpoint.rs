@@ -1,4 +1,4 @@
-//! Endpoints: the computes of a branch, and how one is found.
+//! Endpoints: the computes of a branch, and the choice among them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub enum EndpointType {
     ReadWrite,
     /// Reads only.
     ReadOnly,
-    /// A value that this version does not know. Never chosen by type.
+    /// A value that this version does not know. [`choose`] never selects it.
     Unknown(Arc<str>),
 }
 
@@ -36,16 +36,16 @@ pub enum EndpointState {
     Unknown(Arc<str>),
 }
 
-/// The DNS names of an endpoint, as the service reports them; never built by hand.
+/// The host names of an endpoint, as the service reports them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EndpointHosts {
     /// The endpoint itself.
     pub host: Option<Arc<str>>,
     /// Its readable secondaries.
     pub read_only_host: Option<Arc<str>>,
-    /// The built-in pooler in front of it; takes native passwords only.
+    /// The pooler in front of it, which takes native passwords only.
     pub read_write_pooled_host: Option<Arc<str>>,
-    /// The built-in pooler in front of its secondaries; takes native passwords only.
+    /// The pooler in front of its secondaries, which takes native passwords only.
     pub read_only_pooled_host: Option<Arc<str>>,
 }
 
@@ -56,18 +56,18 @@ pub struct Endpoint {
     pub name: ComputeName,
     /// What it may be used for.
     pub endpoint_type: EndpointType,
-    /// What it was doing when the service was asked.
+    /// Its state when the service answered.
     pub state: EndpointState,
-    /// Whether it refuses to wake.
+    /// Whether it is disabled: a login does not wake it.
     pub disabled: bool,
-    /// Its DNS names.
+    /// Its host names.
     pub hosts: EndpointHosts,
-    /// How long it may be idle before it scales to zero; `None` if the service did not say.
+    /// The idle time after which it scales to zero; `None` if the service does not report it.
     pub suspend_timeout: Option<Duration>,
 }
 
 impl EndpointHosts {
-    /// Whether `host` is one of these, whatever the case of its letters and with or without a final dot.
+    /// Whether `host` is one of these. Letter case and a final dot do not matter.
     #[must_use]
     pub fn contains(&self, host: &str) -> bool {
         let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
@@ -82,12 +82,12 @@ impl EndpointHosts {
 }
 
 impl Endpoint {
-    /// The host to log in to for `access`: for reads the readable secondaries if there are any.
+    /// The host to log in to for `access`: for reads that of the readable secondaries, if any.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Disabled`] for a disabled endpoint, [`ErrorKind::Unavailable`] if the service reports
-    /// no host (yet).
+    /// [`ErrorKind::Disabled`] for a disabled endpoint; [`ErrorKind::Unavailable`] if the service reports no host, or none
+    /// yet.
     pub fn host(&self, access: Access) -> Result<Arc<str>> {
         let EndpointHosts { host, read_only_host, .. } = &self.hosts;
         if self.disabled {
@@ -105,7 +105,7 @@ impl Endpoint {
         host.clone().ok_or_else(|| self.lacks("host"))
     }
 
-    /// The built-in pooler's host for `access`.
+    /// The pooler's host for `access`.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl Endpoint {
     }
 }
 
-/// Which kind of endpoint is wanted.
+/// The wanted kind of endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Access {
     /// The branch's read-write endpoint.
@@ -143,14 +143,14 @@ pub enum Access {
     PreferReadOnly,
 }
 
-/// Chooses the endpoint for `access` by type, never by position.
+/// Chooses the endpoint for `access` by its type, and never by its position.
 ///
-/// Among several that fit, one that is running comes before a suspended one, then the order of names.
+/// Among several, an active one comes first; then the names decide.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotFound`] if no endpoint has the wanted type, [`ErrorKind::Disabled`] if all that have
-/// it are disabled; the message lists what there is.
+/// [`ErrorKind::NotFound`] if no endpoint has the wanted type; [`ErrorKind::Disabled`] if all with that type are disabled.
+/// The message lists the endpoints.
 pub fn choose(target: &Target, access: Access, endpoints: &[Endpoint]) -> Result<Endpoint> {
     let best = |wanted: &EndpointType| {
         endpoints
@@ -218,12 +218,12 @@ impl fmt::Display for EndpointState {
 ///
 /// - **Freshness:** every call asks the service; implementations do not cache.
 /// - **Choice:** a branch's endpoint is chosen with [`choose`] over *all* pages of the list.
-/// - **Named endpoints** are returned as they are, whatever their type and also when disabled.
-/// - **Hosts:** for [`Target::Host`] only a compute that the service itself reports with this host is returned
-///   ([`EndpointHosts::contains`]); with another access than read-write, the compute of the same branch that
-///   [`choose`] takes, unless the host's own has that type or reports a host for reads.
+/// - **Named endpoints** are returned with every type, also if they are disabled.
+/// - **Hosts:** for [`Target::Host`] only a compute that the service reports with this host is returned
+///   ([`EndpointHosts::contains`]). If that compute serves no reads and `access` is not read-write, the one that [`choose`]
+///   selects on its branch is returned.
 /// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
-/// - **Secrecy:** neither `Debug` output nor an error may contain a secret.
+/// - **Secrecy:** neither `Debug` output nor an error contains a secret.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait EndpointResolver: fmt::Debug + MaybeSend + MaybeSync {
@@ -236,9 +236,9 @@ pub trait EndpointResolver: fmt::Debug + MaybeSend + MaybeSync {
     async fn resolve(&self, target: &Target, access: Access) -> Result<Endpoint>;
 }
 
-/// Finds the Postgres user name of the identity that the credentials belong to.
+/// Finds the Postgres user name of the credentials' identity.
 ///
-/// The same contract as [`EndpointResolver`]: asks every time, keeps nothing.
+/// The contract is that of [`EndpointResolver`]: every call asks the service.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait UserResolver: fmt::Debug + MaybeSend + MaybeSync {

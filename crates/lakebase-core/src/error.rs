@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The result of everything that can fail here.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a caller can do about an [`Error`].
+/// The class of an [`Error`], by what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -18,13 +18,13 @@ pub enum ErrorKind {
     Config,
     /// The endpoint is disabled. Enable it in the workspace; a connection does not wake it.
     Disabled,
-    /// The service understood the request and refuses its content (HTTP 400). Retrying will not help.
+    /// The service refuses the content of the request (HTTP 400). Retrying does not help.
     InvalidRequest,
-    /// Postgres refused the login also with a fresh token: role missing, wrong user, wrong workspace.
+    /// Postgres refused the login, also with a fresh token: no such role, wrong user, wrong workspace.
     LoginRefused,
     /// The named project, branch, endpoint, role or database does not exist.
     NotFound,
-    /// The identity is known but may not do this. Ask for a grant, or check the network policy.
+    /// The identity lacks a permission. Ask for a grant, or check the network policy.
     PermissionDenied,
     /// A reply did not have the documented shape.
     Protocol,
@@ -32,13 +32,13 @@ pub enum ErrorKind {
     Tls,
     /// The service asked callers to slow down. See [`Error::retry_after`].
     Throttled,
-    /// The time the caller allowed ran out. The source says what was going on.
+    /// The caller's time limit was reached. The source says during what.
     TimedOut,
-    /// The workspace refused the identity. Retrying will not help; log in again.
+    /// The workspace refused the identity. Retrying does not help; log in again.
     Unauthenticated,
     /// The network or the service failed in a way that usually passes.
     Unavailable,
-    /// This build or platform cannot do what was asked. The message names the alternative.
+    /// This build or platform does not support the request. The message names the alternative.
     Unsupported,
 }
 
@@ -68,7 +68,7 @@ impl ErrorKind {
         matches!(self, Self::Throttled | Self::TimedOut | Self::Unavailable)
     }
 
-    /// Whether the same call fails until somebody changes something.
+    /// Whether the same call fails until a setting or a grant changes.
     pub(crate) fn is_permanent(self) -> bool {
         !self.is_transient() && !matches!(self, Self::Protocol | Self::Tls)
     }
@@ -76,10 +76,9 @@ impl ErrorKind {
 
 /// An error from reading configuration, resolving an endpoint, obtaining a credential or logging in.
 ///
-/// One machine word wide and cheap to clone, because every waiter of a shared operation gets the same
-/// one. `Display` prints this level only; walk [`source`](StdError::source) for the cause, or use
-/// [`Error::report`] for all levels in one line. No message and no source ever contains a secret or the
-/// body of a reply.
+/// One machine word wide and cheap to clone, because every waiter of a shared operation gets the same error. `Display`
+/// prints this level only. [`source`](StdError::source) is the cause, and [`Error::report`] prints all levels in one line.
+/// No message and no source contains a secret or the body of a reply.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -122,14 +121,14 @@ impl Error {
         self
     }
 
-    /// Adds the earliest moment, counted from the reply, at which the service wants to be asked again.
+    /// Adds the time, counted from the reply, that the service asks callers to wait.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         Arc::make_mut(&mut self.0).retry_after = Some(delay);
         self
     }
 
-    /// Puts this error below a new one of the same kind that says what was being done.
+    /// A new error of the same kind with `message`, and this error as its source.
     #[must_use]
     pub fn context(self, message: impl Into<String>) -> Self {
         let mut outer = Self::new(self.kind(), message);
@@ -139,7 +138,7 @@ impl Error {
         outer.with_source(self)
     }
 
-    /// What can be done about it.
+    /// Its class.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -157,19 +156,19 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without a change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind().is_transient()
     }
 
-    /// Whether both are the very same error, as handed to every waiter of one operation.
+    /// Whether both are the same error of one shared operation.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// All levels in one line, separated by `: `, without repeating a level that its parent quotes.
+    /// All levels in one line, separated by `: `. Leaves out a level that an earlier one quotes.
     #[must_use]
     pub fn report(&self) -> String {
         let mut line = self.to_string();

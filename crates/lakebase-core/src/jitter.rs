@@ -1,4 +1,4 @@
-//! Random pauses, so that a fleet does not act as one.
+//! Random numbers for pauses, so that the instances of a fleet do not act at the same time.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -9,15 +9,14 @@ use std::hash::{BuildHasher, RandomState};
 pub struct Jitter(u64);
 
 impl Jitter {
-    /// A generator whose numbers nobody foresees.
+    /// A generator with a random seed.
     #[must_use]
     pub fn new() -> Self {
         Self(RandomState::new().hash_one("jitter"))
     }
 
     /// A generator that gives the same numbers for the same `seed`.
-    #[must_use]
-    pub fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -39,7 +38,7 @@ impl Jitter {
     }
 
     /// The next number from 0 to `most`.
-    pub fn up_to(&mut self, most: u32) -> u32 {
+    pub(crate) fn up_to(&mut self, most: u32) -> u32 {
         let choices = u64::from(most) + 1;
         // The bias of the remainder is below one in four billion.
         u32::try_from(self.number() % choices).unwrap_or(most)

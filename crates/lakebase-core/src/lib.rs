@@ -1,18 +1,18 @@
 //! Traits, value types, token refresh and connect policy of the Lakebase connector.
 //!
-//! This crate performs no I/O, reads no clock and knows no runtime, no HTTP client and no database driver.
-//! Everything it needs from the outside is a small trait ([`effect`]), and time is an argument.
+//! This crate performs no I/O and reads no clock. It depends on no runtime, no HTTP client and no database driver. Small
+//! traits provide these ([`effect`]), and time is an argument.
 //!
 //! | To | implement |
 //! |---|---|
-//! | mint database credentials in your own way | [`CredentialSource`] |
-//! | find endpoints in your own way | [`EndpointResolver`] |
-//! | resolve host names in your own way | [`HostResolver`] |
+//! | get database credentials from another source | [`CredentialSource`] |
+//! | find endpoints in another way | [`EndpointResolver`] |
+//! | resolve host names in another way | [`HostResolver`] |
 //! | use another Postgres driver | [`ConnectionFactory`] |
 //! | run on another async runtime | the traits in [`effect`] |
 //!
-//! Feature `tracing` emits spans and events, feature `metrics` counters, gauges and histograms; without them
-//! neither costs anything. What they hold is listed in the documentation of the crate `lakebase`.
+//! Feature `tracing` emits spans and events, and feature `metrics` counters, gauges and histograms. Without them there is
+//! no such code. The documentation of the crate `lakebase` lists them.
 
 pub mod connect;
 mod credential;

@@ -42,8 +42,7 @@ impl Moment {
     ///
     /// For whole milliseconds `now.is_before(start.saturating_add(duration))` equals `now.since(start) < duration`, and
     /// needs two comparisons only.
-    #[must_use]
-    pub fn is_before(self, deadline: Self) -> bool {
+    pub(crate) fn is_before(self, deadline: Self) -> bool {
         self.monotonic < deadline.monotonic && self.wall < deadline.wall
     }
 }

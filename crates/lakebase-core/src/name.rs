@@ -1,7 +1,7 @@
 //! Resource names of the workspace: projects, branches, endpoints.
 //!
-//! Only the shape is checked (the right segments, ids that can stand in a URL path), because ids made in
-//! the web interface are UUIDs and `br-…` / `ep-…` strings that break the documented pattern.
+//! Parsing checks the segments, and that the ids are valid in a URL path. It does not check the documented pattern of
+//! ids, because the web interface creates UUIDs and `br-…` / `ep-…` strings, which do not match it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::{Error, ErrorKind};
 
-/// The longest id that is accepted; the service's own limit is 63.
+/// The longest accepted id. The service's limit is 63.
 const MAX_ID: usize = 255;
 
 /// A project: `projects/{project}`.
@@ -29,7 +29,7 @@ impl BranchName {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if an id is empty, too long or has a character that cannot stand in a path.
+    /// [`ErrorKind::Config`] if an id is empty, too long or has a character that is not allowed in a path.
     pub fn new(project: &str, branch: &str) -> Result<Self, Error> {
         id("project", project)?;
         id("branch", branch)?;
@@ -60,7 +60,7 @@ impl EndpointName {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if the id is empty, too long or has a character that cannot stand in a path.
+    /// [`ErrorKind::Config`] if the id is empty, too long or has a character that is not allowed in a path.
     pub fn new(branch: &BranchName, endpoint: &str) -> Result<Self, Error> {
         id("endpoint", endpoint)?;
         Ok(Self(format!("{branch}/endpoints/{endpoint}").into()))
@@ -149,7 +149,7 @@ fn id(what: &str, id: &str) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Config, format!("the {what} id \"{}\" {reason}", printable(id))))
 }
 
-/// The text without control characters. Escaping them would cost browsers two kilobytes of tables.
+/// The text without control characters. Code that escapes them would add two kilobytes to the wasm module.
 fn printable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()
 }

@@ -1,8 +1,8 @@
-//! Spans, events and metrics; nothing at all without the features `tracing` and `metrics`.
+//! Spans, events and metrics. The functions are empty without the features `tracing` and `metrics`.
 //!
-//! Spans are entered around futures and end with them, also on failure and cancellation. Fields and labels
-//! are of few values: what is fetched, outcomes, classes. None holds a secret, an SQL text or a full error
-//! from a driver; errors are logged by [`Error::report`](crate::Error::report), which holds neither.
+//! Spans are entered around futures and end with them, also on failure and cancellation. Fields and labels have few
+//! values: kinds of values, outcomes, classes. None contains a secret, an SQL text or a driver's error. Errors are logged
+//! by [`Error::report`](crate::Error::report), which contains no secret either.
 
 use std::fmt;
 use std::future::Future;
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use crate::{ConnectFailure, SettingOrigin, SslMode, Timestamp};
 
-/// Tells once what the metrics are, if a recorder is installed that cares.
+/// Describes the metrics to the recorder, once.
 #[cfg(feature = "metrics")]
 pub(crate) fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         describe_histogram!(REFRESH_DURATION, Unit::Seconds, "Time to fetch a new value");
-        describe_gauge!(EXPIRES, Unit::Seconds, "When the newest value dies, since 1970");
+        describe_gauge!(EXPIRES, Unit::Seconds, "When the newest value expires, since 1970");
         describe_counter!(LOGINS, Unit::Count, "Logins by result");
         describe_counter!(RETRIES, Unit::Count, "Failed logins that were tried again, by class");
         describe_counter!(WAKE_UPS, Unit::Count, "Logins that found the compute asleep and waited");
@@ -49,7 +49,7 @@ pub(crate) fn within<F: Future>(_: Span, work: F) -> impl Future<Output = F::Out
     work
 }
 
-/// A span, if there are any.
+/// A span; empty without the feature `tracing`.
 #[derive(Clone)]
 pub(crate) struct Span(#[cfg(feature = "tracing")] tracing::Span);
 
@@ -75,7 +75,7 @@ impl Span {
         )
     }
 
-    /// All attempts from finding a compute asleep until it let somebody in, or nobody waits any more.
+    /// All attempts since a login found the compute asleep.
     pub(crate) fn wake_up() -> Self {
         #[cfg(feature = "metrics")]
         metrics::counter!(WAKE_UPS).increment(1);
@@ -86,7 +86,7 @@ impl Span {
     }
 }
 
-/// A fetch succeeded; the value lives for `lifetime` from its start, until `expires` by this machine's clock.
+/// A fetch succeeded. The value is valid for `lifetime` from its start, until `expires` by this machine's clock.
 pub(crate) fn refreshed(
     kind: &'static str,
     took: Duration,
@@ -122,7 +122,7 @@ pub(crate) fn phase(kind: &'static str, phase: impl fmt::Debug) {
     tracing::info!(kind, phase = ?phase, "phase");
 }
 
-/// A token is sent over a connection that is verified further than `sslmode` asks for.
+/// `sslmode` was raised to `verify-full`, because a token is sent.
 pub(crate) fn ssl_mode_raised(mode: SslMode, origin: Option<&SettingOrigin>) {
     let _ = (mode, origin);
     #[cfg(feature = "tracing")]
@@ -136,7 +136,7 @@ pub(crate) fn ssl_mode_raised(mode: SslMode, origin: Option<&SettingOrigin>) {
     }
 }
 
-/// A login worked, after `failed` attempts that did not.
+/// A login succeeded after `failed` attempts.
 pub(crate) fn logged_in(failed: u32) {
     let _ = failed;
     #[cfg(feature = "tracing")]
@@ -145,7 +145,7 @@ pub(crate) fn logged_in(failed: u32) {
     metrics::counter!(LOGINS, "result" => "ok").increment(1);
 }
 
-/// A login failed and will be tried again after `pause`.
+/// A login failed and is retried after `pause`.
 pub(crate) fn login_retried(class: ConnectFailure, pause: Duration) {
     let _ = (class, pause);
     #[cfg(feature = "tracing")]
@@ -158,7 +158,7 @@ pub(crate) fn login_retried(class: ConnectFailure, pause: Duration) {
     metrics::counter!(RETRIES, "class" => class_name(class)).increment(1);
 }
 
-/// A login was given up.
+/// The last attempt of a login failed.
 pub(crate) fn login_failed(error: &crate::Error) {
     let _ = error;
     #[cfg(feature = "tracing")]

@@ -1,32 +1,32 @@
-//! The one type for tokens, passwords and client secrets.
+//! The type of tokens, passwords and client secrets.
 
 use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// A secret string: wiped on drop, never printed, never compared with `==`.
+/// A secret string. It is wiped on drop and never printed.
 ///
-/// There is deliberately no `Display`, `Serialize`, `PartialEq` or `Deref`. The only way to the text is
-/// [`Secret::expose`], so every use is one search away. Clones share one allocation. Wiping is best
-/// effort (drivers and HTTP clients copy the text into their own buffers); not printing it is the promise.
+/// It has no `Display`, `Serialize`, `PartialEq` and `Deref`. Only [`Secret::expose`] returns the text, so a search finds
+/// every use. Clones share one allocation. Wiping is best effort, because drivers and HTTP clients copy the text into
+/// buffers of their own.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
-    /// Wraps `text`, taking over its allocation.
+    /// Wraps `text` without a copy.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Arc::new(Zeroizing::new(text.into())))
     }
 
-    /// Borrows the secret text. Keep the borrow short and do not store it.
+    /// The text. Do not store it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether both hold the same text, in time that does not depend on where they differ.
+    /// Whether both are the same text. The time does not depend on where they differ.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         let (a, b) = (self.0.as_bytes(), other.0.as_bytes());

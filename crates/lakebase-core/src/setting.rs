@@ -1,4 +1,4 @@
-//! Configuration values that remember where they came from, and the outside they are read from.
+//! Configuration values with their origin, and the environment from which they are read.
 
 use std::fmt;
 use std::io;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::{Error, ErrorKind, Secret};
 
-/// Where a setting's value came from.
+/// The origin of a setting's value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SettingOrigin {
-    /// The program set it, through the builder option or command-line flag of this name.
+    /// The builder option or command-line flag of this name.
     Explicit(Arc<str>),
     /// The environment variable of this name.
     Environment(Arc<str>),
@@ -24,11 +24,11 @@ pub enum SettingOrigin {
         /// The file's path.
         file: Arc<str>,
     },
-    /// A part of the connection URL that came from elsewhere.
+    /// A part of a connection URL.
     Url {
-        /// Which part: `host`, `port`, `sslmode` and so on.
+        /// The part: `host`, `port`, `sslmode` and so on.
         part: Arc<str>,
-        /// Where the URL came from.
+        /// The origin of the URL.
         url: Arc<str>,
     },
     /// A line of the password file at this path.
@@ -50,12 +50,12 @@ impl fmt::Display for SettingOrigin {
     }
 }
 
-/// A value and where it came from.
+/// A value and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T> {
     /// The value.
     pub value: T,
-    /// Where it came from.
+    /// Its origin.
     pub origin: SettingOrigin,
 }
 
@@ -66,7 +66,7 @@ impl<T> Setting<T> {
         Self { value, origin }
     }
 
-    /// A value that the program set through the option `name`.
+    /// A value of the builder option `name`.
     #[must_use]
     pub fn explicit(name: &str, value: T) -> Self {
         Self::new(value, SettingOrigin::Explicit(name.into()))
@@ -74,7 +74,7 @@ impl<T> Setting<T> {
 
     /// An [`ErrorKind::Config`] error that names this setting, its origin and `problem`.
     ///
-    /// `problem` must not quote the value of a secret.
+    /// `problem` must not contain a secret.
     #[must_use]
     pub fn error(&self, problem: impl fmt::Display) -> Error {
         Error::new(ErrorKind::Config, format!("{}: {problem}", self.origin))
@@ -84,7 +84,7 @@ impl<T> Setting<T> {
     ///
     /// # Errors
     ///
-    /// The one of `convert`, with this setting named in front of it.
+    /// The error of `convert`, after the setting's origin.
     pub fn try_map<U, E: fmt::Display>(
         self,
         convert: impl FnOnce(T) -> Result<U, E>,
@@ -97,11 +97,11 @@ impl<T> Setting<T> {
 }
 
 impl Setting<String> {
-    /// Reads the text.
+    /// Parses the text.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`]: the setting, its origin, and what `T` says is wrong and accepted.
+    /// [`ErrorKind::Config`] with the setting's origin and the error of `T`.
     pub fn parse<T: FromStr<Err = Error>>(self) -> Result<Setting<T>, Error> {
         self.try_map(|text| text.parse())
     }
@@ -117,18 +117,18 @@ type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 type ReadFile = dyn Fn(&Path) -> io::Result<String> + Send + Sync;
 type LookAtFile = dyn Fn(&Path) -> io::Result<FileStatus> + Send + Sync;
 
-/// What the operating system says about a file, as far as configuration asks.
+/// The type and permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStatus {
-    /// Whether it is a regular file, after symbolic links: no folder, pipe or device.
+    /// Whether it is a regular file (symbolic links are followed), and no folder, pipe or device.
     pub is_regular: bool,
-    /// The permissions as Unix has them, such as `0o600`; `None` where the system has no such thing.
+    /// The Unix permissions, such as `0o600`; `None` on other systems.
     pub mode: Option<u32>,
 }
 
-/// The process's surroundings as far as configuration reads them: variables and files.
+/// The variables and files from which configuration is read.
 ///
-/// Always injected, so that tests and embedders never depend on the real ones.
+/// It is always an argument, so tests and embedders do not depend on those of the process.
 #[derive(Clone)]
 pub struct Environment {
     lookup: Arc<Lookup>,
@@ -137,10 +137,10 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Surroundings that answer through these two functions.
+    /// An environment of these two functions.
     ///
-    /// Files count as regular ones whose permissions are unknown, unless [`with_file_status`](Self::with_file_status)
-    /// says more.
+    /// Every file counts as a regular one with unknown permissions, unless
+    /// [`with_file_status`](Self::with_file_status) replaces that.
     #[must_use]
     pub fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
@@ -154,7 +154,7 @@ impl Environment {
         }
     }
 
-    /// The same surroundings, in which `file_status` tells about files that hold secrets before they are read.
+    /// The same environment with `file_status`, which is called before a file with secrets is read.
     #[must_use]
     pub fn with_file_status(
         self,
@@ -163,13 +163,13 @@ impl Environment {
         Self { file_status: Arc::new(file_status), ..self }
     }
 
-    /// No variable is set and no file exists.
+    /// An environment without variables and files.
     #[must_use]
     pub fn empty() -> Self {
         Self::from_pairs::<&str, &str>([])
     }
 
-    /// Only these variables are set and no file exists.
+    /// An environment with these variables only.
     #[must_use]
     pub fn from_pairs<K: Into<String>, V: Into<String>>(
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -179,7 +179,7 @@ impl Environment {
         Self::new(move |name| pairs.get(name).cloned(), |_| Err(io::ErrorKind::NotFound.into()))
     }
 
-    /// The variable `name`; an empty one counts as not set, as in Databricks' SDKs.
+    /// The variable `name`. An empty one counts as unset, as in Databricks' SDKs.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<Setting<String>> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
@@ -195,7 +195,7 @@ impl Environment {
         (self.read_file)(path)
     }
 
-    /// What kind of file is at `path`, and who may read it.
+    /// The type and permissions of the file at `path`.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What to connect to, and the compute that is found for it.
+//! What to connect to, and its compute.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use crate::{BranchName, EndpointName, Error};
 /// What to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// The endpoint of this branch that has the wanted type; it is looked up.
+    /// The endpoint of this branch that has the wanted type.
     Branch(BranchName),
     /// This endpoint.
     Endpoint(EndpointName),
-    /// The endpoint or instance that has this host name; it is searched for in the workspace.
+    /// The endpoint or instance with this host name. The workspace is searched for it.
     Host(Arc<str>),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Reads the full resource name of a branch or an endpoint.
+/// Parses the full resource name of a branch or an endpoint.
 impl FromStr for Target {
     type Err = Error;
 
@@ -41,7 +41,7 @@ impl FromStr for Target {
     }
 }
 
-/// A compute that credentials are generated for.
+/// The name of a compute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ComputeName {
     /// An endpoint of Lakebase Autoscaling.

@@ -1,4 +1,4 @@
-//! Wall-clock instants, and the RFC 3339 text that the service writes them in.
+//! Wall-clock time, and its formats: RFC 3339 and HTTP dates.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind};
 
 /// A moment of wall-clock time in milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Whose clock it was read from is said where one is stored: the service and this machine may disagree.
+/// The clocks of the service and of this machine may differ, so each use documents its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -25,10 +25,10 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads the date of an HTTP header, as `Date` and `Retry-After` hold it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Parses the date of the HTTP headers `Date` and `Retry-After`: `Sun, 06 Nov 1994 08:49:37 GMT`.
     ///
-    /// That is IMF-fixdate, the only form that a sender may write (RFC 9110, section 5.6.7); `None` for anything else, the two
-    /// forms that were obsolete in 1999 among them. The name of the day is not checked.
+    /// This format is IMF-fixdate, the only one that a sender may use (RFC 9110, section 5.6.7). Other text is `None`,
+    /// including the two obsolete formats. The name of the day is not checked.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {
         let rest = text.as_bytes().get(3..)?.strip_suffix(b" GMT")?;
@@ -74,7 +74,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads RFC 3339: `T`, `t` or a space between date and time, any number of fractional digits (cut to
+/// Parses RFC 3339: `T`, `t` or a space between date and time, any number of fractional digits (truncated to
 /// milliseconds), `Z` or an offset. A leap second counts as the first moment of the next minute.
 impl FromStr for Timestamp {
     type Err = Error;
@@ -127,7 +127,7 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
     Some(Timestamp((seconds - offset * 60) * 1000 + fraction))
 }
 
-/// Reads `, 06 Nov 1994 08:49:37`: the seconds since 1970.
+/// Parses `, 06 Nov 1994 08:49:37` to the seconds since 1970.
 fn http_date(mut rest: &[u8]) -> Option<i64> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     literal(&mut rest, b",")?;
@@ -145,7 +145,7 @@ fn http_date(mut rest: &[u8]) -> Option<i64> {
     rest.is_empty().then_some(seconds)
 }
 
-/// Reads `08:49:37`.
+/// Parses `08:49:37`.
 fn time_of_day(rest: &mut &[u8]) -> Option<[i64; 3]> {
     let hour = number(rest, 2)?;
     literal(rest, b":")?;
@@ -167,7 +167,7 @@ fn literal(rest: &mut &[u8], accepted: &[u8]) -> Option<()> {
     accepted.contains(first).then(|| *rest = after)
 }
 
-/// Seconds since 1970-01-01T00:00:00Z, unless there is no such day or time of day. A minute may have 61 seconds.
+/// Seconds since 1970-01-01T00:00:00Z; `None` for an invalid day or time. A minute may have 61 seconds.
 fn seconds_from_civil(
     [year, month, day]: [i64; 3],
     [hour, minute, second]: [i64; 3],
@@ -190,7 +190,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar; years start in March so that the leap day is last.
+/// Days since 1970-01-01 in the proleptic Gregorian calendar. Years start in March here, so that the leap day is last.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));

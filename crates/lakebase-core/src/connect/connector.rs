@@ -1,26 +1,24 @@
-//! Joins endpoint, user, credential and addresses to a login.
+//! The connector: its configuration, and the caches of endpoint, user and credential.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future;
-
-use super::hosts::Hosts;
-use super::params::{is_loopback_name, is_this_machine};
-use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
-use super::{Auth, ConnectParams, ConnectorConfig, Login, Sources};
+use super::addresses::AddressCache;
+use super::params::is_this_machine;
+use super::token::check_host_is_direct;
+use super::{Auth, ConnectorConfig, Login, Sources};
+use crate::notify::lock;
 use crate::observe;
 use crate::origins::{EndpointFact, Fact, UserFact};
 use crate::refresh::{Cache, CredentialCache, Policy, Status};
 use crate::{
-    Access, ComputeName, CredentialRequest, CredentialSource, Endpoint, Error, ErrorKind, Result,
-    Runtime, SslMode, Target, UserResolver,
+    ComputeName, CredentialRequest, CredentialSource, Endpoint, Error, ErrorKind, Result, Runtime,
+    SslMode, Target, UserResolver,
 };
 
-/// Logs in: the one code path for connections, pools and proxies.
+/// Logs in. Connections, pools and proxies all use it.
 ///
 /// Cheap to clone; clones share the cached endpoint, user and credential.
 #[derive(Clone)]
@@ -30,21 +28,21 @@ pub(super) struct Inner {
     pub(super) config: ConnectorConfig,
     pub(super) runtime: Runtime,
     credentials: Option<Arc<dyn CredentialSource>>,
-    endpoint: Option<Cache<Fact<Endpoint>>>,
+    pub(super) endpoint: Option<Cache<Fact<Endpoint>>>,
     user: Option<Cache<Fact<Arc<str>>>>,
-    /// The cache for the endpoint that was found last.
-    cache: Mutex<Option<(ComputeName, CredentialCache)>>,
-    pub(super) hosts: Arc<Hosts>,
-    /// Whether it was said that the verification is raised.
-    told_raised: AtomicBool,
+    /// The credentials for the endpoint that was found last.
+    credential_cache: Mutex<Option<(ComputeName, CredentialCache)>>,
+    pub(super) addresses: Arc<AddressCache>,
+    /// Whether an event has reported that the verification is raised.
+    pub(super) raise_reported: AtomicBool,
 }
 
 impl Connector {
-    /// A connector for `config`; nothing is asked before the first login.
+    /// A connector for `config`. It asks no service before the first login.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if parts are missing or contradict each other.
+    /// [`ErrorKind::Config`] if a part is missing or contradicts another.
     pub fn new(config: ConnectorConfig, sources: Sources, runtime: &Runtime) -> Result<Self> {
         observe::describe();
         let fail = |message: &str| Err(Error::new(ErrorKind::Config, message));
@@ -98,16 +96,16 @@ impl Connector {
             credentials,
             endpoint,
             user,
-            cache: Mutex::new(None),
-            hosts: Arc::default(),
-            told_raised: AtomicBool::new(false),
+            credential_cache: Mutex::new(None),
+            addresses: Arc::default(),
+            raise_reported: AtomicBool::new(false),
         })))
     }
 
-    /// A connector to the same place for another identity, whose credentials and name these sources bring.
+    /// A connector to the same database for another identity, with the credentials and the name of these sources.
     ///
-    /// It shares the cached endpoint, the addresses and the effects, and nothing secret. The user is the identity's
-    /// own name, whatever the configuration says.
+    /// It shares the cached endpoint, the addresses and the effects, and nothing secret. Its user is the identity's name;
+    /// the configured user is ignored.
     ///
     /// # Errors
     ///
@@ -117,7 +115,7 @@ impl Connector {
         credentials: Arc<dyn CredentialSource>,
         users: Arc<dyn UserResolver>,
     ) -> Result<Self> {
-        let Inner { config, runtime, endpoint, hosts, .. } = &*self.0;
+        let Inner { config, runtime, endpoint, addresses, .. } = &*self.0;
         if !matches!(config.auth, Auth::Credential { .. }) {
             let problem = "logins are not made with tokens here, so nobody can be logged in by a token of theirs";
             return Err(Error::new(ErrorKind::Unsupported, problem));
@@ -128,20 +126,22 @@ impl Connector {
             credentials: Some(credentials),
             endpoint: endpoint.clone(),
             user: Some(Cache::new(Arc::new(UserFact { resolver: users }), runtime)),
-            cache: Mutex::new(None),
-            hosts: Arc::clone(hosts),
-            told_raised: AtomicBool::new(false),
+            credential_cache: Mutex::new(None),
+            addresses: Arc::clone(addresses),
+            raise_reported: AtomicBool::new(false),
         })))
     }
 
-    /// What this connector was made from.
+    /// Its configuration.
     #[must_use]
     pub fn config(&self) -> &ConnectorConfig {
         &self.0.config
     }
 
-    /// How far a login to `host` verifies the server: with a credential `verify-full` where [`Tls::mode`](super::Tls::mode) is weaker,
-    /// unless that is `disable` or `host` is this machine.
+    /// How a login to `host` verifies the server.
+    ///
+    /// With a credential a weaker [`Tls::mode`](super::Tls::mode) is raised to `verify-full`, unless it is `disable` or
+    /// `host` is this machine.
     #[must_use]
     pub fn ssl_mode_to(&self, host: &str) -> SslMode {
         let config = &self.0.config;
@@ -161,7 +161,7 @@ impl Connector {
         &self.0.runtime
     }
 
-    /// The endpoint that logins go to; `None` if there is nothing to ask a workspace for.
+    /// The endpoint of logins; `None` if no workspace is configured.
     ///
     /// # Errors
     ///
@@ -173,7 +173,7 @@ impl Connector {
         }
     }
 
-    /// The user that logs in.
+    /// The Postgres role of logins.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// Those of the [`EndpointResolver`](crate::EndpointResolver), which a branch needs first.
+    /// Those of the [`EndpointResolver`](crate::EndpointResolver), unless the target is a named endpoint.
     pub async fn credentials(&self) -> Result<Option<CredentialCache>> {
         let (Auth::Credential { ttl, claims }, Some(source)) =
             (&self.0.config.auth, &self.0.credentials)
@@ -204,178 +204,40 @@ impl Connector {
                 None => return Ok(None),
             },
         };
-        let mut slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = lock(&self.0.credential_cache);
         if let Some((held, cache)) = &*slot
             && *held == name
         {
             return Ok(Some(cache.clone()));
         }
-        let request = CredentialRequest {
-            ttl: *ttl,
-            claims: claims.clone(),
-            ..CredentialRequest::for_compute(name.clone())
-        };
+        let (compute, ttl, claims) = (name.clone(), *ttl, claims.clone());
+        let request = CredentialRequest { compute, ttl, claims, force: false };
         let cache = CredentialCache::new(Arc::clone(source), request, &self.0.runtime);
         *slot = Some((name, cache.clone()));
         Ok(Some(cache))
     }
 
-    /// How the credential is doing, without asking anybody: for readiness probes. `None` with native passwords.
+    /// The state of the credential, for readiness probes. Asks no service. `None` with native passwords.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         if !matches!(self.0.config.auth, Auth::Credential { .. }) {
             return None;
         }
-        let slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = lock(&self.0.credential_cache);
         Some(slot.as_ref().map_or(Status::Empty, |(_, cache)| cache.status()))
     }
 
-    /// Everything for one login: from the caches where they are fresh, else asked for, all at the same time.
-    ///
-    /// Cold, with a named endpoint, that is one round of requests after the workspace's own token; with a
-    /// branch two, with a host as many as it takes to find it. The host is looked up meanwhile. Dropping the
-    /// future loses nothing that was under way.
-    ///
-    /// # Errors
-    ///
-    /// Those of the sources; [`ErrorKind::Config`] if a token would go over a connection without TLS, to a host
-    /// that the service does not report, or to a pooled host; [`ErrorKind::NotFound`] if no resolver knows the
-    /// host.
-    pub async fn login(&self) -> Result<Login> {
-        let config = &self.0.config;
-        let place = async {
-            let host = self.host().await?;
-            match self.addresses(&host).await {
-                Ok(addresses) => Ok((host, addresses)),
-                Err(error) => {
-                    // That the workspace does not know the host either tells more.
-                    self.check_host().await?;
-                    Err(error)
-                }
-            }
-        };
-        let password = async {
-            match self.credentials().await? {
-                Some(cache) => {
-                    let held = cache.get().await?;
-                    Ok((Some(held.token.clone()), Some(held.generation())))
-                }
-                None => match &config.auth {
-                    Auth::Password(password) => Ok((Some(password.clone()), None)),
-                    _ => Ok((None, None)),
-                },
-            }
-        };
-        let ((host, addresses), (password, generation), user, ()) =
-            future::try_join4(place, password, self.user(), self.check_host()).await?;
-        let mut params = ConnectParams {
-            host,
-            socket_directory: config.socket_directory.clone(),
-            addresses,
-            port: config.port,
-            database: Arc::clone(&config.database),
-            user,
-            password,
-            dial_timeout: config.policy.dial_timeout(),
-            tls: config.tls.clone(),
-            tcp: config.tcp,
-            load_balance_hosts: config.load_balance_hosts,
-            application_name: config.application_name.clone(),
-            options: config.options.clone(),
-        };
-        if generation.is_some() {
-            check_host_is_direct(&params.host)?;
-            let (mode, origin) = (config.tls.mode, config.ssl_mode_origin.as_ref());
-            let raised = raise_verification(&mut params, origin)?;
-            if raised && !self.0.told_raised.swap(true, Ordering::Relaxed) {
-                observe::ssl_mode_raised(mode, origin);
-            }
-        }
-        Ok(Login { params: Arc::new(params), generation })
-    }
-
-    /// The host that logins go to: the configured one, else the endpoint's.
-    ///
-    /// # Errors
-    ///
-    /// Those of the [`EndpointResolver`](crate::EndpointResolver); [`ErrorKind::Disabled`], or [`ErrorKind::Unavailable`] if the service
-    /// reports no host (yet).
-    pub async fn host(&self) -> Result<Arc<str>> {
-        let config = &self.0.config;
-        if let Some(host) = &config.host {
-            return Ok(Arc::clone(host));
-        }
-        if let (Some(Target::Host(host)), Access::ReadWrite) = (&config.target, config.access) {
-            return Ok(Arc::clone(host));
-        }
-        let Some(cache) = &self.0.endpoint else {
-            return Ok("localhost".into());
-        };
-        let endpoint = cache.get().await?;
-        // Disabled, or not there yet: that may change, so it is asked for again next time.
-        self.host_of(&endpoint.0).inspect_err(|_| cache.revalidate(endpoint.generation()))
-    }
-
-    /// Refuses a host that the service does not report for the target, if a token would go there.
-    async fn check_host(&self) -> Result<()> {
-        let config = &self.0.config;
-        let (Some(cache), Auth::Credential { .. }) = (&self.0.endpoint, &config.auth) else {
-            return Ok(());
-        };
-        let host = match (&config.host, &config.target) {
-            (Some(host), _) if !is_loopback_name(host) => host,
-            // The search compares it.
-            (None, Some(Target::Host(_))) => return cache.get().await.map(drop),
-            _ => return Ok(()),
-        };
-        let endpoint = cache.get().await?;
-        // It may have been created anew, with other hosts: that is asked for again next time.
-        check_host_is_reported(host, &endpoint.0)
-            .inspect_err(|_| cache.revalidate(endpoint.generation()))
-    }
-
-    fn host_of(&self, endpoint: &Endpoint) -> Result<Arc<str>> {
-        let config = &self.0.config;
-        match config.pooled {
-            true => endpoint.pooled_host(config.access),
-            false => endpoint.host(config.access),
-        }
-    }
-
-    /// Has the place of a failed login looked up again before the next one. What is known stays known for as
-    /// long as nobody can be asked.
-    pub(super) fn doubt_place(&self, login: Option<&Login>) {
-        self.0.hosts.doubt();
-        let Some(cache) = &self.0.endpoint else { return };
-        let Some(held) = cache.peek() else { return };
-        let host = self.host_of(&held.0).ok();
-        // A login that took long may have gone to a place that is already replaced.
-        if login.is_none_or(|login| Some(&login.params.host) == host.as_ref()) {
-            cache.revalidate(held.generation());
-        }
-    }
-
-    async fn addresses(&self, host: &Arc<str>) -> Result<Vec<IpAddr>> {
-        let config = &self.0.config;
-        if !config.addresses.is_empty() || config.socket_directory.is_some() {
-            return Ok(config.addresses.clone());
-        }
-        self.0.hosts.addresses(&self.0.runtime, host).await
-    }
-
-    /// Takes note that the server refused `login`'s credential, so that the next one is fresh.
-    ///
-    /// Does nothing if a newer one is held already.
-    pub fn refused(&self, login: &Login) {
-        let slot = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    /// Drops the credential of `login`, which the server refused, unless a newer one is cached.
+    pub(super) fn invalidate_credential(&self, login: &Login) {
+        let slot = lock(&self.0.credential_cache).clone();
         if let (Some((_, cache)), Some(generation)) = (slot, login.generation) {
             cache.invalidate(generation);
         }
     }
 }
 
-/// How long an endpoint may be looked for: a search through a large workspace takes many requests, and has
-/// nearly the whole default budget of a login.
+/// How long finding an endpoint may take. A search in a large workspace takes many requests, and may use most of the
+/// default budget of a login.
 fn endpoint_policy(target: &Target) -> Result<Policy> {
     const SEARCH: Duration = Duration::from_secs(50);
     match target {

@@ -1,4 +1,4 @@
-//! Why an attempt failed, and the error that the caller gets to see in the end.
+//! Why an attempt failed, and the error that the caller gets.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -7,47 +7,44 @@ use super::{ConnectFailure, Login};
 use crate::refresh::Generation;
 use crate::{Error, ErrorKind};
 
-/// An attempt at a login that failed.
+/// A failed attempt.
 #[derive(Debug)]
-pub struct Failure {
-    /// The login that was tried; `None` if none could be put together.
-    pub login: Option<Login>,
-    /// Why.
-    pub cause: Cause,
+pub(super) struct Failure {
+    /// The parameters of the login; `None` if they could not be gathered.
+    pub(super) login: Option<Login>,
+    pub(super) cause: Cause,
 }
 
-/// Why an attempt failed.
 #[derive(Debug)]
-pub enum Cause {
-    /// No login could be put together.
+pub(super) enum Cause {
+    /// The parameters could not be gathered.
     Preparation(Error),
-    /// The driver could not log in; what its error means, and the error.
+    /// The driver could not log in: the class of its error, and the error.
     Driver(ConnectFailure, Box<dyn StdError + Send + Sync>),
-    /// Nothing happened for this long.
-    Silence(Duration),
+    /// The attempt did not end within this time.
+    TimedOut(Duration),
 }
 
 impl Failure {
-    /// What it means for the next attempt.
+    /// Its class, which decides what to do next.
     pub(super) fn class(&self) -> ConnectFailure {
         match &self.cause {
             Cause::Preparation(error) if error.is_transient() => ConnectFailure::Transient,
             Cause::Preparation(error) => ConnectFailure::Permanent(error.kind()),
-            // There is no fresher password to be had.
+            // There is no fresher password.
             Cause::Driver(ConnectFailure::AuthRejected, _) if self.generation().is_none() => {
                 ConnectFailure::Permanent(ErrorKind::LoginRefused)
             }
             Cause::Driver(class, _) => *class,
-            Cause::Silence(_) => ConnectFailure::Transient,
+            Cause::TimedOut(_) => ConnectFailure::Transient,
         }
     }
 
-    /// Whether the host or its addresses may be wrong: nobody answers there, or somebody else, or the endpoint
-    /// is unknown or disabled.
+    /// Whether the host or its addresses may be wrong: no server answers, another one does, or the endpoint is unknown or
+    /// disabled.
     ///
-    /// A refused login, a missing database, a full pool, a compute that wakes or a workspace that is down
-    /// say nothing about that.
-    pub(super) fn doubts_place(&self) -> bool {
+    /// A refused login, a missing database, a waking compute or a workspace that is down do not mean that.
+    pub(super) fn host_may_be_wrong(&self) -> bool {
         use ConnectFailure::{Permanent, Transient, UnknownEndpoint};
         match &self.cause {
             Cause::Preparation(error) => error.kind() == ErrorKind::NotFound,
@@ -56,7 +53,7 @@ impl Failure {
                 matches!(kind, ErrorKind::Disabled | ErrorKind::Tls)
             }
             Cause::Driver(..) => false,
-            Cause::Silence(_) => self.login.is_some(),
+            Cause::TimedOut(_) => self.login.is_some(),
         }
     }
 
@@ -64,25 +61,25 @@ impl Failure {
         self.login.as_ref().and_then(|login| login.generation)
     }
 
-    /// How long the service asked to be left alone.
+    /// How long the service asked callers to wait.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match &self.cause {
             Cause::Preparation(error) => error.retry_after(),
-            Cause::Driver(..) | Cause::Silence(_) => None,
+            Cause::Driver(..) | Cause::TimedOut(_) => None,
         }
     }
 
-    /// Whether it tells more than that nothing happened.
-    pub(super) fn is_telling(&self) -> bool {
-        !matches!(self.cause, Cause::Silence(_))
+    pub(super) fn is_timeout(&self) -> bool {
+        matches!(self.cause, Cause::TimedOut(_))
     }
 
-    /// The final error: what was tried at `place`, in how many attempts, what to check, and this as the cause.
+    /// The final error: the target, the number of attempts, what to check, and this failure as the cause.
     ///
-    /// `earlier` is the last attempt before it that was [telling](Self::is_telling): the end of the budget may have cut this one off.
+    /// `earlier` is the last failure before it that is no [timeout](Self::is_timeout): the end of the budget may have cut
+    /// this attempt short.
     pub(super) fn into_error(
         self,
-        place: &str,
+        target: &str,
         class: ConnectFailure,
         attempts: u32,
         budget: Duration,
@@ -90,24 +87,27 @@ impl Failure {
     ) -> Error {
         let (kind, message) = match (class, &self.cause) {
             (ConnectFailure::Permanent(kind), Cause::Preparation(_)) => {
-                (kind, format!("cannot prepare the login to {place}"))
+                (kind, format!("cannot prepare the login to {target}"))
             }
             (ConnectFailure::Permanent(kind), _) => {
-                (kind, format!("cannot log in to {place}{}", advice(kind)))
+                (kind, format!("cannot log in to {target}{}", advice(kind)))
             }
             (ConnectFailure::UnknownEndpoint, _) => {
                 let advice = "likely causes: it was deleted, or re-created with another host";
-                (ErrorKind::NotFound, format!("there is no endpoint at {place}; {advice}"))
+                (ErrorKind::NotFound, format!("there is no endpoint at {target}; {advice}"))
             }
             (ConnectFailure::AuthRejected, _) => {
                 let kind = ErrorKind::LoginRefused;
                 let advice = advice(kind);
-                (kind, format!("the login to {place} was refused, also with a fresh token{advice}"))
+                (
+                    kind,
+                    format!("the login to {target} was refused, also with a fresh token{advice}"),
+                )
             }
             (ConnectFailure::Waking | ConnectFailure::Transient, _) => {
                 let plural = if attempts == 1 { "" } else { "s" };
                 let effort = format!("within {budget:?} ({attempts} attempt{plural})");
-                (ErrorKind::TimedOut, format!("no login to {place} {effort}"))
+                (ErrorKind::TimedOut, format!("no login to {target} {effort}"))
             }
         };
         let error = Error::new(kind, message);
@@ -126,10 +126,10 @@ impl Cause {
         match (self, earlier) {
             (Self::Preparation(cause), _) => Box::new(cause),
             (Self::Driver(_, cause), _) => cause,
-            (Self::Silence(limit), None) => {
+            (Self::TimedOut(limit), None) => {
                 format!("the server did not answer within {limit:.1?}").into()
             }
-            (Self::Silence(limit), Some(earlier)) => {
+            (Self::TimedOut(limit), Some(earlier)) => {
                 let message = format!(
                     "the server did not answer the last attempt within {limit:.1?}, and an earlier one failed"
                 );
@@ -140,7 +140,7 @@ impl Cause {
     }
 }
 
-/// The likely causes, for the last part of an error.
+/// The likely causes, which end an error's message.
 fn advice(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::LoginRefused => {

@@ -1,21 +1,22 @@
-//! From a target to a logged-in connection: parameters, policy and the loop that joins them.
+//! Logs in: gathers the parameters, calls the driver, classifies failures and retries.
 //!
 //! ```text
-//!   Connector ── login() ──▶ endpoint, user, credential, addresses (each cached, asked for at the same time)
+//!   Connector ── login() ──▶ endpoint, user, credential, addresses (each cached; fetched at the same time)
 //!       │
-//!       └─ connect(factory) ──▶ login ▶ driver ▶ ok
-//!                                  ▲       │ refused: forget that token, mint, once more
+//!       └─ connect(factory) ──▶ login ▶ driver ▶ connection
+//!                                  ▲       │ refused: invalidate the token, retry once
 //!                                  └───────┤ waking, transient: back off, within one budget
 //!                                          └ permanent: the error, at once
 //! ```
 //!
 //! Only logins are retried, never statements.
 
+mod addresses;
 mod config;
 mod connector;
 mod factory;
 mod failure;
-mod hosts;
+mod login;
 mod params;
 mod policy;
 mod refusal;
@@ -26,10 +27,9 @@ mod token;
 pub use config::{Auth, ConnectorConfig, Login, Sources};
 pub use connector::Connector;
 pub use factory::{ConnectFailure, ConnectionFactory};
-pub use failure::{Cause, Failure};
 pub use params::{
     ConnectParams, SOCKET_PATH_LIMIT, SslMode, StartupOption, Tls, is_loopback_name, socket_path,
 };
-pub use policy::{Attempts, ConnectPolicy, Next};
+pub use policy::ConnectPolicy;
 pub use refusal::classify_refusal;
 pub use tcp::{Keepalive, LoadBalanceHosts, TcpOptions};

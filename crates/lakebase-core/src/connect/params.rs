@@ -1,4 +1,4 @@
-//! What a driver needs to know to open one connection.
+//! The parameters with which a driver opens one connection.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,12 +12,12 @@ use bytes::Bytes;
 use super::{LoadBalanceHosts, TcpOptions};
 use crate::{Error, ErrorKind, Secret};
 
-/// How far the server's identity is checked; libpq's `sslmode`.
+/// How the server's identity is verified; libpq's `sslmode`.
 ///
-/// With a native password the modes mean what libpq says. With a token they do not go below `verify-full`:
-/// `allow`, `prefer`, `require` and `verify-ca` are raised to it, because a token is a password that works for
-/// everything that its owner may do, and Databricks writes `require` where it means a verified server.
-/// `disable` is an error then. Only to this machine (`localhost`, Unix sockets) every mode is what it says.
+/// With a native password the modes mean the same as in libpq. With a token `allow`, `prefer`, `require` and `verify-ca`
+/// are raised to `verify-full`, and `disable` is an error: a token allows everything that its owner may do, and
+/// Databricks' documentation writes `require` for a verified server. To this machine (`localhost`, Unix sockets) no mode
+/// is raised.
 ///
 /// Source of the modes: PostgreSQL's documentation, "SSL Support".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,19 +76,19 @@ impl fmt::Display for SslMode {
     }
 }
 
-/// How the connection is protected.
+/// The TLS options of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// How far the server's identity is checked. Default: `verify-full`.
+    /// How the server's identity is verified. Default: `verify-full`.
     pub mode: SslMode,
-    /// Authorities to trust besides the public and the platform's ones, as PEM.
+    /// Authorities to trust besides the public and the platform's, as PEM.
     pub extra_roots: Option<Bytes>,
 }
 
 /// The longest path of a Unix socket that the platform accepts, in bytes.
 pub const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// The path of a server's Unix socket, by the folder and port that clients name.
+/// The path of a server's Unix socket, for the folder and port that a client gives.
 ///
 /// Source: PostgreSQL's documentation, "Connection Settings", `unix_socket_directories`.
 #[must_use]
@@ -96,7 +96,7 @@ pub fn socket_path(directory: &Path, port: u16) -> PathBuf {
     directory.join(format!(".s.PGSQL.{port}"))
 }
 
-/// A server setting to apply at start-up: its name and value.
+/// The name and value of a server setting at start-up.
 pub type StartupOption = (Arc<str>, Arc<str>);
 
 /// Everything a driver needs to open one connection and log in.
@@ -104,11 +104,11 @@ pub type StartupOption = (Arc<str>, Arc<str>);
 /// `Debug` shows no password.
 #[derive(Clone, Debug)]
 pub struct ConnectParams {
-    /// The server's name for TLS (SNI and verification).
+    /// The server's name, for SNI and verification.
     pub host: Arc<str>,
-    /// A folder with the server's Unix socket, used instead of TCP.
+    /// The folder of the server's Unix socket, instead of TCP.
     pub socket_directory: Option<PathBuf>,
-    /// Where to connect to, in order of preference; empty with a Unix socket.
+    /// The server's addresses, in order of preference; empty with a Unix socket.
     pub addresses: Vec<IpAddr>,
     /// The server's port. Default: 5432.
     pub port: u16,
@@ -116,30 +116,30 @@ pub struct ConnectParams {
     pub database: Arc<str>,
     /// The Postgres role.
     pub user: Arc<str>,
-    /// The token or native password; `None` sends none.
+    /// The token or native password, if any.
     pub password: Option<Secret>,
     /// Options of the TCP connection.
     pub tcp: TcpOptions,
-    /// In which order the addresses are tried.
+    /// The order in which the addresses are tried.
     pub load_balance_hosts: LoadBalanceHosts,
-    /// How long all addresses together may take to answer.
+    /// The limit for dialing all addresses.
     pub dial_timeout: Duration,
-    /// How the connection is protected.
+    /// The TLS options.
     pub tls: Tls,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
-    /// Further settings at start-up, as by `options=-c name=value`.
+    /// Further server settings at start-up, as in `options=-c name=value`.
     pub options: Vec<StartupOption>,
 }
 
 impl ConnectParams {
-    /// Whether the connection stays on this machine: a Unix socket, `localhost`, or loopback addresses only.
+    /// Whether the connection stays on this machine: a Unix socket, or a loopback host with loopback addresses only.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_this_machine(&self.host, &self.addresses, self.socket_directory.is_some())
     }
 
-    /// User, database and place in one phrase for messages: no secret in it.
+    /// The database, host and user in one phrase, for messages. Contains no secret.
     #[must_use]
     pub fn describe(&self) -> String {
         let Self { user, database, host, port, .. } = self;
@@ -151,12 +151,12 @@ impl ConnectParams {
     }
 }
 
-/// Whether connections to `host` stay on this machine; no addresses means that they are not known (yet).
+/// Whether connections to `host` stay on this machine. Without `addresses` the name decides.
 pub(super) fn is_this_machine(host: &str, addresses: &[IpAddr], by_socket: bool) -> bool {
     by_socket || (is_loopback_name(host) && addresses.iter().all(IpAddr::is_loopback))
 }
 
-/// Whether `host` is a name or address of this machine that needs no resolver.
+/// Whether `host` is `localhost` or a loopback address.
 #[must_use]
 pub fn is_loopback_name(host: &str) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']');

@@ -1,26 +1,25 @@
-//! When a failed login is tried again; pure, time is an argument.
+//! Whether and when a failed login is retried. Time is an argument.
 
 use std::time::Duration;
 
 use crate::{ConnectFailure, Jitter};
 
-/// The first wait is drawn from at least this, so that no policy makes a busy loop.
+/// The least bound of a pause, so that no policy makes a busy loop.
 const LEAST_BACKOFF: Duration = Duration::from_millis(1);
 
-/// How long and how often a login is tried.
+/// The time limits and pauses of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectPolicy {
-    /// All attempts, waits and token requests of one `connect` together. Default: 60 s.
+    /// The limit for all attempts, pauses and token requests of one `connect`. Default: 60 s.
     pub budget: Duration,
-    /// One login at the driver. Waking a compute that holds the handshake takes part of it. Default: 15 s.
+    /// The limit for one login of the driver, including the time for which a waking compute holds the handshake.
+    /// Default: 15 s.
     pub attempt_timeout: Duration,
-    /// The first wait between attempts is at most this long; the bound doubles. Default: 200 ms; less than 1 ms
-    /// counts as that.
+    /// The bound of the first pause; it doubles with each failure. Less than 1 ms counts as 1 ms. Default: 200 ms.
     pub min_backoff: Duration,
-    /// No wait is longer, unless the service asks for it. Default: 5 s.
+    /// The longest bound of a pause. The service may ask for a longer pause. Default: 5 s.
     pub max_backoff: Duration,
-    /// The same while the compute says that it wakes, which takes seconds: who comes next should not be late by as long again.
-    /// Default: 1 s.
+    /// The longest bound while the compute reports that it is waking, which takes seconds. Default: 1 s.
     pub waking_backoff: Duration,
 }
 
@@ -37,8 +36,8 @@ impl Default for ConnectPolicy {
 }
 
 impl ConnectPolicy {
-    /// How long the addresses of a host may take to answer: two thirds of an attempt, so that its failure can still say
-    /// what they did.
+    /// The limit for dialing all addresses of a host: two thirds of an attempt, so that the dialer's error comes before the
+    /// attempt's time-out.
     #[must_use]
     pub fn dial_timeout(&self) -> Duration {
         self.attempt_timeout.min(self.budget) * 2 / 3
@@ -47,70 +46,61 @@ impl ConnectPolicy {
 
 /// What to do after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Wait and try again.
+pub(super) enum Next {
     Retry {
-        /// How long to wait.
         after: Duration,
     },
-    /// Forget the token that was refused and try again at once with a fresh one.
-    Remint,
-    /// Report the failure.
+    /// Retry at once with a fresh credential.
+    ReplaceCredential,
     GiveUp,
 }
 
-/// The attempts of one `connect`: counts them and says what comes after each.
+/// Counts the attempts of one `connect`, and decides what follows each.
 ///
-/// `now` is monotonic time, always from the same clock. Waits count against the budget even if that clock
-/// does not show them, so the attempts end also if it stands still.
+/// `now` is monotonic time, always from the same clock. Pauses count against the budget by their length, too, so the
+/// attempts also end if that clock stands still.
 #[derive(Debug)]
-pub struct Attempts {
+pub(super) struct Attempts {
     policy: ConnectPolicy,
     deadline: Duration,
-    /// What is left of the budget after all waits so far.
-    patience: Duration,
+    /// The budget without all pauses so far.
+    without_pauses: Duration,
     failed: u32,
-    reminted: bool,
-    /// Made for the first wait: most logins need none.
+    credential_replaced: bool,
+    /// Created for the first pause; most logins need none.
     jitter: Option<Jitter>,
 }
 
 impl Attempts {
     /// Starts the budget at `now`.
-    #[must_use]
-    pub fn new(policy: ConnectPolicy, now: Duration) -> Self {
+    pub(super) fn new(policy: ConnectPolicy, now: Duration) -> Self {
         Self {
             policy,
             deadline: now.saturating_add(policy.budget),
-            patience: policy.budget,
+            without_pauses: policy.budget,
             failed: 0,
-            reminted: false,
+            credential_replaced: false,
             jitter: None,
         }
     }
 
-    /// The same with given randomness for the waits.
-    #[must_use]
-    pub fn with_jitter(policy: ConnectPolicy, now: Duration, jitter: Jitter) -> Self {
+    #[cfg(test)]
+    fn with_jitter(policy: ConnectPolicy, now: Duration, jitter: Jitter) -> Self {
         Self { jitter: Some(jitter), ..Self::new(policy, now) }
     }
 
-    /// What is left of the budget.
-    #[must_use]
-    pub fn remaining(&self, now: Duration) -> Duration {
-        self.deadline.saturating_sub(now).min(self.patience)
+    /// The rest of the budget.
+    pub(super) fn remaining(&self, now: Duration) -> Duration {
+        self.deadline.saturating_sub(now).min(self.without_pauses)
     }
 
     /// How many attempts have failed.
-    #[must_use]
-    pub fn failed_attempts(&self) -> u32 {
+    pub(super) fn failed_attempts(&self) -> u32 {
         self.failed
     }
 
-    /// Notes that an attempt failed at `now` and says what comes next.
-    ///
-    /// `retry_after` is what the service asked for; it is a floor for the wait.
-    pub fn failed(
+    /// Counts an attempt that failed at `now`, and decides what follows. `retry_after` is the least pause.
+    pub(super) fn failed(
         &mut self,
         now: Duration,
         failure: ConnectFailure,
@@ -119,34 +109,36 @@ impl Attempts {
         self.failed = self.failed.saturating_add(1);
         match failure {
             ConnectFailure::UnknownEndpoint | ConnectFailure::Permanent(_) => Next::GiveUp,
-            ConnectFailure::AuthRejected if self.reminted || self.remaining(now).is_zero() => {
+            ConnectFailure::AuthRejected
+                if self.credential_replaced || self.remaining(now).is_zero() =>
+            {
                 Next::GiveUp
             }
             ConnectFailure::AuthRejected => {
-                self.reminted = true;
-                Next::Remint
+                self.credential_replaced = true;
+                Next::ReplaceCredential
             }
             ConnectFailure::Waking | ConnectFailure::Transient => {
                 let after = self.backoff(failure).max(retry_after.unwrap_or_default());
                 if after >= self.remaining(now) {
                     return Next::GiveUp;
                 }
-                self.patience -= after;
+                self.without_pauses -= after;
                 Next::Retry { after }
             }
         }
     }
 
-    /// Full jitter: anything up to a bound that doubles with each failure.
+    /// A random pause up to a bound that doubles with each failure ("full jitter").
     fn backoff(&mut self, failure: ConnectFailure) -> Duration {
         let ConnectPolicy { min_backoff, max_backoff, waking_backoff, .. } = self.policy;
-        let most = match failure {
+        let longest = match failure {
             ConnectFailure::Waking => waking_backoff.min(max_backoff),
             _ => max_backoff,
         };
         let doublings = (self.failed - 1).min(16);
         let bound = min_backoff.max(LEAST_BACKOFF).saturating_mul(1 << doublings);
-        let bound = bound.min(most.max(LEAST_BACKOFF));
+        let bound = bound.min(longest.max(LEAST_BACKOFF));
         bound.mul_f64(self.jitter.get_or_insert_default().fraction())
     }
 }
@@ -167,7 +159,7 @@ mod tests {
     fn a_refused_token_is_replaced_once() {
         let mut attempts =
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
-        assert_eq!(attempts.failed(at(1), AuthRejected, None), Next::Remint);
+        assert_eq!(attempts.failed(at(1), AuthRejected, None), Next::ReplaceCredential);
         assert!(matches!(attempts.failed(at(1), Waking, None), Next::Retry { .. }));
         assert_eq!(attempts.failed(at(2), AuthRejected, None), Next::GiveUp);
         assert_eq!(attempts.failed_attempts(), 3);
@@ -181,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_may_ask_for_more_patience_than_there_is() {
+    fn the_service_may_ask_for_a_longer_pause_than_the_budget_has() {
         let mut attempts =
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
         assert_eq!(attempts.failed(at(0), Transient, Some(at(20))), Next::Retry { after: at(20) });
@@ -189,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waking_compute_is_asked_every_second() {
+    fn pauses_for_a_waking_compute_are_at_most_a_second() {
         let policy = ConnectPolicy { budget: at(600), ..ConnectPolicy::default() };
         let mut longest = [Duration::ZERO; 2];
         for seed in 0..50 {
@@ -209,7 +201,7 @@ mod tests {
     }
 
     proptest! {
-        /// Without any time passing, whatever the policy, the waits add up to the budget in the end.
+        /// With every policy the pauses add up to the budget, also if no time passes.
         #[test]
         fn a_clock_that_stands_still_does_not_make_it_endless(
             seed: u64, budget_ms in 0u64..10_000, min_ms in 0u64..300, max_ms in 0u64..5_000,
@@ -223,7 +215,7 @@ mod tests {
             };
             let mut attempts = Attempts::with_jitter(policy, at(9), Jitter::seeded(seed));
             let mut waited = Duration::ZERO;
-            // Waits are half their bound on average, and the least bound is a millisecond.
+            // Pauses are half their bound on average, and the least bound is a millisecond.
             for _ in 0..(100 + 20 * budget_ms) {
                 match attempts.failed(at(9), Transient, None) {
                     Next::Retry { after } => waited += after,
@@ -250,7 +242,7 @@ mod tests {
                 now += after;
                 prop_assert!(now <= policy.budget);
             }
-            // It gives up only when the next wait would not fit any more.
+            // It gives up only if the next pause does not fit.
             prop_assert!(now + policy.max_backoff >= policy.budget);
         }
     }

@@ -1,4 +1,4 @@
-//! What a server's refusal of a login means.
+//! Classifies the errors with which a server refuses a login.
 //!
 //! Sources: PostgreSQL's error codes (documentation, appendix A); the messages in Databricks' guides for
 //! external applications, in the Databricks CLI's connect policy, and in the open-source proxy of Neon,
@@ -6,7 +6,7 @@
 
 use crate::{ConnectFailure, ErrorKind};
 
-/// Texts of the service's front end, which mostly come with the unspecific code XX000. Lower case.
+/// Messages of the service's front end, which mostly have the unspecific code XX000. Lower case.
 const MESSAGES: &[(&str, ConnectFailure)] = &[
     ("external authorization failed", ConnectFailure::Waking),
     ("invalid authorization for databricks identity login", ConnectFailure::AuthRejected),
@@ -30,9 +30,9 @@ const MESSAGES: &[(&str, ConnectFailure)] = &[
     ("control plane request failed", ConnectFailure::Transient),
 ];
 
-/// What the server's refusal with this SQLSTATE and message means for the next login.
+/// Classifies the server's error with this SQLSTATE and message.
 ///
-/// The code decides where it is specific; the message where the code is not.
+/// A specific code decides; otherwise the message does.
 #[must_use]
 pub fn classify_refusal(sqlstate: &str, message: &str) -> ConnectFailure {
     let message = message.to_lowercase();

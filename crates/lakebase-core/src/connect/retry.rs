@@ -1,4 +1,4 @@
-//! Logs in within a budget: one login after the other, until one works or the failure is final.
+//! Tries logins until one succeeds, a failure is permanent, or the budget is spent.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,27 +8,30 @@ use std::time::Duration;
 use futures_util::future;
 
 use super::failure::{Cause, Failure};
-use super::{Attempts, ConnectFailure, ConnectPolicy, ConnectionFactory, Connector, Login, Next};
+use super::policy::{Attempts, Next};
+use super::{ConnectFailure, ConnectPolicy, ConnectionFactory, Connector, Login};
 use crate::Result;
 use crate::observe::{self, Span};
 
 impl Connector {
-    /// Opens one connection with `factory`, with all retries that make sense within one budget.
+    /// Opens one connection with `factory`, and retries within the policy's budget.
     ///
-    /// **Cancellation:** dropping the future closes the socket in hand; a token request under way goes on
-    /// for other callers.
+    /// **Cancellation:** dropping the future closes the socket of the current attempt. A token request continues, for
+    /// other callers.
     ///
     /// # Errors
     ///
-    /// The last failure, with the driver's or the service's error as its cause (if the budget ended before the
-    /// last attempt was answered, that of an earlier one):
-    /// [`LoginRefused`](crate::ErrorKind::LoginRefused) also with a fresh token, [`TimedOut`](crate::ErrorKind::TimedOut) when the budget ran
-    /// out, the kind of the cause otherwise.
+    /// - [`LoginRefused`](crate::ErrorKind::LoginRefused) if the server refused a fresh token, too.
+    /// - [`TimedOut`](crate::ErrorKind::TimedOut) if the budget was spent.
+    /// - Otherwise the kind of the cause.
+    ///
+    /// The source is the driver's or the service's error of the last attempt. If the last attempt timed out, the error
+    /// of an earlier one follows.
     pub async fn connect<F: ConnectionFactory>(&self, factory: &F) -> Result<F::Connection> {
         self.connect_within(self.0.config.policy.budget, factory).await
     }
 
-    /// [`connect`](Self::connect) with another budget than the policy's.
+    /// As [`connect`](Self::connect), within `budget` instead of the policy's.
     ///
     /// # Errors
     ///
@@ -38,56 +41,17 @@ impl Connector {
         budget: Duration,
         factory: &F,
     ) -> Result<F::Connection> {
-        let attempt_timeout = self.0.config.policy.attempt_timeout;
-        self.retry(budget, |left| async move {
-            let login = self.login_within(left).await?;
-            let limit = left.min(attempt_timeout);
-            let cause = match self.within(limit, factory.connect(&login.params)).await {
-                Some(Ok(connection)) => return Ok(connection),
-                Some(Err(error)) => Cause::Driver(factory.classify(&error), Box::new(error)),
-                None => Cause::Silence(limit),
-            };
-            Err(Failure { login: Some(login), cause })
-        })
-        .await
-    }
-
-    /// [`login`](Self::login), given up after `limit`, as the first half of an attempt.
-    async fn login_within(&self, limit: Duration) -> Result<Login, Failure> {
-        let cause = match self.within(limit, self.login()).await {
-            Some(Ok(login)) => return Ok(login),
-            Some(Err(error)) => Cause::Preparation(error),
-            None => Cause::Silence(limit),
-        };
-        Err(Failure { login: None, cause })
-    }
-
-    /// The loop behind [`connect`](Self::connect), for anything that logs in.
-    ///
-    /// `attempt` gets what is left of `budget` and must end within it.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect`](Self::connect).
-    pub async fn retry<T, A>(
-        &self,
-        budget: Duration,
-        mut attempt: impl FnMut(Duration) -> A,
-    ) -> Result<T>
-    where
-        A: Future<Output = Result<T, Failure>>,
-    {
         let clock = &self.0.runtime.clock;
         let policy = ConnectPolicy { budget, ..self.0.config.policy };
         let mut attempts = Attempts::new(policy, clock.monotonic());
         let (mut wake_up, mut earlier) = (None, None);
         loop {
             let span = Span::login(attempts.failed_attempts() + 1, wake_up.as_ref());
-            let work = attempt(attempts.remaining(clock.monotonic()));
-            let failure = match observe::within(span, work).await {
-                Ok(value) => {
+            let attempt = self.attempt(attempts.remaining(clock.monotonic()), factory);
+            let failure = match observe::within(span, attempt).await {
+                Ok(connection) => {
                     observe::logged_in(attempts.failed_attempts());
-                    return Ok(value);
+                    return Ok(connection);
                 }
                 Err(failure) => failure,
             };
@@ -97,27 +61,27 @@ impl Connector {
             }
             match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
                 Next::GiveUp => {
-                    if failure.doubts_place() {
-                        self.doubt_place(failure.login.as_ref());
+                    if failure.host_may_be_wrong() {
+                        self.revalidate_host(failure.login.as_ref());
                     }
-                    let place = self.place(failure.login.as_ref());
+                    let target = self.describe_target(failure.login.as_ref());
                     let count = attempts.failed_attempts();
-                    let error = failure.into_error(&place, class, count, budget, earlier);
+                    let error = failure.into_error(&target, class, count, budget, earlier);
                     observe::login_failed(&error);
                     return Err(error);
                 }
-                Next::Remint => {
+                Next::ReplaceCredential => {
                     observe::login_retried(class, Duration::ZERO);
                     if let Some(login) = &failure.login {
-                        self.refused(login);
+                        self.invalidate_credential(login);
                     }
                 }
                 Next::Retry { after } => {
                     observe::login_retried(class, after);
-                    if failure.doubts_place() {
-                        self.0.hosts.doubt();
+                    if failure.host_may_be_wrong() {
+                        self.0.addresses.mark_stale();
                     }
-                    if failure.is_telling() {
+                    if !failure.is_timeout() {
                         earlier = Some(failure);
                     }
                     self.0.runtime.timer.sleep(after).await;
@@ -126,7 +90,29 @@ impl Connector {
         }
     }
 
-    /// `work`, given up after `limit`. What is done at once needs no timer.
+    /// One attempt, which ends within `limit`.
+    async fn attempt<F: ConnectionFactory>(
+        &self,
+        limit: Duration,
+        factory: &F,
+    ) -> Result<F::Connection, Failure> {
+        let login = match self.within(limit, self.login()).await {
+            Some(Ok(login)) => login,
+            Some(Err(error)) => {
+                return Err(Failure { login: None, cause: Cause::Preparation(error) });
+            }
+            None => return Err(Failure { login: None, cause: Cause::TimedOut(limit) }),
+        };
+        let limit = limit.min(self.0.config.policy.attempt_timeout);
+        let cause = match self.within(limit, factory.connect(&login.params)).await {
+            Some(Ok(connection)) => return Ok(connection),
+            Some(Err(error)) => Cause::Driver(factory.classify(&error), Box::new(error)),
+            None => Cause::TimedOut(limit),
+        };
+        Err(Failure { login: Some(login), cause })
+    }
+
+    /// Runs `work` for at most `limit`; `None` if it takes longer. Starts no timer if `work` is ready at once.
     pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
         let mut work = pin!(work);
         let mut timer = None;
@@ -140,8 +126,8 @@ impl Connector {
         .await
     }
 
-    /// Where a login went, or would have gone, for messages.
-    fn place(&self, login: Option<&Login>) -> String {
+    /// The database or target of `login`, for messages.
+    fn describe_target(&self, login: Option<&Login>) -> String {
         match (login, &self.0.config.target) {
             (Some(login), _) => login.params.describe(),
             (None, Some(target)) => target.to_string(),

@@ -1,23 +1,22 @@
-//! What is asked of a connection's socket, and in which order the addresses of a host are tried.
+//! Options of a TCP connection, and the order in which the addresses of a host are tried.
 //!
-//! Plain data: whatever opens the socket applies it. `TCP_NODELAY` is always set and has no option.
+//! The dialer applies them. It always sets `TCP_NODELAY`, which has no option.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
-/// How a TCP connection notices that its other end is gone; without effect on Unix sockets.
+/// How a TCP connection detects that its peer is gone. Has no effect on Unix sockets.
 ///
 /// Source: libpq's documentation, `keepalives`, `keepalives_idle`, `keepalives_interval`, `keepalives_count` and
-/// `tcp_user_timeout`. The defaults are shorter than those of operating systems, which wait two hours: a peer that
-/// vanished is noticed after a minute.
+/// `tcp_user_timeout`. With the defaults a lost peer is detected after a minute; operating systems wait two hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TcpOptions {
     /// Probes of an idle connection; `None` sends none (libpq's `keepalives=0`). Default: [`Keepalive::default`].
     pub keepalive: Option<Keepalive>,
-    /// How long sent data may stay without acknowledgement before the connection is given up; `None` leaves it to
-    /// the system. To the millisecond. Default: 60 s. Only Linux has it.
+    /// How long sent data may stay unacknowledged before the connection is closed, in whole milliseconds; `None` is the
+    /// system's default. Linux only. Default: 60 s.
     pub user_timeout: Option<Duration>,
 }
 
@@ -27,14 +26,14 @@ impl Default for TcpOptions {
     }
 }
 
-/// Probes that are sent while a connection is idle; what is `None` is left to the system.
+/// Probes of an idle connection. `None` is the system's default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Keepalive {
     /// Idle time before the first probe, in whole seconds. Default: 30 s.
     pub idle: Option<Duration>,
-    /// Pause between probes that are not answered, in whole seconds. Default: 10 s.
+    /// Pause between unanswered probes, in whole seconds. Default: 10 s.
     pub interval: Option<Duration>,
-    /// Probes without an answer before the connection is given up. Default: 3.
+    /// Unanswered probes before the connection is closed. Default: 3.
     pub probes: Option<u32>,
 }
 
@@ -48,13 +47,13 @@ impl Default for Keepalive {
     }
 }
 
-/// In which order the addresses of one host are tried; libpq's `load_balance_hosts`.
+/// The order in which the addresses of one host are tried; libpq's `load_balance_hosts`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LoadBalanceHosts {
     /// In the order of the resolver's answer. The default.
     #[default]
     Disable,
-    /// In a random order, for each connection anew.
+    /// In a random order, which differs per connection.
     Random,
 }
 

@@ -1,4 +1,4 @@
-//! Where a token may be sent: only to hosts that the service reports, verified, and not through the pooler.
+//! Checks before a token is sent: the service reports the host, TLS verifies it, and it is not the pooler.
 
 use super::ConnectParams;
 use crate::{Endpoint, Error, ErrorKind, Result, SettingOrigin, SslMode};
@@ -34,13 +34,13 @@ pub(super) fn check_host_is_reported(host: &str, endpoint: &Endpoint) -> Result<
     ))
 }
 
-/// Raises the verification of `params` to `verify-full`, because a token is a password that anybody can use.
+/// Raises the mode of `params` to `verify-full`, because whoever gets a token can use it. Returns whether it did.
 ///
-/// Says whether the mode was raised. To this machine the mode stays as it is.
+/// The mode of logins to this machine stays.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for `disable`, with the setting that says so.
+/// [`ErrorKind::Config`] for `disable`, with the setting's origin.
 pub(super) fn raise_verification(
     params: &mut ConnectParams,
     origin: Option<&SettingOrigin>,

@@ -11,29 +11,29 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::connect::{LoadBalanceHosts, TcpOptions};
 use crate::{MaybeSend, MaybeSync, Result};
 
-/// Bytes in both directions, whatever runtime drives them.
+/// A stream of bytes in both directions, for every runtime.
 pub trait ByteStream: AsyncRead + AsyncWrite + MaybeSend + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + MaybeSend + Unpin> ByteStream for T {}
 
-/// Where to connect to, and for how long to try.
+/// What to connect to, and the time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct DialTarget<'a> {
-    /// The host's name or address; looked up by the system's resolver if `addresses` is empty.
+    /// The host's name or address. The system's resolver looks it up if `addresses` is empty.
     pub host: &'a str,
-    /// Where the host is, in order of preference.
+    /// The host's addresses, in order of preference.
     pub addresses: &'a [IpAddr],
     /// The port.
     pub port: u16,
     /// Options of the connection.
     pub tcp: TcpOptions,
-    /// In which order the addresses are tried.
+    /// The order in which the addresses are tried.
     pub load_balance_hosts: LoadBalanceHosts,
-    /// How long all addresses together may take to answer.
+    /// The limit for all addresses together.
     pub timeout: Duration,
 }
 
-/// A connection, and who is at its other end.
+/// A connection and its peer.
 pub struct Dialed {
     /// The connection.
     pub stream: Box<dyn ByteStream>,
@@ -41,22 +41,22 @@ pub struct Dialed {
     pub peer: SocketAddr,
 }
 
-/// Opens connections: the one way to every server.
+/// Dials servers. Every connection is opened here.
 ///
 /// # Contract
 ///
-/// - Addresses are tried as RFC 8305 ("Happy Eyeballs") says: families in turns, the next one 250 ms after the one
-///   before or as soon as that fails. The first connection that stands is used, the others are dropped.
-/// - The address that answered last is tried first (unless the order shall be random), and one that did not answer or failed
-///   within the last minute last.
-/// - An answer of the system's resolver is used again for up to 60 s, unless no address answered.
-/// - An error is [`Unavailable`](crate::ErrorKind::Unavailable), unless the host does not exist, and names every
-///   address with what it did.
+/// - Addresses are tried as in RFC 8305 ("Happy Eyeballs"): address families alternate, and the next address is tried
+///   250 ms after the previous one or when that fails. The first connection is used, and the others are dropped.
+/// - The address that connected last is tried first, unless the order is random. An address that failed within the last
+///   minute is tried last.
+/// - An answer of the system's resolver is used again for up to 60 s, unless no address connected.
+/// - An error is [`NotFound`](crate::ErrorKind::NotFound) if the host does not exist, otherwise
+///   [`Unavailable`](crate::ErrorKind::Unavailable), and names every address with its failure.
 /// - **Cancellation:** dropping the future closes all sockets.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait Dial: fmt::Debug + MaybeSend + MaybeSync {
-    /// Connects to the first address of `target` that answers.
+    /// Connects to the first address of `target` that accepts.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ pub trait Dial: fmt::Debug + MaybeSend + MaybeSync {
     /// # Errors
     ///
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, [`PermissionDenied`](crate::ErrorKind::PermissionDenied)
-    /// if it is not ours to use, [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
+    /// if this process may not use it, [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
     /// [`Unavailable`](crate::ErrorKind::Unavailable) otherwise.
     async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>>;
 }

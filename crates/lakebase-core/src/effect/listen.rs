@@ -1,4 +1,4 @@
-//! Private addresses of this machine.
+//! Private sockets on this machine.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::ByteStream;
 use crate::{MaybeSend, MaybeSync, Result};
 
-/// Where a [`LocalSocket`] is.
+/// The address of a [`LocalSocket`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalAddress {
     /// `.s.PGSQL.{port}` in a folder that only its owner may enter (mode 0700).
@@ -20,7 +20,7 @@ pub enum LocalAddress {
         /// The port that clients name.
         port: u16,
     },
-    /// A port of loopback, which every user of this machine can reach: clients must prove who they are.
+    /// A port of loopback. Every user of this machine can reach it, so clients must authenticate.
     Tcp(SocketAddr),
 }
 
@@ -28,9 +28,9 @@ pub enum LocalAddress {
 ///
 /// # Contract
 ///
-/// - The address is open once a method has returned; clients queue until they are accepted.
-/// - Nothing is bound to a runtime before [`LocalSocket::accept`]. Where the runtime of one call is gone, the next call works on
-///   another.
+/// - The address is open when the method returns; clients wait until they are accepted.
+/// - The socket belongs to no runtime before [`LocalSocket::accept`]. If the runtime of one call ends, the next call works
+///   on another.
 /// - Dropping the socket closes the address and leaves nothing in the file system.
 pub trait Listen: fmt::Debug + MaybeSend + MaybeSync {
     /// Opens a Unix socket in a new private folder.
@@ -38,7 +38,7 @@ pub trait Listen: fmt::Debug + MaybeSend + MaybeSync {
     /// # Errors
     ///
     /// [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
-    /// [`Config`](crate::ErrorKind::Config) if there can be no such folder, or the socket's path would be too long.
+    /// [`Config`](crate::ErrorKind::Config) if the folder cannot be created, or the socket's path is too long.
     fn open_unix(&self) -> Result<Arc<dyn LocalSocket>>;
 
     /// Opens a port of 127.0.0.1 that the system chooses.
@@ -49,11 +49,11 @@ pub trait Listen: fmt::Debug + MaybeSend + MaybeSync {
     fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>>;
 }
 
-/// An open address.
+/// An open socket.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait LocalSocket: fmt::Debug + MaybeSend + MaybeSync {
-    /// Where it is.
+    /// Its address.
     fn address(&self) -> &LocalAddress;
 
     /// Waits for the next client. One call at a time.

@@ -293,8 +293,7 @@ impl Machine {
     }
 
     /// Whether the current value was reported to be [stale](Event::Stale).
-    #[must_use]
-    pub fn is_stale(&self) -> bool {
+    pub(super) fn is_stale(&self) -> bool {
         self.life.is_some_and(|life| life.stale)
     }
 

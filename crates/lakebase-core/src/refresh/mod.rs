@@ -125,7 +125,7 @@ impl<T: Expires> Cache<T> {
     /// For values for which an outdated one is better than none while the origin is down: what RFC 5861 calls
     /// stale-if-error. Limited together with [`invalidate`](Self::invalidate): twice in a row, then once per 30 s;
     /// otherwise it does nothing.
-    pub fn revalidate(&self, generation: Generation) {
+    pub(crate) fn revalidate(&self, generation: Generation) {
         self.0.revalidate(generation);
     }
 

@@ -2,7 +2,7 @@
 //! the caller is told.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-mod place;
+mod host;
 mod token;
 
 use std::collections::VecDeque;
@@ -92,6 +92,8 @@ enum Server {
     Resets,
     Fails(ErrorKind),
     Misdirected,
+    /// The same, five seconds later.
+    MisdirectedLate,
     Hangs,
 }
 
@@ -139,6 +141,10 @@ impl ConnectionFactory for Driver {
             Server::Resets => Error::new(ErrorKind::Unavailable, "connection reset by peer"),
             Server::Fails(kind) => Error::new(kind, "no such thing"),
             Server::Misdirected => Error::new(ErrorKind::InvalidRequest, "no such endpoint"),
+            Server::MisdirectedLate => {
+                self.time.sleep(seconds(5)).await;
+                Error::new(ErrorKind::InvalidRequest, "no such endpoint")
+            }
             Server::Hangs => {
                 self.time.sleep(seconds(3600)).await;
                 Error::new(ErrorKind::Unavailable, "connection timed out")

@@ -120,7 +120,7 @@ fn a_host_alone_is_connected_to_as_it_was_written() {
     let target = Some(Target::Host("ep-ro.example.com".into()));
     let found = login(ConnectorConfig { target: target.clone(), ..config() }).unwrap();
     assert_eq!(&*found.params.host, "ep-ro.example.com");
-    assert!(found.generation.is_some());
+    assert!(found.params.password.is_some());
     // For reads the endpoint decides, as it may have another host for them.
     let target = Some(Target::Host(HOST.into()));
     let reads = ConnectorConfig { target, access: Access::ReadOnly, ..config() };

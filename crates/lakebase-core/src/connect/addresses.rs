@@ -1,47 +1,42 @@
-//! Finds addresses for host names: the system's resolver first, then direct DNS queries.
+//! Looks up a connector's host and caches the answer.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::notify::lock;
 use crate::{Error, Result, Runtime};
 
-/// How long an answer is used again; also a cap on what DNS says.
+/// How long an answer is used again, whatever its TTL is.
 const KEEP: Duration = Duration::from_secs(60);
-/// How long an answer is used while DNS is down. RFC 8767 recommends one to three days.
+/// How long an answer is used while DNS fails. RFC 8767 recommends one to three days.
 const KEEP_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The last answer for the one host that a connector talks to.
+/// The last answer for a connector's one host.
 #[derive(Debug, Default)]
-pub(super) struct Hosts {
-    last: Mutex<Option<Answer>>,
-}
+pub(super) struct AddressCache(Mutex<Option<Answer>>);
 
 #[derive(Clone, Debug)]
 struct Answer {
     host: Arc<str>,
     at: Duration,
     addresses: Vec<IpAddr>,
-    /// Whether connecting did not work.
+    /// Whether a login at these addresses failed.
     stale: bool,
 }
 
-impl Hosts {
-    /// Where to connect to for `host`: what the system's resolver says, else what a direct query does.
+impl AddressCache {
+    /// The addresses of `host`: from the system's resolver, or from a direct query if that fails.
     ///
-    /// If nobody can be asked, the last addresses are better than none.
-    pub(super) async fn addresses(
-        &self,
-        runtime: &Runtime,
-        host: &Arc<str>,
-    ) -> Result<Vec<IpAddr>> {
+    /// If both fail in a way that passes, the last addresses are returned.
+    pub(super) async fn get(&self, runtime: &Runtime, host: &Arc<str>) -> Result<Vec<IpAddr>> {
         let literal = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = literal.parse::<IpAddr>() {
             return Ok(vec![address]);
         }
         let now = runtime.clock.monotonic();
         let age = |answer: &Answer| now.saturating_sub(answer.at);
-        let known = self.lock().clone().filter(|answer| answer.host == *host);
+        let known = lock(&self.0).clone().filter(|answer| answer.host == *host);
         if let Some(answer) = &known
             && !answer.stale
             && age(answer) < KEEP
@@ -51,7 +46,8 @@ impl Hosts {
         match look_up(runtime, host).await {
             Ok(addresses) => {
                 let (host, stale) = (Arc::clone(host), false);
-                *self.lock() = Some(Answer { host, at: now, addresses: addresses.clone(), stale });
+                *lock(&self.0) =
+                    Some(Answer { host, at: now, addresses: addresses.clone(), stale });
                 Ok(addresses)
             }
             Err(error) => known
@@ -61,15 +57,11 @@ impl Hosts {
         }
     }
 
-    /// Looks the host up again next time: connecting did not work.
-    pub(super) fn doubt(&self) {
-        if let Some(answer) = &mut *self.lock() {
+    /// Makes the next [`get`](Self::get) look the host up again.
+    pub(super) fn mark_stale(&self) {
+        if let Some(answer) = &mut *lock(&self.0) {
             answer.stale = true;
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Answer>> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,7 +74,7 @@ async fn look_up(runtime: &Runtime, host: &str) -> Result<Vec<IpAddr>> {
         return Err(system.context(format!("cannot look up host {host:?}")));
     };
     fallback.resolve(host).await.map_err(|direct| {
-        // A transient failure of either leaves hope.
+        // The failure is transient if either is.
         let kind = if direct.is_transient() || !system.is_transient() {
             direct.kind()
         } else {
