@@ -10,6 +10,8 @@
 //!   and so does the version of the protocol that it asks for. Only the user is the connector's; and a database of
 //!   the same name as the client's user means "none given", because libpq sends that, and becomes the connector's.
 //! - Cancel requests go to the server of the session that they name.
+//! - If the host of a client or of the server does not answer for a minute, the session ends on both sides, and its statement
+//!   is cancelled over a new connection: Postgres notices that a client is gone only when it sends something.
 //! - Nobody but the owner gets in: TCP on loopback only, unless remote access is allowed by name and a password or
 //!   client certificates are asked for; Unix sockets in folders that nobody else may enter. Other users of the
 //!   machine can reach loopback: use a Unix socket or a password where there are any.

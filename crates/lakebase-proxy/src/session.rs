@@ -87,7 +87,14 @@ pub(crate) async fn serve(
         Some(Ok(Opened::Session(stream, startup))) => {
             session(stream, startup, &entrance, &shared, &mut phase).await;
         }
-        Some(Ok(Opened::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
+        Some(Ok(Opened::Cancel(stream, key))) => {
+            if shared.cancels().contains_key(&key) {
+                one_more(&shared.counters.cancel_requests);
+            }
+            // There is no answer, also not about a session that is not known.
+            Box::pin(cancel(&key, &shared)).await;
+            drop(stream);
+        }
         Some(Err(Refused::Away(client))) => {
             one_more(&shared.counters.refused);
             Box::pin(turn_away(client)).await;
@@ -149,10 +156,9 @@ async fn session(
     };
     let standing = clock.monotonic();
     observe::opened(standing.saturating_sub(begun));
-    let Session { stream: mut upstream, greeting, cancel, reached } = connected;
-    let key = cancel.clone();
-    if let Some(key) = cancel {
-        shared.cancels().insert(key, (Arc::clone(&server.upstream), reached));
+    let Session { stream: mut upstream, greeting, cancel: key, reached } = connected;
+    if let Some(key) = &key {
+        shared.cancels().insert(key.clone(), (Arc::clone(&server.upstream), reached));
     }
     let _cancel = OnDrop(|| {
         if let Some(key) = &key {
@@ -161,13 +167,20 @@ async fn session(
     });
     let counts = [&shared.counters.to_servers, &shared.counters.to_clients];
     let mut relay = Relay::new(early, greeting.into(), counts);
-    let closing = tokio::select! {
+    let carried = tokio::select! {
         // Either side's end is the end of both; each sees its own.
-        _ = relay.carry(&mut client, &mut upstream) => false,
-        () = until(phase, Phase::Closing) => true,
+        carried = relay.carry(&mut client, &mut upstream) => Some(carried),
+        () = until(phase, Phase::Closing) => None,
     };
-    observe::ended(clock.monotonic().saturating_sub(standing), closing);
-    if closing {
+    observe::ended(clock.monotonic().saturating_sub(standing), carried.is_none());
+    if let Some(Err(error)) = &carried
+        && vanished(error)
+        && let Some(key) = &key
+    {
+        drop((client, upstream));
+        // A server that works looks for its client only when it has something to say.
+        Box::pin(cancel(key, shared)).await;
+    } else if carried.is_none() {
         one_more(&shared.counters.cut);
         if relay.is_between_messages() {
             let why = fatal("57P01", "terminating connection due to administrator command");
@@ -205,15 +218,18 @@ async fn log_in(
     }
 }
 
-/// Passes a cancel request on to where its session is, and closes when the server has dealt with it. There is no
-/// answer, also not about a session that is not known.
-async fn cancel(stream: Stream, key: &CancelKey, shared: &Shared) {
+/// Cancels the statement of the session that has `key`, if there is one, and completes when the server has dealt with that.
+async fn cancel(key: &CancelKey, shared: &Shared) {
     let known = shared.cancels().get(key).cloned();
     if let Some((upstream, reached)) = known {
-        one_more(&shared.counters.cancel_requests);
         let _ = timeout(CANCEL_LIMIT, upstream.cancel(&reached, key)).await;
     }
-    drop(stream);
+}
+
+/// Whether the other side of a connection is out of reach, and not just gone: nobody there says that it ended.
+fn vanished(error: &io::Error) -> bool {
+    use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
+    matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable | TimedOut)
 }
 
 fn fatal(sqlstate: &str, message: &str) -> ServerError {
