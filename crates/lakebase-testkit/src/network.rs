@@ -1,4 +1,6 @@
-//! A network that misbehaves, on loopback.
+//! A network that misbehaves: on loopback, and between namespaces ([`Link`]).
+
+mod link;
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use socket2::{Domain, Socket, Type};
+
+pub use self::link::Link;
 
 /// How many connections fill the queue of a listener that asks for none: more than any kernel adds of its own.
 const FILL: usize = 4;
@@ -74,20 +78,7 @@ impl ForgetfulLink {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let generation = Arc::new(AtomicUsize::new(0));
-        let current = Arc::clone(&generation);
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(server) else { continue };
-                let own = current.load(Ordering::SeqCst);
-                for (from, to) in [(&client, &server), (&server, &client)] {
-                    let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
-                    let current = Arc::clone(&current);
-                    thread::spawn(move || {
-                        carry(from, to, || current.load(Ordering::SeqCst) == own)
-                    });
-                }
-            }
-        });
+        forward(listener, server, Arc::clone(&generation));
         Ok(Self { address, generation })
     }
 
@@ -103,10 +94,28 @@ impl ForgetfulLink {
     }
 }
 
+/// Leads each connection that `listener` accepts on to `server`, for as long as `generation` is what it was then.
+fn forward(listener: TcpListener, server: SocketAddr, generation: Arc<AtomicUsize>) {
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = TcpStream::connect(server) else { continue };
+            let own = generation.load(Ordering::SeqCst);
+            for (from, to) in [(&client, &server), (&server, &client)] {
+                let _ = to.set_nodelay(true);
+                let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
+                let generation = Arc::clone(&generation);
+                thread::spawn(move || carry(from, to, || generation.load(Ordering::SeqCst) == own));
+            }
+        }
+    });
+}
+
 /// Copies until an end, which is passed on. What comes once `passes` says no is swallowed, and so is the end.
 fn carry(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
     let mut chunk = [0; 16 * 1024];
-    while let Ok(count) = from.read(&mut chunk) {
+    loop {
+        // A connection that broke has ended.
+        let count = from.read(&mut chunk).unwrap_or_default();
         let part = chunk.get(..count).unwrap_or_default();
         if passes() && (part.is_empty() || to.write_all(part).is_err()) {
             let _ = to.shutdown(Shutdown::Both);

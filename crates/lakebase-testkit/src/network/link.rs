@@ -1,0 +1,183 @@
+//! Real packets between network namespaces, which a link carries, delays for ever, or loses.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::AsFd as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::forward;
+
+/// The port of the server behind a link.
+const PORT: u16 = 5432;
+
+/// A pair of virtual Ethernet devices, one in this process's network, the other in a namespace of its own, and behind it a server.
+///
+/// It belongs to a process that `netns/enter` of this crate started: it adds devices, addresses and routes to the network that
+/// it finds. It ends with the process that opened it, whatever becomes of that.
+#[derive(Debug)]
+pub struct Link {
+    number: u8,
+    /// Lives in the namespace and keeps it; ends with its standard input.
+    holder: Child,
+}
+
+impl Link {
+    /// Opens one at whose far end [`address`](Self::address) leads on to `server`, an address of this process's network.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system and of `ip`: most often, that this process may not change its network.
+    pub fn open(server: SocketAddr) -> io::Result<Self> {
+        static COUNT: AtomicU8 = AtomicU8::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut holder = Command::new("unshare")
+            .args(["--net", "sh", "-ec", "ip link set lo up; echo; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        // It says when it is in its namespace.
+        let ready = holder
+            .stdout
+            .take()
+            .map_or(Ok(0), |it| BufReader::new(it).read_line(&mut String::new()))?;
+        let link = Self { number, holder };
+        if ready == 0 {
+            return Err(io::Error::other("no network namespace can be made"));
+        }
+        let Self { number, holder } = &link;
+        let (near, far, server_side) = (link.near(), link.far(), link.address().ip());
+        ip(
+            &format!(
+                "link add near{number} type veth peer name far netns {pid}
+             address add {near}/29 dev near{number}
+             address add {other}/29 dev near{number}
+             link set near{number} up",
+                pid = holder.id(),
+                other = link.other(),
+            ),
+            Command::new("ip"),
+        )?;
+        ip(
+            &format!(
+                "address add {far}/29 dev far
+             address add {server_side}/32 dev lo
+             link set far up"
+            ),
+            link.beyond("ip"),
+        )?;
+        ip(&format!("route add {server_side}/32 via {far} src {near}"), Command::new("ip"))?;
+        forward(link.listen()?, server, Arc::default());
+        Ok(link)
+    }
+
+    /// A listener at the far end: a socket stays in the namespace in which it was made.
+    fn listen(&self) -> io::Result<TcpListener> {
+        let (namespace, address) = (File::open(self.namespace())?, self.address());
+        let listening = thread::spawn(move || {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            TcpListener::bind(address)
+        });
+        listening.join().unwrap_or_else(|_| Err(io::Error::other("the thread of a link panicked")))
+    }
+
+    /// Where the server is, for programs on this side.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::new(198, 19, self.number, 2), PORT).into()
+    }
+
+    /// Where this side is, for programs on the other.
+    #[must_use]
+    pub fn near(&self) -> IpAddr {
+        Ipv4Addr::new(198, 18, self.number, 1).into()
+    }
+
+    fn far(&self) -> IpAddr {
+        Ipv4Addr::new(198, 18, self.number, 2).into()
+    }
+
+    /// A second address of this side.
+    fn other(&self) -> IpAddr {
+        Ipv4Addr::new(198, 18, self.number, 3).into()
+    }
+
+    fn namespace(&self) -> String {
+        format!("/proc/{}/ns/net", self.holder.id())
+    }
+
+    /// A command that runs `program` at the far end.
+    #[must_use]
+    pub fn beyond(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", self.namespace())).arg(program);
+        command
+    }
+
+    /// Loses every packet from now on, in both directions, without a word to either side.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ip`.
+    pub fn down(&self) -> io::Result<()> {
+        ip("link set far down", self.beyond("ip"))
+    }
+
+    /// Carries packets again.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ip`.
+    pub fn up(&self) -> io::Result<()> {
+        ip("link set far up", self.beyond("ip"))
+    }
+
+    /// Takes this end away, as when a cable is pulled or a laptop leaves its network: this side has no route any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ip`.
+    pub fn pull(&self) -> io::Result<()> {
+        ip(&format!("link set near{} down", self.number), Command::new("ip"))
+    }
+
+    /// Loses the answers to the connections that there are; later ones work, from another address. Once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `ip`.
+    pub fn forget(&self) -> io::Result<()> {
+        let (server, far, other) = (self.address().ip(), self.far(), self.other());
+        ip(&format!("route add blackhole {}/32", self.near()), self.beyond("ip"))?;
+        ip(&format!("route replace {server}/32 via {far} src {other}"), Command::new("ip"))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+/// Has `command`, which is `ip`, carry out these lines.
+fn ip(lines: &str, mut command: Command) -> io::Result<()> {
+    let mut child =
+        command.args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(lines.as_bytes())?;
+    }
+    let output = child.wait_with_output()?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let problem = String::from_utf8_lossy(&output.stderr);
+            Err(io::Error::other(format!("ip: {lines}: {}", problem.trim())))
+        }
+    }
+}
