@@ -32,6 +32,8 @@ mod log;
     ))
 ))]
 mod memory;
+#[cfg(all(feature = "netns", target_os = "linux"))]
+mod netns;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(feature = "tokio")]

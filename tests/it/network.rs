@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use lakebase::core::ErrorKind;
 use lakebase::core::connect::ConnectPolicy;
-use lakebase::core::{Clock, ErrorKind};
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Lakebase, LakebasePool, PoolOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
-use crate::support::{Setup, shared, until};
+use crate::support::{SOON, Setup, shared, until, within};
 
 on_each_runtime! {
     a_dead_address_costs_little
@@ -26,9 +26,6 @@ on_each_runtime! {
 const DEAD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const REFUSES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 const ALIVE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// It waited for a dead address, or it did not: those who wait do so for a minute.
-const SOON: Duration = Duration::from_secs(10);
 
 /// The dead address beside the emulator's Postgres, there until the process ends.
 fn dead() -> &'static DeadAddress {
@@ -45,22 +42,12 @@ fn at(addresses: &[IpAddr], policy: ConnectPolicy) -> Lakebase {
     builder.connect_policy(policy).build().unwrap()
 }
 
-/// What `work` returns, which must not take long.
-async fn soon<T>(lakebase: &Lakebase, work: impl Future<Output = T>) -> T {
-    let clock: &dyn Clock = &*lakebase.connector().runtime().clock;
-    let started = clock.monotonic();
-    let result = work.await;
-    let took = clock.monotonic() - started;
-    assert!(took < SOON, "it took {took:?}");
-    result
-}
-
 async fn a_dead_address_costs_little() {
     assert_eq!(dead().address().ip(), DEAD);
     for addresses in [[DEAD, ALIVE], [REFUSES, ALIVE]] {
         let lakebase = at(&addresses, ConnectPolicy::default());
         for _ in 0..2 {
-            let mut connection = soon(&lakebase, lakebase.connect()).await.unwrap();
+            let mut connection = within(&lakebase, SOON, lakebase.connect()).await.unwrap();
             let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
             assert_eq!(one, 1);
             connection.close().await.unwrap();
@@ -71,11 +58,12 @@ async fn a_dead_address_costs_little() {
 async fn a_pool_passes_over_it_for_every_clone() {
     assert_eq!(dead().address().ip(), DEAD);
     let lakebase = at(&[DEAD, ALIVE], ConnectPolicy::default());
-    let pool = soon(&lakebase, lakebase.pool(PoolOptions::new())).await.unwrap();
+    let pool = within(&lakebase, SOON, lakebase.pool(PoolOptions::new())).await.unwrap();
     let plain: lakebase::sqlx::PgPool = (*pool).clone();
     drop(pool);
-    let connections =
-        soon(&lakebase, async { [plain.acquire().await.unwrap(), plain.acquire().await.unwrap()] });
+    let connections = within(&lakebase, SOON, async {
+        [plain.acquire().await.unwrap(), plain.acquire().await.unwrap()]
+    });
     assert_eq!(connections.await.len(), 2);
     plain.close().await;
 }
@@ -87,7 +75,7 @@ async fn so_does_a_tunnel() {
     let mut psql = std::process::Command::new("psql");
     psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     psql.args(["-X", "-A", "-t", "-d", tunnel.url().expose(), "-c", "select 1"]);
-    let output = soon(&lakebase, async { psql.output().unwrap() }).await;
+    let output = within(&lakebase, SOON, async { psql.output().unwrap() }).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"1\n");
 }
@@ -100,7 +88,7 @@ async fn the_workspace_may_have_one_too() {
     let setup = Setup::m2m(shared()).set("DATABRICKS_HOST", format!("http://localhost:{port}"));
     let lakebase = setup.build();
     for _ in 0..2 {
-        soon(&lakebase, lakebase.credential()).await.unwrap();
+        within(&lakebase, SOON, lakebase.credential()).await.unwrap();
     }
 }
 
@@ -108,9 +96,9 @@ async fn when_all_are_dead_each_is_named() {
     let port = dead().address().port();
     let budget = Duration::from_secs(2);
     let lakebase = at(&[DEAD, REFUSES], ConnectPolicy { budget, ..ConnectPolicy::default() });
-    let direct = soon(&lakebase, lakebase.connect()).await.unwrap_err();
+    let direct = within(&lakebase, SOON, lakebase.connect()).await.unwrap_err();
     let options = PoolOptions::new().acquire_timeout(budget);
-    let pooled = soon(&lakebase, lakebase.pool(options)).await.unwrap_err();
+    let pooled = within(&lakebase, SOON, lakebase.pool(options)).await.unwrap_err();
     for error in [direct, pooled] {
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
         let report = error.report();
@@ -143,11 +131,12 @@ async fn idle_connections_that_were_forgotten() {
     link.forget();
     // As many tasks as there were connections: none gets an error, and none waits a minute.
     let asks = (0..10).map(|_| query_scalar("select 1").fetch_one(&pool));
-    let answers: Vec<i32> = soon(&lakebase, try_join_all(asks)).await.unwrap();
+    let answers: Vec<i32> = within(&lakebase, SOON, try_join_all(asks)).await.unwrap();
     assert_eq!(answers, [1; 10]);
     // One task meets them all, one after the other: the first costs two seconds, the others little.
     let (lakebase, pool) = idle(&link, 10).await;
     link.forget();
-    let one: i32 = soon(&lakebase, query_scalar("select 1").fetch_one(&pool)).await.unwrap();
+    let one: i32 =
+        within(&lakebase, SOON, query_scalar("select 1").fetch_one(&pool)).await.unwrap();
     assert_eq!(one, 1);
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lakebase::core::{Environment, Timer};
+use lakebase::core::{Clock, Environment, Timer};
 use lakebase::{Builder, Error, Lakebase};
 use lakebase_emulator::{Emulator, EndpointKind};
 
@@ -180,14 +180,40 @@ impl Setup {
     }
 }
 
+/// It waited for something dead, or it did not: those who wait do so for a minute.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+/// What `work` returns, which must not take longer than `limit`.
+pub(crate) async fn within<T>(
+    lakebase: &Lakebase,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> T {
+    let clock: &dyn Clock = &*lakebase.connector().runtime().clock;
+    let started = clock.monotonic();
+    let result = work.await;
+    let took = clock.monotonic() - started;
+    assert!(took < limit, "it took {took:?}");
+    result
+}
+
 /// Waits until `fulfilled`; panics after ten seconds.
-pub(crate) async fn until(lakebase: &Lakebase, what: &str, mut fulfilled: impl FnMut() -> bool) {
+pub(crate) async fn until(lakebase: &Lakebase, what: &str, fulfilled: impl FnMut() -> bool) {
+    eventually(lakebase, SOON, what, fulfilled).await;
+}
+
+/// Waits until `fulfilled`; panics after `limit`.
+pub(crate) async fn eventually(
+    lakebase: &Lakebase,
+    limit: Duration,
+    what: &str,
+    mut fulfilled: impl FnMut() -> bool,
+) {
+    const PAUSE: Duration = Duration::from_millis(5);
     let timer: &dyn Timer = &*lakebase.connector().runtime().timer;
-    for _ in 0..2_000 {
-        if fulfilled() {
-            return;
-        }
-        timer.sleep(Duration::from_millis(5)).await;
+    let mut left = limit;
+    while !fulfilled() {
+        left = left.checked_sub(PAUSE).unwrap_or_else(|| panic!("waited in vain until {what}"));
+        timer.sleep(PAUSE).await;
     }
-    panic!("waited in vain until {what}");
 }

@@ -4,6 +4,7 @@
 //! that callers own stdout.
 
 mod chromium;
+mod netns;
 mod package;
 mod postgres;
 
@@ -63,6 +64,8 @@ pub(crate) enum Tool {
     Valgrind,
     /// An HTTP proxy.
     Tinyproxy,
+    /// Network namespaces, and the program that makes links between them.
+    Netns,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -84,10 +87,11 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
         Tool::Tinyproxy => TINYPROXY.provide().map(|_| Vec::new()),
+        Tool::Netns => netns::provide().map(|_| Vec::new()),
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | valgrind]...`; everything that the platform has without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | tinyproxy | valgrind | netns]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
     const ALL: &[&str] =
         &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
@@ -111,9 +115,10 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "chromium" => chromium::provide()?.display().to_string(),
             "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
+            "netns" => netns::provide()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node and valgrind, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, valgrind and netns, not `{other}`"
                 )));
             }
         };

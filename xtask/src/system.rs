@@ -6,21 +6,32 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Why a command could not do its work.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     message: String,
     usage: bool,
+    forbidden: bool,
 }
 
 impl Failure {
     /// Something went wrong while working.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), usage: false }
+        Self { message: message.into(), usage: false, forbidden: false }
     }
 
     /// The command line was wrong.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), usage: true }
+        Self { message: message.into(), usage: true, forbidden: false }
+    }
+
+    /// The machine does not allow it, and nothing that could be installed would help.
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self { message: message.into(), usage: false, forbidden: true }
+    }
+
+    /// Whether the machine does not allow it.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.forbidden
     }
 
     /// 2 for a wrong command line, else 1.

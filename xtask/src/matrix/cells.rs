@@ -27,6 +27,7 @@ pub(crate) enum Need {
     Chromium,
     Valgrind,
     Tinyproxy,
+    Netns,
 }
 
 /// One command.
@@ -223,6 +224,15 @@ pub(crate) const CELLS: &[Cell] = &[
                 "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,tinyproxy tinyproxy::",
             ),
         ],
+    ),
+    cell(
+        "netns",
+        "packets that are lost between network namespaces: links that go down under statements, dead addresses, clients that vanish",
+        &[Need::Postgres, Need::Netns],
+        // Each test waits for a minute, so all of them wait at once.
+        &[tests(
+            "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,netns --config target.'cfg(unix)'.runner=['sh','../crates/lakebase-testkit/netns/enter'] netns:: -- --test-threads 64",
+        )],
     ),
     cell(
         "soak",

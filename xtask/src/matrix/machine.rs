@@ -31,7 +31,7 @@ pub(super) struct Real {
     terminal: bool,
     /// Variables that provisioned tools add to every later step.
     env: Vec<(String, String)>,
-    provided: Vec<(Need, Result<(), String>)>,
+    provided: Vec<(Need, Result<(), Failure>)>,
 }
 
 impl Real {
@@ -68,7 +68,7 @@ impl Real {
 impl Machine for Real {
     fn provide(&mut self, need: Need) -> Result<(), Failure> {
         if let Some((_, known)) = self.provided.iter().find(|(known, _)| *known == need) {
-            return known.clone().map_err(Failure::new);
+            return known.clone();
         }
         let tool = match need {
             Need::Postgres => Tool::Postgres,
@@ -80,12 +80,11 @@ impl Machine for Real {
             Need::Chromium => Tool::Chromium,
             Need::Valgrind => Tool::Valgrind,
             Need::Tinyproxy => Tool::Tinyproxy,
+            Need::Netns => Tool::Netns,
         };
-        let result = provision::provide(tool)
-            .map(|env| self.env.extend(env))
-            .map_err(|error| error.to_string());
+        let result = provision::provide(tool).map(|env| self.env.extend(env));
         self.provided.push((need, result.clone()));
-        result.map_err(Failure::new)
+        result
     }
 
     fn begin(&mut self, cell: &Cell) {
