@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::world::{SessionEnd, Suspension, WakeStyle};
-use crate::{Emulator, Error};
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -185,14 +184,6 @@ impl Config {
     ) -> Self {
         self.lookup = Arc::new(lookup);
         self
-    }
-
-    /// Starts an emulator with these settings.
-    ///
-    /// # Errors
-    /// As [`Emulator::start`].
-    pub fn start(self) -> Result<Emulator, Error> {
-        Emulator::start(self)
     }
 }
 

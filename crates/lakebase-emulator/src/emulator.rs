@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::fault::Fault;
 use crate::log::RequestRecord;
-use crate::servers::run;
+use crate::servers::{Started, run};
 use crate::shared::Shared;
 use crate::state::{State, TokenFor};
 use crate::world::{Counters, EndpointKind, TOO_MANY_DECOYS};
@@ -34,11 +34,14 @@ impl std::fmt::Debug for Emulator {
     }
 }
 
-/// What the thread hands over when everything answers.
-pub(crate) struct Started {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) description: Description,
-    pub(crate) ca_pem: String,
+impl Config {
+    /// Starts an emulator with these settings.
+    ///
+    /// # Errors
+    /// As [`Emulator::start`].
+    pub fn start(self) -> Result<Emulator, Error> {
+        Emulator::start(self)
+    }
 }
 
 impl Emulator {
@@ -170,9 +173,7 @@ impl Emulator {
     /// When the name is not `projects/{id}/branches/{id}/endpoints/{id}` with valid ids, or taken.
     pub fn add_endpoint(&self, name: &str, kind: EndpointKind) -> Result<(), Error> {
         let added = self.shared.with(|state, _| state.world.add_endpoint(name, kind));
-        added
-            .then_some(())
-            .ok_or_else(|| Error::new(format!("endpoint name '{name}' is malformed or taken")))
+        check(added, || format!("endpoint name '{name}' is malformed or taken"))
     }
 
     /// Adds a Provisioned instance, `instances/{id}` for the other methods here.
@@ -181,9 +182,7 @@ impl Emulator {
     /// When the id is malformed or taken.
     pub fn add_instance(&self, id: &str, readable_secondaries: bool) -> Result<(), Error> {
         let added = self.shared.with(|state, _| state.world.add_instance(id, readable_secondaries));
-        added
-            .then_some(())
-            .ok_or_else(|| Error::new(format!("instance name '{id}' is malformed or taken")))
+        check(added, || format!("instance name '{id}' is malformed or taken"))
     }
 
     /// Adds projects, listed before all others, each with so many branches with two endpoints each.
@@ -192,7 +191,7 @@ impl Emulator {
     /// When there would be more than 10 000 projects and branches.
     pub fn add_decoys(&self, projects: usize, branches: usize) -> Result<(), Error> {
         let added = self.shared.with(|state, _| state.world.add_decoys(projects, branches));
-        added.then_some(()).ok_or_else(|| Error::new(TOO_MANY_DECOYS))
+        check(added, || TOO_MANY_DECOYS.to_owned())
     }
 
     /// Gives an endpoint or instance readable secondaries, with a host name of their own, or takes them away.
@@ -274,8 +273,12 @@ impl Emulator {
     fn known(&self, endpoint: &str, f: impl FnOnce(&mut State) -> bool) -> Result<(), Error> {
         let known = self.shared.with(|state, _| f(state));
         self.shared.settle();
-        known.then_some(()).ok_or_else(|| Error::new(format!("no endpoint '{endpoint}'")))
+        check(known, || format!("no endpoint '{endpoint}'"))
     }
+}
+
+fn check(done: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
+    if done { Ok(()) } else { Err(Error::new(problem())) }
 }
 
 impl Drop for Emulator {

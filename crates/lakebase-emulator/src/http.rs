@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::api::{self, Ending, Taken};
 use crate::data_api;
+use crate::request::Request;
 use crate::shared::Shared;
 
 /// Paths of the emulator's own interface.
@@ -46,24 +47,11 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let text = |name: HeaderName| {
-        let value = headers.get(name)?;
-        Some(String::from_utf8_lossy(HeaderValue::as_bytes(value)).into_owned())
-    };
-    let request = api::Request {
+    let request = Request {
         method: method.as_str().to_owned(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
-        authorization: text(header::AUTHORIZATION),
-        user_agent: text(header::USER_AGENT),
-        host: text(header::HOST),
-        accept: text(header::ACCEPT),
-        content_type: text(header::CONTENT_TYPE),
-        prefer: text(HeaderName::from_static("prefer")),
-        others: api::OTHERS
-            .into_iter()
-            .filter_map(|name| Some((name, text(HeaderName::from_static(name))?)))
-            .collect(),
+        headers,
         body,
     };
     if request.path.starts_with(CONTROL) {

@@ -73,6 +73,7 @@ mod identities;
 mod log;
 mod postgres;
 mod random;
+mod request;
 mod servers;
 mod shared;
 mod state;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::api::Request;
+use crate::request::Request;
 
 /// One HTTP request of the workspace API (those below `/_emulator/` are not recorded).
 #[derive(Clone, Debug, Serialize)]
@@ -84,7 +84,7 @@ impl RequestLog {
             sequence,
             method: request.method.clone(),
             path: request.path.clone(),
-            user_agent: request.user_agent.clone(),
+            user_agent: request.header("user-agent").map(str::to_owned),
             status,
             started,
             ended: None,
@@ -125,19 +125,7 @@ mod tests {
     #[test]
     fn overlapping_requests_are_one_hop() {
         let ms = Duration::from_millis;
-        let request = Request {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            query: String::new(),
-            authorization: None,
-            user_agent: None,
-            host: None,
-            accept: None,
-            content_type: None,
-            prefer: None,
-            others: Vec::new(),
-            body: bytes::Bytes::new(),
-        };
+        let request = Request::new("GET", "/", "");
         let mut log = RequestLog::default();
         for (started, ended) in [(0, 10), (11, 20), (11, 21), (12, 19), (21, 30)] {
             let sequence = log.begin(&request, 200, ms(started));

@@ -13,7 +13,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::data_api::AUTHENTICATOR;
-use crate::emulator::Started;
 use crate::fault::{Effect, Operation};
 use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
 use crate::shared::{Order, Shared, wall_clock};
@@ -25,6 +24,13 @@ use crate::{Config, Description, Error, data_api, dns, door, http, identities, r
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
 /// How often wake-ups and idle times are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(50);
+
+/// What the handle gets when everything answers.
+pub(crate) struct Started {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) description: Description,
+    pub(crate) ca_pem: String,
+}
 
 type StartedSender = blocking::Sender<Result<Started, Error>>;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Reply, Request};
+use super::Reply;
 use crate::fault::Fault;
+use crate::request::Request;
 use crate::state::{Action, State, TokenFor};
 use crate::world::{EndpointKind, Role, TOO_MANY_DECOYS};
 

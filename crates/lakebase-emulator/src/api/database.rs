@@ -5,10 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::claims::check_claims;
-use super::mint::mint;
+use super::credential::{body_of, check_claims, mint, required};
 use super::page::page;
-use super::{Context, Reply, Request, form_value};
+use super::{Context, Reply};
+use crate::request::{Request, form_value};
 use crate::state::{State, TokenUse};
 use crate::time::rfc3339;
 use crate::world::{Compute, Endpoint, INSTANCES};
@@ -46,10 +46,6 @@ pub(super) fn get(state: &State, request: &Request) -> Reply {
     )
 }
 
-fn required(field: &str) -> Reply {
-    Reply::invalid(format!("Field '{field}' is required, expected non-default value (not \"\")!"))
-}
-
 fn instance_json(state: &State, instance: &Endpoint) -> Value {
     let node_count = if instance.readable_secondaries { 3 } else { 1 };
     let current = match instance.compute {
@@ -85,8 +81,9 @@ pub(super) fn credentials(
     identity: &str,
     request: &Request,
 ) -> Reply {
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return Reply::error(400, "MALFORMED_REQUEST", "Could not parse request object");
+    let body = match body_of(request) {
+        Ok(body) => body,
+        Err(reply) => return reply,
     };
     let names = match names(&body) {
         Ok(names) => names,

@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 
+use super::Reply;
 use super::services::{Giver, is_bearer, refuse};
-use super::{Reply, Request, form_value};
+use crate::request::{Request, form_value};
 use crate::state::{State, TokenFor, TokenUse};
 
 /// A key that is worth nothing: the service account's, whom only the emulator knows.
@@ -62,7 +63,7 @@ fn asserted(assertion: &str) -> Option<Value> {
 /// `POST …/serviceAccounts/{account}:generateIdToken` and `:generateAccessToken`, in the name of whoever holds a
 /// token of Google's.
 pub(super) fn iam(state: &mut State, giver: Giver, request: &Request) -> Reply {
-    let bearer = request.authorization.as_deref().and_then(super::bearer).unwrap_or_default();
+    let bearer = request.bearer().unwrap_or_default();
     if state.verify(bearer, TokenUse::Google, giver.now).is_none() || is_bearer(request, "") {
         return google_error(401, "UNAUTHENTICATED", "Request had invalid credentials.");
     }

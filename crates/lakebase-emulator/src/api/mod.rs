@@ -5,12 +5,11 @@
 //! Shapes and messages follow the public SDKs (databricks-sdk-py 0.162, databricks-sdk-go 0.175) and
 //! the recorded replies in the acceptance tests of the Databricks CLI.
 
-mod claims;
 mod control;
+mod credential;
 mod database;
 mod fault;
 mod google;
-mod mint;
 mod oauth;
 mod operation;
 mod page;
@@ -23,50 +22,15 @@ pub(crate) use google::KEY as GOOGLE_KEY;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use operation::{operation, resource};
 
 use crate::data_api::Answer;
 use crate::fault::{Body, Effect, Operation};
+use crate::request::Request;
 use crate::state::{State, TokenUse};
 use crate::time::{http_date, later};
-
-/// A request as far as the API looks at it. Holds secrets, hence no `Debug`.
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) authorization: Option<String>,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) host: Option<String>,
-    pub(crate) accept: Option<String>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) prefer: Option<String>,
-    /// Headers that only token services and those who are vouched for by them send.
-    pub(crate) others: Vec<(&'static str, String)>,
-    pub(crate) body: Bytes,
-}
-
-/// Which headers those are.
-pub(crate) const OTHERS: [&str; 6] = [
-    "metadata",
-    "metadata-flavor",
-    "x-databricks-azure-sp-management-token",
-    "x-databricks-gcp-sa-access-token",
-    "x-databricks-host",
-    "x-databricks-metadata-version",
-];
-
-impl Request {
-    /// One of [`OTHERS`].
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self.others.iter().find(|(other, _)| *other == name);
-        found.map(|(_, value)| value.as_str())
-    }
-}
 
 /// An answer and how it is to be delivered.
 pub(crate) struct Response {
@@ -261,7 +225,7 @@ fn respond(state: &mut State, context: &Context, operation: Operation, request: 
 
 /// The identity that sent the request.
 fn authenticate(state: &State, context: &Context, request: &Request) -> Result<String, Reply> {
-    let Some(token) = request.authorization.as_deref().and_then(bearer) else {
+    let Some(token) = request.bearer() else {
         let message = "Credential was not sent or was of an unsupported type for this API.";
         return Err(Reply::error(401, "UNAUTHENTICATED", message));
     };
@@ -278,11 +242,6 @@ fn authenticate(state: &State, context: &Context, request: &Request) -> Result<S
     }
 }
 
-pub(crate) fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-}
-
 fn finish(status: u16, body: Vec<u8>) -> Response {
     Response {
         status,
@@ -292,19 +251,6 @@ fn finish(status: u16, body: Vec<u8>) -> Response {
         ending: Ending::Complete,
         sequence: None,
     }
-}
-
-/// Value of a form or query field, decoded.
-pub(crate) fn form_value(form: &str, name: &str) -> Option<String> {
-    form.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (form_decode(key) == name).then(|| form_decode(value))
-    })
-}
-
-fn form_decode(text: &str) -> String {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 /// A body in one of the forms in which errors and answers are delivered.

@@ -6,7 +6,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::services::refuse;
-use super::{Context, Reply, Request, form_decode, form_value};
+use super::{Context, Reply};
+use crate::request::{Request, form_decode, form_value};
 use crate::state::{State, TokenUse};
 use crate::time::later;
 
@@ -33,7 +34,7 @@ pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> 
         None => return refuse(400, "invalid_request", "Missing required parameter: grant_type"),
     }
     let in_form = || Some((form_value(&form, "client_id")?, form_value(&form, "client_secret")?));
-    let Some((id, secret)) = request.authorization.as_deref().and_then(basic).or_else(in_form)
+    let Some((id, secret)) = request.header("authorization").and_then(basic).or_else(in_form)
     else {
         return refuse(401, "invalid_client", "Missing client authentication");
     };

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Request, database, form_value, postgres, services};
+use super::{database, postgres, services};
 use crate::data_api;
 use crate::fault::Operation;
+use crate::request::{Request, form_value};
 use crate::state::State;
 
 pub(super) fn operation(state: &State, request: &Request) -> Operation {

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{Reply, Request, form_value};
+use super::Reply;
+use crate::request::{Request, form_value};
 use crate::state::State;
 
 /// The page that `request` asks for; `next_page_token` is there as long as more follows.

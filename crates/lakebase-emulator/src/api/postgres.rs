@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::claims::check_claims;
-use super::mint::mint;
+use super::credential::{body_of, check_claims, mint, required};
 use super::page::page;
-use super::{Context, Reply, Request};
+use super::{Context, Reply};
+use crate::request::Request;
 use crate::state::{State, TokenUse, compute_name};
 use crate::time::{parse_rfc3339, rfc3339};
 use crate::world::{Compute, Endpoint, EndpointKind, World};
@@ -151,13 +151,13 @@ pub(super) fn credentials(
     identity: &str,
     request: &Request,
 ) -> Reply {
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return Reply::error(400, "MALFORMED_REQUEST", "Could not parse request object");
+    let body = match body_of(request) {
+        Ok(body) => body,
+        Err(reply) => return reply,
     };
     let endpoint = body.get("endpoint").and_then(Value::as_str).unwrap_or_default();
     if endpoint.is_empty() {
-        let text = "Field 'endpoint' is required, expected non-default value (not \"\")!";
-        return Reply::invalid(text);
+        return required("endpoint");
     }
     if endpoint.split('/').count() != 6 {
         return Reply::invalid(format!("Invalid resource name: '{endpoint}'"));

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{Context, Reply, Request, form_value};
+use super::{Context, Reply};
+use crate::request::{Request, form_value};
 use crate::state::{State, TokenFor, TokenUse};
 use crate::time::{epoch_seconds, later, rfc3339};
 
@@ -100,7 +101,7 @@ impl Giver {
 }
 
 pub(super) fn is_bearer(request: &Request, token: &str) -> bool {
-    request.authorization.as_deref().and_then(super::bearer) == Some(token)
+    request.bearer() == Some(token)
 }
 
 fn github(state: &mut State, giver: Giver, request: &Request) -> Reply {

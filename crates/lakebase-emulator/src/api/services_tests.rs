@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::super::{Request, Taken, handle};
@@ -19,20 +18,11 @@ fn ask(
     body: &str,
 ) -> (u16, Value) {
     let (method, target) = line.split_once(' ').unwrap();
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let request = Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        authorization: Some(format!("Bearer {bearer}")).filter(|_| !bearer.is_empty()),
-        user_agent: None,
-        host: None,
-        accept: None,
-        content_type: None,
-        prefer: None,
-        others: others.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
-    };
+    let mut request = Request::new(method, target, body);
+    if !bearer.is_empty() {
+        request = request.with("authorization", &format!("Bearer {bearer}"));
+    }
+    let request = others.iter().fold(request, |request, (name, value)| request.with(name, value));
     match handle(state, Duration::ZERO, &request) {
         Taken::Answered(response) => {
             (response.status, serde_json::from_slice(&response.body).unwrap_or_default())

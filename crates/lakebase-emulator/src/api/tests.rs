@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -24,19 +23,10 @@ pub(super) fn request(
     authorization: Option<&str>,
     body: &str,
 ) -> Request {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Request {
-        method: method.to_owned(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        authorization: authorization.map(str::to_owned),
-        user_agent: None,
-        host: None,
-        accept: None,
-        content_type: None,
-        prefer: None,
-        others: Vec::new(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
+    let request = Request::new(method, target, body);
+    match authorization {
+        Some(value) => request.with("authorization", value),
+        None => request,
     }
 }
 

@@ -25,8 +25,8 @@ use std::time::Duration;
 
 pub(crate) use run::answer;
 
-use crate::api::Request;
 use crate::door::{self, Gate, Route};
+use crate::request::Request;
 use crate::state::{State, TokenUse};
 use crate::world::{DATABASE, PRIMARY, Role};
 use error::Failure;
@@ -87,12 +87,12 @@ fn plan(state: &mut State, real: Duration, request: &Request) -> Result<Plan, Fa
             accept.split([',', ';']).any(|media| media.trim().eq_ignore_ascii_case(known))
         })
     };
-    if let Some(accept) = request.accept.as_deref().filter(|accept| !accepts(accept)) {
+    if let Some(accept) = request.header("accept").filter(|accept| !accepts(accept)) {
         let message = format!("None of these media types are available: {accept}");
         return Err(Failure::new(406, "PGRST107", message));
     }
     let action = Action::of(&request.method)?;
-    let prefer = request.prefer.as_deref().unwrap_or_default();
+    let prefer = request.header("prefer").unwrap_or_default();
     let representation = prefer.split([',', ';']).any(|p| p.trim() == "return=representation");
     if prefer.contains("resolution=") {
         return Err(Failure::not_simulated("upserts (Prefer: resolution)"));
@@ -109,7 +109,7 @@ fn body(action: Action, request: &Request) -> Result<String, Failure> {
     if !matches!(action, Action::Insert | Action::Update) {
         return Ok(String::new());
     }
-    let media = request.content_type.as_deref().unwrap_or("application/json");
+    let media = request.header("content-type").unwrap_or("application/json");
     if media.split(';').next().unwrap_or_default().trim() != "application/json" {
         let message = format!("Content-Type not acceptable: {media}");
         return Err(Failure::new(415, "PGRST102", message));
@@ -119,8 +119,7 @@ fn body(action: Action, request: &Request) -> Result<String, Failure> {
 
 /// The role of the request's identity.
 fn authenticate(state: &State, real: Duration, request: &Request) -> Result<String, Failure> {
-    let bearer = request.authorization.as_deref().and_then(crate::api::bearer);
-    let Some(bearer) = bearer else {
+    let Some(bearer) = request.bearer() else {
         return Err(Failure::new(401, "PGRST302", "Anonymous access is disabled"));
     };
     let known = state.tokens.get(bearer).filter(|_| bearer.split('.').count() == 3);
@@ -145,7 +144,7 @@ fn authenticate(state: &State, real: Duration, request: &Request) -> Result<Stri
 
 /// The endpoint that `Host` names, else the read-write one of the default branch.
 fn route(state: &mut State, request: &Request) -> Result<Route, Failure> {
-    let host = request.host.as_deref().filter(|host| host.starts_with("ep-"));
+    let host = request.header("host").filter(|host| host.starts_with("ep-"));
     let primary = state.world.endpoint(PRIMARY).map(|endpoint| endpoint.uid.clone());
     let option = primary.filter(|_| host.is_none());
     door::route(state, host, option.as_deref())

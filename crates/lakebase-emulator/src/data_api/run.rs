@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::error::Failure;
 use super::statement::Action;
 use super::{AUTHENTICATOR, Answer, Plan, gate, plan};
-use crate::api::Request;
 use crate::door::Gate;
 use crate::postgres::{QueryError, Transaction};
+use crate::request::Request;
 use crate::shared::Shared;
 use crate::world::DATABASE;
 

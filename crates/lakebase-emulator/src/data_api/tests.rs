@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::query::{Filter, Test, parse};
 use super::statement::{Action, build};
 use super::{plan, url};
-use crate::api::Request;
 use crate::fault::Operation;
+use crate::request::Request;
 use crate::state::tests::state;
 use crate::state::{State, TokenUse};
 use crate::world::Compute;
@@ -24,19 +23,11 @@ fn token(state: &mut State, use_: TokenUse) -> String {
 }
 
 fn request(method: &str, target: &str, bearer: Option<&str>, body: &str) -> Request {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Request {
-        method: method.to_owned(),
-        path: format!("/api/2.0/workspace/7/rest/databricks_postgres{path}"),
-        query: query.to_owned(),
-        authorization: bearer.map(|bearer| format!("Bearer {bearer}")),
-        user_agent: None,
-        host: None,
-        accept: None,
-        content_type: None,
-        prefer: None,
-        others: Vec::new(),
-        body: Bytes::copy_from_slice(body.as_bytes()),
+    let target = format!("/api/2.0/workspace/7/rest/databricks_postgres{target}");
+    let request = Request::new(method, &target, body);
+    match bearer {
+        Some(bearer) => request.with("authorization", &format!("Bearer {bearer}")),
+        None => request,
     }
 }
 
@@ -145,20 +136,13 @@ fn what_is_wrong_or_not_simulated_is_an_error() {
     let mut elsewhere = request("GET", "/public/notes", Some(&token), "");
     elsewhere.path = elsewhere.path.replace("/7/", "/8/");
     assert_eq!(refused(&mut state, Duration::ZERO, &elsewhere).0, 404);
-    let csv = Request {
-        accept: Some("text/csv".to_owned()),
-        ..request("GET", "/public/notes", Some(&token), "")
-    };
+    let csv = request("GET", "/public/notes", Some(&token), "").with("accept", "text/csv");
     assert_eq!(refused(&mut state, Duration::ZERO, &csv), (406, "PGRST107".to_owned()));
-    let form = Request {
-        content_type: Some("application/x-www-form-urlencoded".to_owned()),
-        ..request("POST", "/public/notes", Some(&token), "a=b")
-    };
+    let form = request("POST", "/public/notes", Some(&token), "a=b")
+        .with("content-type", "application/x-www-form-urlencoded");
     assert_eq!(refused(&mut state, Duration::ZERO, &form), (415, "PGRST102".to_owned()));
-    let upsert = Request {
-        prefer: Some("resolution=merge-duplicates".to_owned()),
-        ..request("POST", "/public/notes", Some(&token), "{}")
-    };
+    let upsert = request("POST", "/public/notes", Some(&token), "{}")
+        .with("prefer", "resolution=merge-duplicates");
     assert_eq!(refused(&mut state, Duration::ZERO, &upsert), (400, "PGRST100".to_owned()));
 }
 
@@ -190,7 +174,7 @@ fn the_host_names_the_endpoint_and_a_request_wakes_it() {
     let token = token(&mut state, TokenUse::Workspace);
     let at = |id: &str, state: &State| {
         let endpoint = state.world.endpoints.iter().find(|endpoint| endpoint.id() == id).unwrap();
-        Request { host: Some(endpoint.host()), ..request("GET", "/public/notes", Some(&token), "") }
+        request("GET", "/public/notes", Some(&token), "").with("host", &endpoint.host())
     };
     let (sleepy, disabled) = (at("sleepy", &state), at("disabled", &state));
     let refused = refused(&mut state, Duration::ZERO, &disabled);
