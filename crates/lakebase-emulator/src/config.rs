@@ -9,7 +9,7 @@ use crate::world::{SessionEnd, Suspension, WakeStyle};
 
 type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// Settings of an [`Emulator`]. The defaults suit a test: a clock at real speed, pages of one, no suspension by itself.
+/// Settings of an [`Emulator`](crate::Emulator). The defaults suit a test: a clock at real speed, pages of one, no suspension by itself.
 #[derive(Clone)]
 #[must_use]
 pub struct Config {

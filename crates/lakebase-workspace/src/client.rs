@@ -18,17 +18,17 @@ use crate::retry::Attempts;
 use crate::session::{Session, authorize};
 use crate::{AccessToken, Retry, TokenSource, WorkspaceConfig, WorkspaceHost, wire};
 
-/// The most pages of a list that are read.
+/// The most pages of a list.
 pub(crate) const MAX_PAGES: usize = 1000;
 
 /// A Databricks workspace.
 ///
-/// Cheap to clone; clones share the workspace's token, which is fetched on first use and kept by a
-/// [`Cache`]. Nothing is sent before the first call.
+/// Cheap to clone; clones share a [`Cache`] of the workspace's token, which is fetched on first use. Nothing is sent before
+/// the first call.
 ///
-/// The methods of this type try again as [`Retry`] says. As [`CredentialSource`], [`EndpointResolver`]
-/// and [`UserResolver`] it makes one attempt per call, because there the caller's cache decides about
-/// the next one. A refused token is replaced once within an attempt.
+/// The methods of this type retry as [`Retry`] says. Calls as [`CredentialSource`], [`EndpointResolver`] and
+/// [`UserResolver`] make one attempt, because the caller's cache retries. A refused token is replaced once within an
+/// attempt.
 ///
 /// **Cancellation:** dropping a call's future abandons its request and leaves the client usable.
 #[derive(Clone, Debug)]
@@ -53,12 +53,13 @@ impl WorkspaceClient {
         Self { inner: Arc::new(Inner { session, source, tokens }), retry: Retry::default() }
     }
 
-    /// A client of the same workspace for whoever `token` belongs to, such as the user whose token Databricks Apps
-    /// forward. It shares the effects, and so HTTP connections, and nothing secret. The token is not renewed.
+    /// A client of the same workspace for the identity of `token`, such as the user whose token Databricks Apps forward.
+    ///
+    /// It shares the effects, and so HTTP connections, and nothing secret. The token is not renewed.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if that cannot be a token.
+    /// [`Config`](ErrorKind::Config) if `token` cannot be a token.
     pub fn on_behalf_of(&self, token: Secret) -> Result<Self> {
         let session = self.inner.session.acting_as(USER_TOKEN);
         let source: Arc<dyn TokenSource> = Arc::new(UserToken::new(token)?);
@@ -79,8 +80,8 @@ impl WorkspaceClient {
         &self.inner.session.host
     }
 
-    /// How requests to the workspace travel, in words that follow "goes": `directly`, or through which proxy, and
-    /// which setting says so. Asks nobody.
+    /// The route of requests to the workspace, in words that follow "goes": `directly`, or the proxy and its setting. Sends
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -90,23 +91,22 @@ impl WorkspaceClient {
         session.runtime.http.route(wire::databricks_config(&session.host)?.uri())
     }
 
-    /// The kind of identity in use, by the SDKs' name such as `oauth-m2m`; `callback`, `on-behalf-of`, or a source's
-    /// own name.
+    /// The kind of identity, by the SDKs' name such as `oauth-m2m`; `callback`, `on-behalf-of`, or the name of a custom
+    /// source.
     #[must_use]
     pub fn auth_type(&self) -> &str {
         self.inner.source.auth_type()
     }
 
-    /// Whether the workspace answers, and what its clock says: the `Date` of its reply, if there is one.
+    /// Checks that the workspace answers, and returns the `Date` of its reply, if any. For diagnosis.
     ///
-    /// Sends one request without a token, for `/.well-known/databricks-config`; that a workspace does not
-    /// have this document does not matter. For diagnosis: nothing else needs it.
+    /// Sends one request without a token, for `/.well-known/databricks-config`. The workspace need not have this document.
     ///
     /// # Errors
     ///
     /// [`Unavailable`](ErrorKind::Unavailable), [`TimedOut`](ErrorKind::TimedOut) or
-    /// [`Tls`](ErrorKind::Tls) if it cannot be reached, the reply's own if it fails (status 500 and
-    /// above), redirects (which happens behind a private link) or refuses everybody.
+    /// [`Tls`](ErrorKind::Tls) if it cannot be reached. The reply's error if it fails (status 500 and above), redirects (as
+    /// behind a private link) or refuses every request.
     pub async fn server_time(&self) -> Result<Option<Timestamp>> {
         let session = &self.inner.session;
         let reply = session.send(wire::databricks_config(&session.host)?).await?;
@@ -117,7 +117,7 @@ impl WorkspaceClient {
         }
     }
 
-    /// The workspace's bearer token, fetched if there is none that lives.
+    /// The workspace's bearer token, from the cache or the identity.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl WorkspaceClient {
         self.inner.tokens.get().await
     }
 
-    /// The cache of the bearer token: its status, or to keep it fresh in the background.
+    /// The cache of the bearer token, for its status and to keep it fresh in the background.
     #[must_use]
     pub fn tokens(&self) -> &Cache<AccessToken> {
         &self.inner.tokens
@@ -137,12 +137,12 @@ impl WorkspaceClient {
     /// # Errors
     ///
     /// [`NotFound`](ErrorKind::NotFound) if there is no such branch, the identity's errors,
-    /// [`Protocol`](ErrorKind::Protocol) for a reply that makes no sense, or a transient kind.
+    /// [`Protocol`](ErrorKind::Protocol) for a malformed reply, or a transient kind.
     pub async fn list_endpoints(&self, branch: &BranchName) -> Result<Vec<Endpoint>> {
         self.inner.list_endpoints(branch, self.retry).await
     }
 
-    /// The endpoint `name`, whatever its type and state.
+    /// The endpoint `name`, of any type and state.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl WorkspaceClient {
         self.inner.generate_credential(request, self.retry).await
     }
 
-    /// The user name of the identity, asked from the workspace: an e-mail address or an application id.
+    /// The user name of the identity, from the workspace: an e-mail address or an application id.
     ///
     /// # Errors
     ///
@@ -231,7 +231,7 @@ impl Inner {
         self.call(what, &mut attempts, request, false, |reply| wire::user_name(reply.body())).await
     }
 
-    /// Makes one call, again while `attempts` allows, and reads its reply.
+    /// Makes one call, retries it as `attempts` allows, and reads its reply.
     pub(crate) async fn call<T>(
         &self,
         what: &str,
@@ -251,14 +251,14 @@ impl Inner {
         }
     }
 
-    /// Sends `request` with the token; one that is refused is replaced once.
+    /// Sends `request` with the token. A refused token is replaced once.
     async fn attempt(&self, request: &Request<Bytes>, force: bool) -> Result<Response<Bytes>> {
         let demand = Demand::nested(force && self.source.is_renewable());
         let mut held = self.tokens.get_for(demand).await?;
         let mut reply = self.send(request, &held).await?;
         if reply.status() == StatusCode::UNAUTHORIZED && self.source.is_renewable() {
             let fresh = self.replace(&held).await?;
-            // The cache limits how often tokens are thrown away.
+            // The cache limits how often it drops a token.
             if fresh.generation() != held.generation() {
                 held = fresh;
                 reply = self.send(request, &held).await?;
@@ -307,7 +307,7 @@ impl EndpointResolver for WorkspaceClient {
     }
 }
 
-/// A service principal's name is its client id, which needs no request; others are asked for.
+/// A service principal's name is its client id, which needs no request.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl UserResolver for WorkspaceClient {

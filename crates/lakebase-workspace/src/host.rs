@@ -17,7 +17,7 @@ pub struct WorkspaceHost {
     authority: usize,
 }
 
-/// A pasted address, taken apart.
+/// The parts of an address as a user writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pasted {
     pub(crate) host: WorkspaceHost,
@@ -29,19 +29,19 @@ const ACCEPTED: &str =
     "accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com";
 
 impl WorkspaceHost {
-    /// The origin without a trailing slash: what paths are appended to.
+    /// The origin without a trailing slash, to which paths are appended.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.origin
     }
 
-    /// Host and port as in a URL; the port only if it is not 443.
+    /// The host, and the port if it is not 443.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.origin[self.authority..]
     }
 
-    /// Whether `uri` has this origin, so that it may be sent this workspace's secrets.
+    /// Whether `uri` has this origin, so that secrets of this workspace may be sent to it.
     #[must_use]
     pub fn owns(&self, uri: &http::Uri) -> bool {
         uri.scheme_str().zip(uri.authority()).is_some_and(|(scheme, authority)| {
@@ -49,7 +49,7 @@ impl WorkspaceHost {
         })
     }
 
-    /// Reads an address as people paste it: the scheme may be missing, path and query may be there.
+    /// Parses an address as a user writes it: without a scheme, or with a path and a query.
     pub(crate) fn paste(text: &str) -> Result<Pasted, Error> {
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
@@ -72,7 +72,7 @@ impl WorkspaceHost {
     }
 }
 
-/// Whether `text` can be a workspace or account id, and so stand in a header.
+/// Whether `text` is valid as a workspace or account id, and so in a header.
 pub(crate) fn is_id(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64

@@ -1,10 +1,9 @@
-//! Finds the compute that has a host name: the form of the name decides nothing, the workspace does.
+//! Finds the compute with a host name, by what the workspace reports. The form of the name proves nothing.
 //!
-//! The workspace has no call that looks a host up. For `instance-{uid}.…` the instance of that uid is asked
-//! for first: one request. Everything else is searched for in the lists of projects, of their branches and of
-//! their endpoints, page by page: **one request for each page of projects, for each page of branches of each
-//! project, and for each page of endpoints of each branch, up to the match**, at most eight at a time. An
-//! endpoint that is named costs one request, and its credential does not have to wait for it.
+//! The API cannot look up a host. For `instance-{uid}.…` the search first asks for the instance with that uid: one
+//! request. Otherwise it reads the lists of projects, their branches and their endpoints: **one request for each page of
+//! each list, up to the match**, at most eight at a time. A configured endpoint needs one request instead, and its
+//! credential is requested at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +23,9 @@ use crate::retry::Attempts;
 use crate::wire::Page;
 use crate::{Retry, wire};
 
-/// The most requests under way at the same time.
+/// The most simultaneous requests.
 const CONCURRENCY: usize = 8;
-/// How long one request may take.
+/// The time limit of one request.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A search for one host.
@@ -35,7 +34,7 @@ pub(crate) struct HostSearch<'a> {
     host: &'a Arc<str>,
 }
 
-/// A page of a list that is still to be read.
+/// A page of a list to read.
 struct List {
     of: Parent,
     page_token: Option<String>,
@@ -48,17 +47,17 @@ enum Parent {
     Branch(BranchName),
 }
 
-/// What was seen, for the error if the host is not among it.
+/// What the search has read, for the error if the host is missing.
 #[derive(Default)]
 struct Seen {
     projects: usize,
     branches: usize,
     endpoints: usize,
-    /// Lists that the identity may not read, or that were deleted meanwhile.
+    /// Lists that the identity may not read, or that were deleted during the search.
     refused: usize,
 }
 
-/// What one page says.
+/// The result of one page.
 enum Read {
     Lists(Vec<List>),
     Endpoints(Vec<Endpoint>, Option<List>),
@@ -70,13 +69,11 @@ impl<'a> HostSearch<'a> {
         Self { workspace, host }
     }
 
-    /// The compute that has the host, or the one of the same branch that serves `access` instead.
-    ///
-    /// Asks every time; nothing is kept.
+    /// The compute with the host, or the one on its branch that serves `access`. Caches nothing.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] if the workspace reports the host nowhere, with what was looked at; those of
+    /// [`ErrorKind::NotFound`] if the workspace does not report the host, with what was searched; those of
     /// [`endpoint::choose`] for another access; the identity's, or a transient kind.
     pub(crate) async fn run(&self, access: Access) -> Result<Endpoint> {
         let found = match self.instance().await? {
@@ -86,13 +83,13 @@ impl<'a> HostSearch<'a> {
         self.for_access(found, access).await
     }
 
-    /// The Provisioned instance, if the name has the form of one and the workspace has it.
+    /// The Provisioned instance, if the name has an instance's form and the workspace reports it.
     ///
     /// Source of the form: Databricks' SDK for Python 0.133, `DatabaseInstance.read_write_dns`.
     async fn instance(&self) -> Result<Option<Endpoint>> {
         let label = self.host.split('.').next().unwrap_or_default();
         let Some(uid) = label.strip_prefix("instance-") else { return Ok(None) };
-        // The host for reads has one part more.
+        // The host for reads has one more part.
         let uid = uid.strip_prefix("ro-").unwrap_or(uid);
         let request = wire::find_instance(&self.workspace.session.host, uid)?;
         match self.ask(request, wire::instance).await {
@@ -103,7 +100,7 @@ impl<'a> HostSearch<'a> {
     }
 
     async fn search(&self) -> Result<Endpoint> {
-        // The deepest list first: it is the nearest to a match.
+        // The deepest list comes first, because it is nearest to a match.
         let mut waiting = vec![List { of: Parent::Workspace, page_token: None, page: 0 }];
         let (mut running, mut seen) = (FuturesUnordered::new(), Seen::default());
         loop {
@@ -138,7 +135,7 @@ impl<'a> HostSearch<'a> {
         }
     }
 
-    /// One page, in time. That a project or branch may not be read, or is gone, does not end the search.
+    /// One page, within the time limit. A project or branch that is refused or gone does not end the search.
     async fn read(&self, list: List) -> Result<Read> {
         let is_root = matches!(list.of, Parent::Workspace);
         let timer = self.workspace.session.runtime.timer.sleep(LIMIT);
@@ -185,7 +182,7 @@ impl<'a> HostSearch<'a> {
         format!("searching for the endpoint of {}", self.host)
     }
 
-    /// With the default access the host's own compute, else what serves `access`.
+    /// With read-write access the host's compute, otherwise the one that serves `access`.
     async fn for_access(&self, found: Endpoint, access: Access) -> Result<Endpoint> {
         let is_served = access == Access::ReadWrite
             || found.endpoint_type == EndpointType::ReadOnly
@@ -224,13 +221,13 @@ impl List {
         Self { of, page_token: None, page: 0 }
     }
 
-    /// What `page` leads to: the page after it, and the lists below it.
+    /// The lists to read after `page`: the next page, and the lists below its items.
     fn followed_by<T>(self, page: Page<T>, below: fn(T) -> Parent) -> Result<Vec<Self>> {
         let next = self.next(page.next_page_token)?;
         Ok(next.into_iter().chain(page.items.into_iter().map(below).map(Self::first)).collect())
     }
 
-    /// The page after this one, if there is one.
+    /// The next page, if any.
     fn next(self, page_token: Option<String>) -> Result<Option<Self>> {
         let Some(token) = page_token else { return Ok(None) };
         let page = self.page + 1;
@@ -242,7 +239,7 @@ impl List {
     }
 }
 
-/// Whether the service said that this is not there or not for this identity.
+/// Whether the service reports a missing resource or a missing permission.
 fn is_refusal(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }

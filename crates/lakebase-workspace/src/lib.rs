@@ -1,13 +1,12 @@
-//! Databricks over HTTP: from an identity to a bearer token, and with it to endpoints, database
-//! credentials and the current user.
+//! The Databricks workspace API: bearer tokens of an identity, endpoints, database credentials and the current user.
 //!
-//! This crate performs no I/O and knows no runtime: requests, time, files and programs go through the effect
-//! traits of [`lakebase_core`], so it also compiles for browsers and workers.
+//! This crate performs no I/O and depends on no runtime. Requests, time, files and programs go through the effect traits
+//! of [`lakebase_core`].
 //!
 //! | Module | What it does |
 //! |---|---|
 //! | [`WorkspaceConfig`] | settings: program → environment → profile, each with its origin |
-//! | [`auth`] | identities: those of Databricks' SDKs, and a callback |
+//! | [`auth`] | the identities of Databricks' SDKs, and a callback |
 //! | [`WorkspaceClient`] | calls with a cached token: endpoints, credentials, current user |
 //! | [`wire`] | requests and replies as plain data; pure functions |
 //!
@@ -25,10 +24,11 @@
 //! ```
 //!
 //! With the feature `tracing` every request is an event of level debug: method, path, status, time. The feature
-//! `google-credentials` adds keys of Google's service accounts, which sign by RSA (crate `ring`).
+//! `google-credentials` adds the keys of Google's service accounts, which sign with RSA (crate `ring`).
 //!
-//! Invariants: a secret is sent to no host but the configured one and the token service that it is for; redirects are not followed; no error
-//! quotes a reply's body, only its error code and message, cut and with anything like a token replaced.
+//! Invariants: a secret is sent only to the configured host and to the token service that it is for. Redirects are not
+//! followed. An error quotes the error code and the message of a reply, shortened and without anything like a token, and
+//! nothing else of its body.
 
 pub mod auth;
 mod client;

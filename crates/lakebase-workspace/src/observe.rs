@@ -1,6 +1,7 @@
-//! What is asked of a workspace and how it answers, as events of level debug. Nothing without the feature `tracing`.
+//! Requests and replies as events of level debug. The functions are empty without the feature `tracing`.
 //!
-//! An event holds the method, the path and the status, or the error's kind; for a token service other than the workspace its name instead of the path. No header, no query and no body is in it.
+//! An event has the method, the path, and the status or the error's kind. For another token service than the workspace it
+//! has the service's name instead of the path. It has no header, query or body.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ impl Asked {
         Self::named(request, request.uri().path(), clock)
     }
 
-    /// A request of which `name` is shown instead of the path.
+    /// A request that is shown with `name` instead of its path.
     pub(crate) fn named(request: &Request<Bytes>, name: &str, clock: &dyn Clock) -> Self {
         let _ = (request, name);
         Self {

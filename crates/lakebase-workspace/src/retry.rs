@@ -1,19 +1,18 @@
-//! When a call that failed is made again.
+//! Whether and when a failed call is retried.
 
 use std::time::Duration;
 
 use lakebase_core::{Error, Jitter, Runtime};
 
-/// How often, and for how long, the methods of [`WorkspaceClient`](crate::WorkspaceClient) try.
+/// How often, and for how long, the methods of [`WorkspaceClient`](crate::WorkspaceClient) retry.
 ///
-/// Tried again are status 429, 502, 503 and 504, a refusal for too many requests, time-outs and failed
-/// connections; never 500 and other statuses. Waits grow from 1 s to 10 s with full jitter, and are never
-/// shorter than the service's `Retry-After`.
+/// Status 429, 502, 503 and 504, refusals for too many requests, time-outs and failed connections are retried. Status 500
+/// and others are not. Pauses grow from 1 s to 10 s with full jitter, and are at least the service's `Retry-After`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// The most attempts, the first one included. Default: no limit.
+    /// The most attempts, including the first. Default: no limit.
     pub attempts: u32,
-    /// The time after which no further attempt is started. Default: 300 s, as in Databricks' SDKs.
+    /// The time after which no attempt starts. Default: 300 s, as in Databricks' SDKs.
     pub deadline: Duration,
 }
 
@@ -24,7 +23,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// One attempt only.
+    /// One attempt.
     pub const NONE: Self = Self { attempts: 1, deadline: Duration::ZERO };
 }
 
@@ -42,7 +41,7 @@ impl<'a> Attempts<'a> {
         Self { runtime, policy, started: runtime.clock.monotonic(), made: 0 }
     }
 
-    /// Waits until the next attempt is due, or returns the error because there is none.
+    /// Waits until the next attempt is due. Returns the error if there is none.
     pub(crate) async fn after(&mut self, error: Error) -> Result<(), Error> {
         self.made = self.made.saturating_add(1);
         let spent = self.runtime.clock.monotonic().saturating_sub(self.started);
@@ -64,7 +63,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// The longest wait before attempt `made + 1`.
+/// The longest pause before attempt `made + 1`.
 fn backoff(made: u32) -> Duration {
     Duration::from_secs(1 << (made.saturating_sub(1)).min(4)).min(Duration::from_secs(10))
 }

@@ -1,6 +1,6 @@
-//! Sends requests to one workspace: headers that every request has, a time-out, and replies judged.
+//! Sends requests to one workspace, with the headers of every request and a time-out.
 //!
-//! Nothing leaves for another origin than the configured one, whatever a reply said.
+//! Requests go to the configured origin only.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-databricks-workspace
 /// The time-out of one request, as in Databricks' SDKs.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One workspace as seen by HTTP.
+/// The connection settings of one workspace.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) host: WorkspaceHost,
@@ -30,7 +30,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The same workspace, asked with an identity of another kind, which the User-Agent ends with.
+    /// The same workspace for an identity of another kind, with which the User-Agent ends.
     pub(crate) fn acting_as(&self, auth_type: &str) -> Self {
         let agent = self.user_agent.to_str().unwrap_or_default();
         let agent = agent.rsplit_once(" auth/").map_or(agent, |(agent, _)| agent);
@@ -65,7 +65,7 @@ impl Session {
         result
     }
 
-    /// The reply if it is a success, else the error that it is.
+    /// The reply if it is a success, otherwise its error.
     pub(crate) fn judge(
         &self,
         reply: Response<Bytes>,
@@ -81,7 +81,7 @@ impl Session {
 /// Adds the bearer token.
 pub(crate) fn authorize(request: &mut Request<Bytes>, token: &AccessToken) -> Result<()> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.token.expose()));
-    // The cause is left out: it must not be possible that it quotes the value.
+    // The cause is left out, because it might quote the value.
     let mut value = value.map_err(|_| {
         Error::new(ErrorKind::Config, "the workspace token has characters that no token has")
     })?;

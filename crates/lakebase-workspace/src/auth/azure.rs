@@ -1,4 +1,4 @@
-//! What Azure's identities share: the clouds, the tenant, and what accompanies a token of Entra.
+//! What Azure's identities share: the clouds, the tenant, and the headers beside a token of Entra.
 //!
 //! Facts from Databricks' SDK for Python 0.162 (`environments.py`, `azure.py`, `config.py` `load_azure_tenant_id`) and for
 //! Go 0.175 (`config/azure.go`).
@@ -39,7 +39,7 @@ const CLOUDS: [Cloud; 3] = [
     },
 ];
 
-/// How hosts of workspaces on Azure end, the cloud's name, and the application that Databricks is in Entra.
+/// The suffix of workspace hosts on Azure, the cloud, and the id of Databricks' application in Entra.
 const ZONES: [(&str, &str, &str); 5] = [
     (".dev.azuredatabricks.net", "PUBLIC", "62a912ac-b58e-4c1d-89ea-b2dbfc7358fc"),
     (".staging.azuredatabricks.net", "PUBLIC", "4a67d088-db5c-48f1-9ff2-0aace800ae68"),
@@ -50,18 +50,18 @@ const ZONES: [(&str, &str, &str); 5] = [
 
 const DATABRICKS: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
 
-/// How hosts of workspaces in other clouds end.
+/// The suffixes of workspace hosts in other clouds.
 const ELSEWHERE: [&str; 4] =
     [".cloud.databricks.com", ".cloud.databricks.us", ".dev.databricks.com", ".gcp.databricks.com"];
 
-/// Whether the host says that the workspace is on Azure.
+/// Whether the host is that of a workspace on Azure.
 pub(super) fn is_azure(reading: &Reading<'_>) -> bool {
     let host = host(reading);
     ZONES.iter().any(|(zone, ..)| host.ends_with(zone))
 }
 
-/// Where the workspace is on Azure, as far as one can tell: by its host, else by `azure_environment`. `None` if the
-/// host is another cloud's and `auth_type` does not insist, as variables for Terraform are often set there.
+/// The cloud of the workspace: by its host, otherwise by `azure_environment`. `None` if the host is another cloud's and
+/// `auth_type` does not name this kind, because variables for Terraform are often set there.
 pub(super) fn azure(reading: &Reading<'_>) -> Result<Option<Azure>> {
     let host = host(reading);
     let named = reading.get("azure_environment");
@@ -111,22 +111,22 @@ fn canonical(name: &str) -> String {
     name.strip_suffix("CLOUD").unwrap_or(name).to_owned()
 }
 
-/// A workspace's place on Azure.
+/// The Azure facts of a workspace.
 #[derive(Clone, Debug)]
 pub(super) struct Azure {
-    /// The resource that is Databricks.
+    /// The resource of Databricks.
     pub(super) application: &'static str,
-    /// Where Entra is.
+    /// The address of Entra.
     pub(super) login: &'static str,
-    /// The resource that is Azure's management.
+    /// The resource of Azure's management.
     pub(super) management: &'static str,
     pub(super) resource_id: Option<String>,
     pub(super) tenant: Option<Setting<String>>,
 }
 
 impl Azure {
-    /// Joins what a request of an identity on Azure has: the token for Databricks, the one for Azure's management,
-    /// and the workspace's resource id.
+    /// The token for Databricks, with the headers of an identity on Azure: the token for Azure's management, and the
+    /// workspace's resource id.
     pub(super) fn accompany(
         &self,
         mut token: AccessToken,
@@ -147,7 +147,7 @@ impl Azure {
     }
 }
 
-/// The tenant of a workspace: configured, else looked up once.
+/// The tenant of a workspace: the configured one, otherwise looked up once.
 #[derive(Debug)]
 pub(super) struct Tenant {
     session: Session,
@@ -160,7 +160,7 @@ impl Tenant {
         Self { session: session.clone(), known: Mutex::new(known) }
     }
 
-    /// The tenant. The workspace sends people to their tenant's log-in; only the tenant's id is taken from there.
+    /// The tenant. The workspace redirects to its tenant's login page, whose URL contains the tenant's id.
     pub(super) async fn get(&self) -> Result<String> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(tenant) = known {

@@ -1,9 +1,9 @@
-//! The log-in of the Azure CLI: `azure-cli`.
+//! The login of the Azure CLI: `azure-cli`.
 //!
 //! `az account get-access-token --resource … --output json`, with the subscription of `azure_workspace_resource_id` if that
-//! works, and with the tenant unless the CLI itself runs as a managed identity. A token that is no person's (without the
-//! claim `upn`) is accompanied by one for Azure's management. The moment of expiry is taken from `expires_on` (CLI 2.54 and
-//! later), else from the token, as the older `expiresOn` is in local time. Facts from Databricks' SDK for Python 0.162,
+//! works, and with the tenant unless the CLI runs as a managed identity. A service principal's token (without the claim
+//! `upn`) is sent with one for Azure's management. The expiry is `expires_on` (CLI 2.54 and later), otherwise the token's,
+//! because the older `expiresOn` is in local time. Facts from Databricks' SDK for Python 0.162,
 //! `credentials_provider.py` `azure_cli`, `AzureCliTokenSource`.
 
 use std::sync::Arc;
@@ -23,13 +23,13 @@ use crate::wire;
 
 pub(super) const KIND: Kind = Kind { name: "azure-cli", needs: "a workspace on Azure", read };
 
-/// Windows has it as a batch file.
+/// On Windows it is a batch file.
 const PROGRAM: &str = if cfg!(windows) { "az.cmd" } else { "az" };
 
-/// The CLI may have to ask Entra for a new token.
+/// The time limit: the CLI may request a new token from Entra.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Any of Azure's settings is enough.
+/// Any of these settings selects this kind.
 fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     if !reading.settings.configure("azure") && !reading.demanded {
         return Ok(None);
@@ -64,7 +64,7 @@ impl AzureCli {
         }
     }
 
-    /// The tenant to name, if one is to be.
+    /// The tenant for the command line, if any.
     async fn tenant(&self) -> Result<Option<String>> {
         let tenant = match self.tenant.get().await {
             Ok(tenant) => tenant,
@@ -85,7 +85,7 @@ impl AzureCli {
             arguments.extend(subscription.iter().flat_map(|id| ["--subscription", *id]));
             arguments.extend(tenant.iter().flat_map(|id| ["--tenant", *id]));
             let ran = self.run(&arguments).await?;
-            // Somebody may have access to the workspace and not to its subscription.
+            // A user may have access to the workspace but not to its subscription.
             if ran.success {
                 return wire::azure_cli_token(&ran.stdout);
             }
@@ -106,7 +106,7 @@ impl AzureCli {
             false => match self.token(self.azure.management, tenant.as_deref()).await {
                 Ok(management) => Some(management),
                 Err(error) if error.is_transient() => return Err(error),
-                // The workspace says whether it would have been needed.
+                // The workspace reports if it needs the token.
                 Err(_) => None,
             },
         };

@@ -1,8 +1,8 @@
 //! A service principal of Entra with a client secret: `azure-client-secret`.
 //!
 //! The client credentials grant at `{login}/{tenant}/oauth2/token`, once for Databricks and once for Azure's management;
-//! the second token goes along as `X-Databricks-Azure-SP-Management-Token`, so that a principal who is not in the workspace
-//! yet is let in by its role in Azure. Facts from Databricks' SDK for Python 0.162, `credentials_provider.py`
+//! the second token is sent as `X-Databricks-Azure-SP-Management-Token`, so that a principal who is not in the workspace
+//! yet is admitted by its role in Azure. Facts from Databricks' SDK for Python 0.162, `credentials_provider.py`
 //! `azure_service_principal`.
 
 use async_trait::async_trait;

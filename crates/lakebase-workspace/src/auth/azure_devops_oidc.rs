@@ -1,8 +1,7 @@
 //! Azure DevOps' token service: `azure-devops-oidc`.
 //!
-//! A pipeline's job finds its address in variables of the pipeline, and asks with the token that a step maps to
-//! `SYSTEM_ACCESSTOKEN`; the answer is `{"oidcToken": …}`, always for the audience `api://AzureADTokenExchange`. Without
-//! `auth_type` a client id is needed as well. Facts from Databricks' SDK for Python 0.162
+//! Variables of the pipeline have its address, and a step maps the token for it to `SYSTEM_ACCESSTOKEN`. The reply is
+//! `{"oidcToken": …}`, always for the audience `api://AzureADTokenExchange`. Without `auth_type` a client id is required. Facts from Databricks' SDK for Python 0.162
 //! (`oidc_token_supplier.py` `AzureDevOpsOIDCTokenSupplier`) and for Go 0.175
 //! (`config/experimental/auth/oidc/azuredevops.go`).
 

@@ -1,7 +1,7 @@
 //! A managed identity of a machine on Azure: `azure-msi`.
 //!
 //! `GET http://169.254.169.254/metadata/identity/oauth2/token` with the header `Metadata: true`, for Databricks and for
-//! Azure's management; with several identities, `azure_client_id` says which. Facts from Databricks' SDK for Go 0.175,
+//! Azure's management; `azure_client_id` selects one of several identities. Facts from Databricks' SDK for Go 0.175,
 //! `config/auth_azure_msi.go`; the SDK for Python has no such kind.
 
 use async_trait::async_trait;

@@ -10,7 +10,7 @@ use lakebase_core::{MaybeSend, MaybeSync, Result};
 
 use super::{AccessToken, TokenSource};
 
-/// Tokens from an async function: for identities that are obtained in the program's own way.
+/// Tokens from an async function of the program.
 ///
 /// ```
 /// use lakebase_workspace::AccessToken;
@@ -27,8 +27,8 @@ pub struct Callback<F> {
 }
 
 impl<F> Callback<F> {
-    /// Calls `fetch` for every token. A token without `expires_at` is asked for again after 24 hours, and
-    /// when the workspace refuses it.
+    /// Calls `fetch` for every token. A token without `expires_at` is fetched again after 24 hours, and when the workspace
+    /// refuses it.
     #[must_use]
     pub fn new<T>(fetch: F) -> Self
     where
@@ -38,7 +38,7 @@ impl<F> Callback<F> {
         Self { fetch, user: None }
     }
 
-    /// Says which Postgres user the identity is, which saves asking the workspace.
+    /// The identity's Postgres user, which saves a request to the workspace.
     #[must_use]
     pub fn user(mut self, user: impl Into<Arc<str>>) -> Self {
         self.user = Some(user.into());

@@ -1,6 +1,6 @@
 //! The Databricks CLI as an identity: `databricks-cli`.
 //!
-//! The CLI is run; its token cache is never read, because newer versions keep it in the system's key ring.
+//! The token comes from a run of the CLI. Its token cache is not read, because newer versions keep it in the key ring.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use super::{AccessToken, TokenSource};
 use crate::session::Session;
 use crate::wire;
 
-/// The CLI may have to ask the workspace for a new token.
+/// The time limit: the CLI may request a new token from the workspace.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 const NOTHING_ELSE: &str = "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and ";
@@ -30,7 +30,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     Ok(reading.demanded.then(|| prepare(reading, false)))
 }
 
-/// The CLI is asked by profile only if it sees the same profile and that is what the host is from.
+/// The CLI is run with the profile only if it reads the same profile and the host is from there.
 pub(super) fn prepare(reading: &Reading<'_>, last_resort: bool) -> Prepared {
     let own_file = reading
         .get("config_file")
@@ -61,9 +61,9 @@ struct DatabricksCli {
     program: String,
     /// `--profile P` or `--host H`.
     selector: [String; 2],
-    /// Whether nothing else was configured, as opposed to the program having chosen this.
+    /// Whether this kind is used because nothing is configured.
     last_resort: bool,
-    /// Set once the installed version is known not to have the flag (older than 0.296.0).
+    /// Whether the installed version lacks the flag (older than 0.296.0).
     cannot_force: AtomicBool,
 }
 

@@ -1,6 +1,6 @@
 //! An id token in an environment variable: `env-oidc`.
 //!
-//! The variable is `DATABRICKS_OIDC_TOKEN`, or the one that `oidc_token_env` names. Facts from Databricks' SDK for
+//! The variable is `DATABRICKS_OIDC_TOKEN`, or the one named by `oidc_token_env`. Facts from Databricks' SDK for
 //! Python 0.162, `credentials_provider.py` `env_oidc`, `oidc.py` `EnvIdTokenSource`.
 
 use async_trait::async_trait;

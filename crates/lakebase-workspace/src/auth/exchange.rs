@@ -1,8 +1,7 @@
 //! Workload identity federation: an id token of another issuer becomes a token of the workspace.
 //!
-//! RFC 8693's token exchange at the workspace's token end point. With a client id the federation policy of that
-//! service principal decides, without one the account's. Every exchange takes a new id token, so one that was
-//! rotated meanwhile is used. Facts from Databricks' SDK for Python 0.162 (`oidc.py`, `credentials_provider.py`
+//! RFC 8693's token exchange at the workspace's token end point. With a client id the federation policy of that service
+//! principal applies, without one the account's. Every exchange reads the id token again, because it may be rotated. Facts from Databricks' SDK for Python 0.162 (`oidc.py`, `credentials_provider.py`
 //! `oidc_credentials_provider` and `_oidc_credentials_provider`) and for Go 0.175
 //! (`config/experimental/auth/oidc/tokensource.go`).
 
@@ -19,18 +18,18 @@ use super::{AccessToken, TokenSource};
 use crate::session::Session;
 use crate::wire;
 
-/// Where id tokens come from.
+/// A source of id tokens.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub(super) trait IdTokens: fmt::Debug + MaybeSend + MaybeSync {
-    /// Gets one, for the audience that `audience` tells those that need it.
+    /// Fetches an id token. Sources that need an audience call `audience`.
     async fn id_token(&self, audience: &Audience<'_>) -> Result<Secret>;
 
-    /// Which token that is and where it was configured: `the id token in …`. No secret.
+    /// The token and its origin: `the id token in …`. Contains no secret.
     fn describe(&self) -> String;
 }
 
-/// Who the id token is for; the workspace is asked only if nobody configured it.
+/// The audience of id tokens: the configured one, otherwise the workspace's.
 pub(super) struct Audience<'a> {
     configured: Option<&'a str>,
     endpoint: &'a TokenEndpoint,
@@ -45,7 +44,7 @@ impl Audience<'_> {
     }
 }
 
-/// An identity of type `auth_type` whose id tokens `make` brings.
+/// An identity of type `auth_type` with the id tokens of `make`.
 pub(super) fn federated<T: IdTokens + 'static>(
     auth_type: &'static str,
     reading: &Reading<'_>,
@@ -62,7 +61,7 @@ pub(super) fn federated<T: IdTokens + 'static>(
     })
 }
 
-/// Id tokens, exchanged.
+/// Exchanges id tokens.
 #[derive(Debug)]
 struct Federated<T> {
     auth_type: &'static str,
@@ -81,7 +80,7 @@ impl<T: IdTokens> Federated<T> {
         wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
     }
 
-    /// What to say about a token that the workspace does not take.
+    /// The error for an id token that the workspace refuses.
     fn refused(&self, id_token: &Secret, error: Error) -> Error {
         let now = self.endpoint.session.runtime.clock.wall();
         let expired = wire::jwt_expiry(id_token).filter(|end| *end <= now).map(|end| {
@@ -136,7 +135,7 @@ impl<T: IdTokens> TokenSource for Federated<T> {
     }
 }
 
-/// The text as a token, without white space around it.
+/// The text without surrounding white space, as a token.
 pub(super) fn token_text(text: &str) -> Option<Secret> {
     let text = text.trim();
     let token = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());

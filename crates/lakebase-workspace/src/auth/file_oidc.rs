@@ -1,7 +1,7 @@
 //! An id token in a file: `file-oidc`.
 //!
-//! The file is read again for every exchange, as whoever put it there replaces it: the kubelet writes a projected
-//! service account token anew before it expires. Facts from Databricks' SDK for Python 0.162,
+//! The file is read for every exchange, because it is replaced: the kubelet renews a projected service account token before
+//! it expires. Facts from Databricks' SDK for Python 0.162,
 //! `credentials_provider.py` `file_oidc`, `oidc.py` `FileIdTokenSource`.
 
 use std::io;
@@ -25,7 +25,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     })
 }
 
-/// The file, read for every exchange. Reading blocks; such files are small and in memory.
+/// The file. Reading it blocks, which is short: such files are small and in memory.
 #[derive(Debug)]
 struct TokenFile {
     environment: Environment,

@@ -1,8 +1,8 @@
 //! GitHub Actions' token service: `github-oidc`.
 //!
-//! A job with the permission `id-token: write` has an address and a token to ask it with; the answer is
-//! `{"value": …}`. The audience is `token_audience`, else what the workspace asks for. Without `auth_type` a client id
-//! is needed as well, as in Databricks' SDK for Python 0.162 (`credentials_provider.py` `github_oidc`,
+//! A job with the permission `id-token: write` has the address of the service and a token for it; the reply is
+//! `{"value": …}`. The audience is `token_audience`, otherwise the workspace's. Without `auth_type` a client id is required,
+//! as in Databricks' SDK for Python 0.162 (`credentials_provider.py` `github_oidc`,
 //! `oidc_token_supplier.py` `GitHubOIDCTokenSupplier`); the SDK for Go 0.175 goes without
 //! (`config/experimental/auth/oidc/github.go`).
 
@@ -29,7 +29,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     federated(KIND.name, reading, github)
 }
 
-/// GitHub's token service, as a job sees it.
+/// GitHub's token service.
 #[derive(Debug)]
 pub(super) struct Github {
     service: Service,
@@ -38,7 +38,7 @@ pub(super) struct Github {
 }
 
 impl Github {
-    /// The service, if this is a job that may ask it.
+    /// The service, if this is a job with that permission.
     pub(super) fn read(
         reading: &Reading<'_>,
     ) -> Result<Option<impl Fn(&Session) -> Self + Send + Sync + 'static>> {

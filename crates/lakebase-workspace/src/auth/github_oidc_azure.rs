@@ -22,7 +22,7 @@ pub(super) const KIND: Kind = Kind {
     read,
 };
 
-/// For whom Entra wants id tokens.
+/// The audience of id tokens for Entra.
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {

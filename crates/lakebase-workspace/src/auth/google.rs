@@ -1,7 +1,7 @@
 //! What Google's identities share: the second token.
 //!
-//! Databricks takes an id token that Google issued for the workspace's address; an access token of the same account goes
-//! along as `X-Databricks-GCP-SA-Access-Token` if there is one, which only calls of the account need. Facts from Databricks'
+//! Databricks accepts an id token that Google issued for the workspace's address. If there is an access token of the same
+//! account, it is sent as `X-Databricks-GCP-SA-Access-Token`, which only calls of the account API need. Facts from Databricks'
 //! SDK for Python 0.162 (`credentials_provider.py` `google_id`, `google_credentials`) and google-auth 2.63.
 
 use lakebase_core::Result;
@@ -9,7 +9,7 @@ use lakebase_core::Result;
 use super::AccessToken;
 use crate::wire;
 
-/// The id token, with the access token if there is one.
+/// The id token, with the access token, if any.
 pub(super) fn accompany(
     mut identity: AccessToken,
     access: Result<AccessToken>,

@@ -1,7 +1,7 @@
 //! A service account's key, as a file or as its text: `google-credentials`.
 //!
-//! The key signs an assertion (RFC 7523) for which Google's token end point gives an id token for the workspace. That needs
-//! RSA, so the kind is behind the feature `google-credentials`; without it, the setting is refused. The file is read again for
+//! The key signs an assertion (RFC 7523), and Google's token end point exchanges that for an id token for the workspace.
+//! Signing needs RSA, which the feature `google-credentials` adds; without it the setting is refused. The file is read for
 //! every token. Facts from Databricks' SDK for Python 0.162, `credentials_provider.py` `google_credentials`.
 
 use lakebase_core::{Error, ErrorKind, Result};
@@ -62,7 +62,7 @@ mod with_keys {
     }
 
     impl GoogleCredentials {
-        /// The key: from the file of that name, if it is one.
+        /// The key, from the file of that name if it exists.
         fn key(&self) -> Result<GoogleKey> {
             let refuse = |problem: &str| {
                 Error::new(ErrorKind::Config, format!("{}: {problem}", self.setting.origin))

@@ -1,8 +1,8 @@
-//! A service account of Google that this machine or user may stand for: `google-id`.
+//! A service account of Google that this machine or user may impersonate: `google-id`.
 //!
-//! Google's application default credentials give a token: those of the file that `GOOGLE_APPLICATION_CREDENTIALS` names,
-//! of a user who logged in with `gcloud auth application-default login`, or of the machine (GKE, Compute Engine). With it,
-//! `iamcredentials.googleapis.com` gives an id token of the service account for the workspace. Facts from Databricks' SDK for
+//! Google's application default credentials are those of the file in `GOOGLE_APPLICATION_CREDENTIALS`, of a user who logged
+//! in with `gcloud auth application-default login`, or of the machine (GKE, Compute Engine). With their token
+//! `iamcredentials.googleapis.com` issues an id token of the service account for the workspace. Facts from Databricks' SDK for
 //! Python 0.162 (`credentials_provider.py` `google_id`) and google-auth 2.63 (`_default.py`, `impersonated_credentials.py`).
 
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ struct GoogleId {
 }
 
 impl GoogleId {
-    /// The file of application default credentials, if there is one.
+    /// The file of application default credentials, if any.
     fn file(&self) -> Result<Option<GoogleFile>> {
         let named = self.environment.var(FILE);
         let (path, must_exist) = match &named {
@@ -79,7 +79,7 @@ impl GoogleId {
         }
     }
 
-    /// Where gcloud keeps its files.
+    /// The folder of gcloud.
     fn folder(&self) -> Option<PathBuf> {
         let var = |name| self.environment.var(name).map(|setting| setting.value);
         let home = || Some(Path::new(&var("HOME")?).join(".config").join("gcloud"));
@@ -87,7 +87,7 @@ impl GoogleId {
         var("CLOUDSDK_CONFIG").map(PathBuf::from).or_else(windows).or_else(home)
     }
 
-    /// A token of whoever this machine or user is.
+    /// A token of this machine or user.
     async fn own_token(&self) -> Result<Secret> {
         let reply = match self.file()? {
             None => {

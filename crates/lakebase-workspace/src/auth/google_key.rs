@@ -1,4 +1,4 @@
-//! Tokens for which the key of a service account of Google signs (RFC 7523).
+//! Tokens in exchange for an assertion that a service account's key signs (RFC 7523).
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -12,10 +12,10 @@ use super::service::Service;
 use crate::session::Session;
 use crate::wire::{self, GoogleKey};
 
-/// How long an assertion is good, as in Google's libraries.
+/// The lifetime of an assertion, as in Google's libraries.
 const LIFETIME: i64 = 3600;
 
-/// The end point that an assertion is for, also where the key names another to send it to.
+/// The audience of an assertion, also if the key names another end point.
 const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
 /// An access token of the account, for `scope`.

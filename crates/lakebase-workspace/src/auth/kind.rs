@@ -1,8 +1,8 @@
-//! The kinds of identity and the order in which they are looked for.
+//! The kinds of identity, and their order.
 //!
 //! The order is that of `DefaultCredentials` in Databricks' SDK for Python 0.162 (`credentials_provider.py`), with
 //! `azure-msi`, which only the SDK for Go 0.175 has (`config/auth_default.go`), where Go has it: before
-//! `azure-client-secret`. Unlike there, nothing is tried: the first kind whose settings are there is the one.
+//! `azure-client-secret`. Unlike the SDKs, this crate tries nothing: it uses the first kind with all its settings.
 
 use std::sync::Arc;
 
@@ -22,22 +22,22 @@ use crate::session::Session;
 pub(crate) struct Kind {
     /// The SDKs' name, for `auth_type`.
     pub(crate) name: &'static str,
-    /// What it needs, for the error where `auth_type` names it and that is not set.
+    /// Its required settings, for the error if `auth_type` names it and they are not set.
     pub(crate) needs: &'static str,
-    /// Reads the identity; `None` if the settings do not describe one of this kind.
+    /// Reads the identity; `None` if the settings describe none of this kind.
     pub(crate) read: fn(&Reading<'_>) -> Result<Option<Prepared>>,
 }
 
-/// An identity that was read: makes its token source for a session.
+/// Makes the token source of an identity for a session.
 pub(crate) type Prepared = Arc<dyn Fn(&Session) -> Arc<dyn TokenSource> + Send + Sync>;
 
-/// What an identity is read from.
+/// The input of an identity.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) environment: &'a Environment,
     pub(crate) host: &'a Setting<WorkspaceHost>,
-    /// Whether `auth_type` asks for this very kind.
+    /// Whether `auth_type` names this kind.
     pub(crate) demanded: bool,
 }
 
@@ -48,7 +48,7 @@ impl Reading<'_> {
     }
 }
 
-/// All kinds, in the order in which they are looked for.
+/// All kinds, in their order.
 pub(crate) const CHAIN: &[Kind] = &[
     pat::KIND,
     metadata_service::KIND,
@@ -66,7 +66,7 @@ pub(crate) const CHAIN: &[Kind] = &[
     google_id::KIND,
 ];
 
-/// Turns what makes a token source into what a kind's `read` returns.
+/// Boxes a function that makes a token source.
 pub(crate) fn prepared<S: TokenSource + 'static>(
     make: impl Fn(&Session) -> S + Send + Sync + 'static,
 ) -> Result<Option<Prepared>> {

@@ -1,7 +1,7 @@
-//! What is left if nothing is configured: the log-ins of people.
+//! The identity if nothing is configured: the login of a CLI.
 //!
-//! The Databricks CLI; on Azure the Azure CLI first, as in Databricks' SDK for Python 0.162 (`credentials_provider.py`
-//! `DefaultCredentials`), and the other where that is not installed or nobody is logged in with it.
+//! The Databricks CLI is used. On Azure the Azure CLI comes first, as in Databricks' SDK for Python 0.162
+//! (`credentials_provider.py` `DefaultCredentials`), and the Databricks CLI if that is not installed or not logged in.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use super::kind::{Prepared, Reading};
 use super::{AccessToken, TokenSource, cli, m2m};
 use crate::session::Session;
 
-/// The identity of whoever uses this machine.
+/// The identity of the user of this machine.
 pub(crate) fn last_resort(reading: &Reading<'_>) -> Result<(&'static str, Prepared)> {
     if let Some(error) = m2m::half(reading) {
         return Err(error);
@@ -36,12 +36,12 @@ pub(crate) fn last_resort(reading: &Reading<'_>) -> Result<(&'static str, Prepar
     Ok((azure_cli::KIND.name, Arc::new(prepared)))
 }
 
-/// One log-in or the other.
+/// The login of one CLI or the other.
 #[derive(Debug)]
 struct LogIns {
     azure: AzureCli,
     databricks: Arc<dyn TokenSource>,
-    /// Set once the second worked where the first did not.
+    /// Whether the second succeeded after the first had failed.
     use_databricks: AtomicBool,
 }
 

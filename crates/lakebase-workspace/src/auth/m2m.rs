@@ -32,7 +32,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     }
 }
 
-/// What is missing if only one half of a service principal is set.
+/// The missing setting if only the id or only the secret is set.
 pub(super) fn half(reading: &Reading<'_>) -> Option<Error> {
     let (there, missing) = match (reading.get("client_id"), reading.get("client_secret")) {
         (Some(id), None) => (id, "client_secret (DATABRICKS_CLIENT_SECRET)"),

@@ -1,8 +1,8 @@
 //! Databricks' local metadata service: `metadata-service`.
 //!
 //! `GET` of `metadata_service_url` on this machine, with `X-Databricks-Metadata-Version: 1` and the workspace as
-//! `X-Databricks-Host`; the answer has `access_token` and `expires_on`. Whoever knows the address gets tokens, so it is a
-//! secret. Facts from Databricks' SDK for Python 0.162 (`credentials_provider.py` `MetadataServiceTokenSource`) and for Go
+//! `X-Databricks-Host`; the reply has `access_token` and `expires_on`. The address is a secret, because it is enough to
+//! get tokens. Facts from Databricks' SDK for Python 0.162 (`credentials_provider.py` `MetadataServiceTokenSource`) and for Go
 //! 0.175 (`config/auth_metadata_service.go`).
 
 use async_trait::async_trait;
@@ -63,7 +63,7 @@ impl TokenSource for MetadataService {
         if let Ok(host) = host {
             wire::header(&mut request, "x-databricks-host", host);
         }
-        // What a refusal may repeat.
+        // A refusal may quote it.
         let path = self.uri.path();
         let secrets =
             [self.uri.to_string().as_str(), path, path.rsplit('/').next().unwrap_or_default()]

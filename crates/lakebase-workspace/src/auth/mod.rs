@@ -1,30 +1,30 @@
-//! Identities: where the workspace's bearer token comes from.
+//! Identities: the sources of the workspace's bearer token.
 //!
 //! # Kinds
 //!
-//! Names, settings and ambiguity rules are those of Databricks' SDKs. Without `auth_type` the first kind of this list
-//! whose settings are there is used, and no other is tried; with it, that one alone. Settings of two groups (`pat`, `oauth`,
-//! `file-oidc`, `azure`, `google` and so on) without `auth_type` are an error, as there.
+//! Names, settings and rules are those of Databricks' SDKs. `auth_type` selects a kind. Without it the first kind of this
+//! list with all its settings is used, and no other is tried; settings of two groups (`pat`, `oauth`, `file-oidc`, `azure`,
+//! `google` and so on) are an error.
 //!
 //! | `auth_type` | configured by | what happens |
 //! |---|---|---|
-//! | `pat` | `DATABRICKS_TOKEN` | sent as it is |
-//! | `metadata-service` | `DATABRICKS_METADATA_SERVICE_URL` | a service on this machine gives tokens |
+//! | `pat` | `DATABRICKS_TOKEN` | the token is sent |
+//! | `metadata-service` | `DATABRICKS_METADATA_SERVICE_URL` | a service on this machine issues tokens |
 //! | `oauth-m2m` | `DATABRICKS_CLIENT_ID`, `DATABRICKS_CLIENT_SECRET` | OAuth's client credentials grant |
 //! | `env-oidc` | `DATABRICKS_OIDC_TOKEN`, or the variable that `DATABRICKS_OIDC_TOKEN_ENV` names | an id token is exchanged |
 //! | `file-oidc` | `DATABRICKS_OIDC_TOKEN_FILEPATH` | the same, from a file that is read for every exchange |
 //! | `github-oidc` | a job of GitHub Actions with `id-token: write`, `DATABRICKS_CLIENT_ID` | the same, from GitHub's service |
 //! | `azure-msi` | `ARM_USE_MSI=true`, perhaps `ARM_CLIENT_ID` | the machine's managed identity |
 //! | `azure-client-secret` | `ARM_CLIENT_ID`, `ARM_CLIENT_SECRET`, perhaps `ARM_TENANT_ID` | a service principal of Entra |
-//! | `github-oidc-azure` | a job of GitHub Actions, `ARM_CLIENT_ID`, perhaps `ARM_TENANT_ID` | Entra takes GitHub's id token for a secret |
+//! | `github-oidc-azure` | a job of GitHub Actions, `ARM_CLIENT_ID`, perhaps `ARM_TENANT_ID` | Entra accepts GitHub's id token instead of a secret |
 //! | `azure-cli` | any other of Azure's settings | `az account get-access-token` |
 //! | `azure-devops-oidc` | a job of Azure DevOps with `SYSTEM_ACCESSTOKEN`, `DATABRICKS_CLIENT_ID` | an id token is exchanged |
 //! | `databricks-cli` | `auth_type` only | `databricks auth token` |
-//! | `google-credentials` | `GOOGLE_CREDENTIALS`, with the feature of that name | a service account's key signs for an id token |
-//! | `google-id` | `DATABRICKS_GOOGLE_SERVICE_ACCOUNT` | an id token of that account, in the name of this machine or user |
+//! | `google-credentials` | `GOOGLE_CREDENTIALS`, with the feature of that name | a service account's key signs a request for an id token |
+//! | `google-id` | `DATABRICKS_GOOGLE_SERVICE_ACCOUNT` | this machine or user gets an id token of that account |
 //!
-//! If nothing is configured, the log-ins of people are left: the Databricks CLI's, and on Azure the Azure CLI's before it.
-//! For id tokens with a client id the federation policy of that service principal decides, without one the account's.
+//! If nothing is configured, the login of the Databricks CLI is used; on Azure that of the Azure CLI comes first. An id
+//! token with a client id is checked by the federation policy of that service principal, without one by the account's.
 
 mod azure;
 mod azure_cli;
@@ -66,7 +66,7 @@ pub(crate) use kind::{CHAIN, Prepared, Reading};
 pub(crate) use last_resort::last_resort;
 pub(crate) use user_token::{USER_TOKEN, UserToken};
 
-/// The life of a token that does not say when it expires: the longest that a cache keeps anything.
+/// The lifetime of a token without an expiry: the longest of a cache.
 const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
 
 /// A bearer token of the workspace.
@@ -74,23 +74,23 @@ const UNLIMITED: Duration = Duration::from_secs(24 * 3600);
 pub struct AccessToken {
     /// The token.
     pub token: Secret,
-    /// When it stops working, by the clock of whoever served it; `None` if that is not known.
+    /// When it expires, by the issuer's clock; `None` if unknown.
     pub expires_at: Option<Timestamp>,
-    /// The server's clock when it answered, if it said.
+    /// The server's clock when it answered, if the reply has a `Date`.
     pub served_at: Option<Timestamp>,
-    /// What is sent to the workspace beside the token, such as a second token. Values that are secret must be
+    /// Further headers for the workspace, such as a second token. Secret values must be
     /// [sensitive](http::HeaderValue::set_sensitive).
     pub headers: HeaderMap,
 }
 
 impl AccessToken {
-    /// A token of which nothing else is known.
+    /// A token without further facts.
     #[must_use]
     pub fn new(token: impl Into<Secret>) -> Self {
         Self { token: token.into(), expires_at: None, served_at: None, headers: HeaderMap::new() }
     }
 
-    /// What must not be quoted of a reply to a request with this token.
+    /// The secrets that an error must not quote from a reply to a request with this token.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
         let headers = self.headers.values().filter(|value| value.is_sensitive());
         let headers = headers.filter_map(|value| value.to_str().ok().map(Secret::new));
@@ -113,10 +113,10 @@ impl Expires for AccessToken {
 ///
 /// # Contract
 ///
-/// - **Freshness:** every call asks again; caching and retries belong to the
-///   [`Cache`](lakebase_core::refresh::Cache) in front. With [`Demand::force`] caches further back are passed by.
+/// - **Freshness:** every call asks the service; the [`Cache`](lakebase_core::refresh::Cache) in front caches and retries.
+///   [`Demand::force`] also passes caches of the service by.
 /// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
-/// - **Secrecy:** neither `Debug` output nor a returned error may contain a token or another secret.
+/// - **Secrecy:** neither `Debug` output nor an error contains a token or another secret.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait TokenSource: fmt::Debug + MaybeSend + MaybeSync {
@@ -128,26 +128,26 @@ pub trait TokenSource: fmt::Debug + MaybeSend + MaybeSync {
     /// [`Config`](lakebase_core::ErrorKind::Config) if it is not set up, or a transient kind.
     async fn fetch(&self, demand: Demand) -> Result<AccessToken>;
 
-    /// The SDKs' name for this kind of identity; letters, digits and `-`. It is sent in the User-Agent.
+    /// The SDKs' name for this kind of identity: letters, digits and `-`. It is sent in the User-Agent.
     fn auth_type(&self) -> &str;
 
-    /// Whose identity this is and where it was configured, for error messages. No secret.
+    /// The identity and the origin of its settings, for error messages. Contains no secret.
     fn describe(&self) -> String {
         format!("the identity of type {}", self.auth_type())
     }
 
-    /// The Postgres user name, where it is known without asking the workspace.
+    /// The Postgres user name, if it is known without a request.
     fn user(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Whether fetching again can give another token.
+    /// Whether another fetch can return another token.
     fn is_renewable(&self) -> bool {
         true
     }
 }
 
-/// A source as the cache asks it.
+/// A token source as the origin of a cache.
 #[derive(Debug)]
 pub(crate) struct TokenOrigin(pub(crate) Arc<dyn TokenSource>);
 

@@ -18,7 +18,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     prepared(move |_| PersonalAccessToken(token.clone()))
 }
 
-/// A token that was configured and stays the same.
+/// A configured token, which never changes.
 #[derive(Debug)]
 struct PersonalAccessToken(Setting<Secret>);
 

@@ -1,7 +1,7 @@
 //! Token services other than the workspace.
 //!
-//! They are `https`, or `http` on this machine and its link (loopback and link-local addresses, and Google's name for
-//! one), where machines have their metadata services. Redirects are not followed.
+//! They are `https`, or `http` on this machine and its link, where machines have their metadata services: loopback and
+//! link-local addresses, and Google's name for one. Redirects are not followed.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) const NEAR: Duration = Duration::from_secs(10);
 pub(super) struct Service {
     runtime: Runtime,
     user_agent: HeaderValue,
-    /// Who that is, for errors.
+    /// Its name, for errors.
     name: &'static str,
     timeout: Duration,
 }
@@ -45,7 +45,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// What the service says, without `secrets`; a redirect; no answer in time.
+    /// The service's error, without `secrets`; a redirect; a time-out.
     pub(super) async fn ask(
         &self,
         mut request: Request<Bytes>,
@@ -92,7 +92,7 @@ pub(super) fn accepts(uri: &Uri) -> Result<(), &'static str> {
     }
 }
 
-/// Whether nothing but this machine and its link is between us and `host`.
+/// Whether `host` is on this machine or its link.
 fn is_near(host: &str) -> bool {
     is_loopback(host)
         || host == "metadata.google.internal"

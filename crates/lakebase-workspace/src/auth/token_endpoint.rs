@@ -1,7 +1,7 @@
 //! The workspace's OAuth token end point.
 //!
-//! The documented one, `{host}/oidc/v1/token`, is asked first; discovery happens only where that answers 404, and
-//! what it found is remembered. The documents are those that Databricks' SDK for Python 0.162 reads (`config.py`
+//! The documented one, `{host}/oidc/v1/token`, comes first. Discovery follows only if that answers 404, and its result is
+//! cached. The documents are those that Databricks' SDK for Python 0.162 reads (`config.py`
 //! `_resolve_host_metadata`, `oauth.py` `get_host_metadata`): `/.well-known/databricks-config`, then the issuer's
 //! `/.well-known/oauth-authorization-server`.
 
@@ -14,7 +14,7 @@ use lakebase_core::{Result, Timestamp};
 use crate::session::Session;
 use crate::wire;
 
-/// Where a workspace gives tokens out.
+/// The token end point of a workspace.
 #[derive(Debug)]
 pub(crate) struct TokenEndpoint {
     pub(crate) session: Session,
@@ -27,7 +27,7 @@ impl TokenEndpoint {
         Self { session, discovered: Mutex::default(), audience: Mutex::default() }
     }
 
-    /// Sends what `make` makes for the end point's address. The answer comes with the moment of the question by
+    /// Sends the request that `make` returns for the end point's address. Returns the reply, and the time of the request by
     /// this machine's clock.
     pub(crate) async fn ask(
         &self,
@@ -50,8 +50,8 @@ impl TokenEndpoint {
         Ok((asked_at, reply))
     }
 
-    /// The audience for which id tokens are to be issued: the first that the workspace names, the account's id if
-    /// the host names no workspace, else the token end point. Looked up once.
+    /// The audience of id tokens: the first that the workspace names, the account's id if the host names no workspace,
+    /// otherwise the token end point. Looked up once.
     pub(crate) async fn audience(&self) -> Result<String> {
         let known = lock(&self.audience).clone();
         if let Some(audience) = known {
@@ -68,10 +68,10 @@ impl TokenEndpoint {
         self.session.account_id.as_deref()
     }
 
-    /// The token end point that the workspace names, and the document that led there, if there is one.
+    /// The token end point that the workspace names, and its document, if any.
     async fn discover(&self) -> Result<(Uri, Option<Bytes>)> {
         let host = &self.session.host;
-        // That document is younger than the other: workspaces without it have their own issuer.
+        // That document is newer than the other: workspaces without it have an issuer of their own.
         let document = match self.document(wire::databricks_config(host)?).await {
             Err(error) if error.is_transient() => return Err(error),
             document => document.ok(),

@@ -1,7 +1,7 @@
-//! A token of a user that somebody else obtained, for one request or as long as it lives.
+//! A user's token that the program received with a request.
 //!
-//! Databricks Apps forward the user's token as `x-forwarded-access-token`; it lives about an hour, and the next request
-//! brings a newer one.
+//! Databricks Apps forward the user's token as `x-forwarded-access-token`. It is valid for about an hour, and the next
+//! request has a newer one.
 
 use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
@@ -9,7 +9,7 @@ use lakebase_core::{Error, ErrorKind, Result, Secret};
 
 use super::{AccessToken, TokenSource};
 
-/// The name of this kind; no setting chooses it.
+/// The name of this kind. No setting selects it.
 pub(crate) const USER_TOKEN: &str = "on-behalf-of";
 
 /// The token.

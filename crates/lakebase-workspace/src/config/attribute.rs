@@ -1,9 +1,9 @@
-//! The settings that Databricks' SDKs know: names, environment variables, and the kind of identity each is for.
+//! The settings of Databricks' SDKs: names, environment variables, and kinds of identity.
 
 /// One setting.
 #[derive(Debug)]
 pub(super) struct Attribute {
-    /// Its name as a builder option and as a key in a profile.
+    /// Its name as a builder option and as a key of a profile.
     pub(super) key: &'static str,
     /// Its environment variable.
     pub(super) variable: &'static str,
@@ -24,8 +24,8 @@ const fn secret(auth: &'static str, key: &'static str, variable: &'static str) -
     Attribute { key, variable, auth: Some(auth), secret: true }
 }
 
-/// All settings that are looked up, in the order in which they are reported. Those of identities that
-/// are not supported are here so that they are refused and not ignored.
+/// All settings, in the order of reports. Settings of unsupported identities are included, so that they are refused and
+/// not ignored.
 pub(super) const ATTRIBUTES: &[Attribute] = &[
     plain("host", "DATABRICKS_HOST"),
     plain("account_id", "DATABRICKS_ACCOUNT_ID"),
@@ -56,8 +56,8 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
     auth("google", "google_service_account", "DATABRICKS_GOOGLE_SERVICE_ACCOUNT"),
 ];
 
-/// The environment variables that hold secrets of an identity, supported or not: what to keep from programs
-/// that need none of them.
+/// The environment variables with secrets of an identity, supported or not. Programs that need none of them should not
+/// inherit them.
 pub fn secret_variables() -> impl Iterator<Item = &'static str> {
     let attributes = ATTRIBUTES.iter().filter(|attribute| attribute.secret);
     attributes
@@ -70,7 +70,7 @@ pub(super) fn alias(variable: &str) -> Option<&'static str> {
     (variable == "DATABRICKS_OIDC_TOKEN_FILEPATH").then_some("DATABRICKS_OIDC_TOKEN_FILE")
 }
 
-/// Identity types that the SDKs have and this crate has not.
+/// The identity types of the SDKs that this crate does not support.
 pub(super) const UNSUPPORTED: &[&str] = &[
     "basic",
     "external-browser",

@@ -1,4 +1,4 @@
-//! Which identity the settings describe.
+//! The identity that the settings describe.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use super::settings::Settings;
 use crate::auth::{CHAIN, Prepared, Reading, last_resort};
 use crate::{TokenSource, WorkspaceHost};
 
-/// How to obtain tokens.
+/// The source of tokens.
 #[derive(Clone)]
 pub(super) enum Identity {
     Configured { auth_type: &'static str, prepared: Prepared },
     Source(Arc<dyn TokenSource>),
 }
 
-/// The identity that `settings` describe: the one that `auth_type` names, else the first of [`CHAIN`] that is
+/// The identity that `settings` describe: the one that `auth_type` names, otherwise the first of [`CHAIN`] that is
 /// configured.
 pub(super) fn choose(
     settings: &Settings,

@@ -35,7 +35,7 @@ pub struct WorkspaceConfig {
 }
 
 impl WorkspaceConfig {
-    /// Starts with nothing set.
+    /// A builder without settings.
     pub fn builder() -> WorkspaceConfigBuilder {
         WorkspaceConfigBuilder::default()
     }
@@ -49,7 +49,7 @@ impl WorkspaceConfig {
         Self::builder().build(environment)
     }
 
-    /// The workspace's address and where it came from.
+    /// The workspace's address and its origin.
     #[must_use]
     pub fn host(&self) -> &Setting<WorkspaceHost> {
         &self.host
@@ -67,7 +67,7 @@ impl WorkspaceConfig {
         self.account_id.as_ref()
     }
 
-    /// The kind of identity, by the SDKs' name such as `oauth-m2m`, or a token source's own name.
+    /// The kind of identity, by the SDKs' name such as `oauth-m2m`, or the name of a custom source.
     #[must_use]
     pub fn auth_type(&self) -> &str {
         match &self.identity {
@@ -76,18 +76,17 @@ impl WorkspaceConfig {
         }
     }
 
-    /// Every setting that was found, also those that lost against `auth_type`, with its origin: for
-    /// diagnosis. Values are as they were written.
+    /// Every setting with its origin, including those that `auth_type` excludes, for diagnosis. Values are not normalised.
     #[must_use]
     pub fn settings(&self) -> &[EffectiveSetting] {
         &self.settings
     }
 
-    /// Splits into what sends requests and what makes tokens.
+    /// The session and the token source.
     pub(crate) fn into_session(self, runtime: &Runtime) -> (Session, Arc<dyn TokenSource>) {
         let session = Session {
             user_agent: self.user_agent(),
-            // Ids were checked to fit in a header.
+            // Ids were checked as header values.
             workspace_id: self.workspace_id.and_then(|id| HeaderValue::try_from(id.value).ok()),
             account_id: self.account_id.map(|id| id.value.into()),
             host: self.host.value,
@@ -100,8 +99,8 @@ impl WorkspaceConfig {
         (session, source)
     }
 
-    /// The SDKs' form. The language's version is the oldest that this crate supports, because a library
-    /// does not know which one compiled it.
+    /// The User-Agent in the SDKs' form. The language's version is the oldest that this crate supports, because a library
+    /// does not know its compiler's version.
     fn user_agent(&self) -> HeaderValue {
         let os = match std::env::consts::OS {
             "" | "unknown" => "other",
@@ -128,15 +127,15 @@ impl fmt::Debug for WorkspaceConfig {
     }
 }
 
-/// Only characters that the SDKs allow in a User-Agent.
+/// `text` with the characters that the SDKs allow in a User-Agent.
 fn agent_text(text: &str) -> String {
     let keep = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
     text.chars().map(|c| if keep(c) { c } else { '-' }).collect()
 }
 
-/// Collects what the program sets; everything else is looked up by [`build`](Self::build).
+/// Collects the program's settings. [`build`](Self::build) looks up the others.
 ///
-/// Empty values count as not set, as in the SDKs. `Debug` shows no value.
+/// Empty values count as unset, as in the SDKs. `Debug` shows no value.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct WorkspaceConfigBuilder {
@@ -146,7 +145,7 @@ pub struct WorkspaceConfigBuilder {
 }
 
 impl WorkspaceConfigBuilder {
-    /// The workspace's address; the scheme may be missing, path and query are dropped.
+    /// The workspace's address. The scheme is optional, and path and query are ignored.
     pub fn host(self, host: impl Into<String>) -> Self {
         self.set("host", host.into())
     }
@@ -166,18 +165,17 @@ impl WorkspaceConfigBuilder {
         self.set("client_secret", secret.into().expose().to_owned())
     }
 
-    /// The profile to read. Default: the file's `default_profile`, else `DEFAULT`.
+    /// The profile. Default: the file's `default_profile`, otherwise `DEFAULT`.
     pub fn profile(self, profile: impl Into<String>) -> Self {
         self.set("profile", profile.into())
     }
 
-    /// The file that holds profiles. Default: `~/.databrickscfg`.
+    /// The file with the profiles. Default: `~/.databrickscfg`.
     pub fn config_file(self, path: impl Into<String>) -> Self {
         self.set("config_file", path.into())
     }
 
-    /// The only kind of identity to use, by the SDKs' name: see [`auth`](crate::auth#kinds). Default: the first
-    /// whose settings are there.
+    /// The kind of identity, by the SDKs' name: see [`auth`](crate::auth#kinds). Default: the first with all its settings.
     pub fn auth_type(self, auth_type: impl Into<String>) -> Self {
         self.set("auth_type", auth_type.into())
     }
@@ -192,12 +190,12 @@ impl WorkspaceConfigBuilder {
         self.set("workspace_id", id.into())
     }
 
-    /// The Databricks CLI's program. Default: `databricks`, searched for on the path.
+    /// The path of the Databricks CLI. Default: `databricks`, searched in `PATH`.
     pub fn databricks_cli_path(self, path: impl Into<String>) -> Self {
         self.set("databricks_cli_path", path.into())
     }
 
-    /// Takes tokens from `source`, whatever else is configured.
+    /// Takes tokens from `source`; other identities are ignored.
     pub fn token_source(mut self, source: Arc<dyn TokenSource>) -> Self {
         self.source = Some(source);
         self
@@ -210,7 +208,8 @@ impl WorkspaceConfigBuilder {
         self
     }
 
-    /// Sets `key` with an origin of the caller's, such as a command-line flag. Keys are those of a profile, and `profile` and `config_file`.
+    /// Sets `key` with the caller's origin, such as a command-line flag. Keys are those of a profile, `profile` and
+    /// `config_file`.
     ///
     /// # Errors
     ///
@@ -229,8 +228,8 @@ impl WorkspaceConfigBuilder {
         self
     }
 
-    /// What [`build`](Self::build) would use, with the origin of every value; nothing is validated. For
-    /// diagnosis, also where `build` fails.
+    /// The settings that [`build`](Self::build) uses, with their origins and without validation. For diagnosis, also if
+    /// `build` fails.
     ///
     /// # Errors
     ///
@@ -241,9 +240,9 @@ impl WorkspaceConfigBuilder {
         Ok(settings.report())
     }
 
-    /// Looks up what was not set and validates everything.
+    /// Looks up the settings that are not set, and validates all.
     ///
-    /// The profile file is read only if a profile is named, or neither an address nor an identity is set.
+    /// The profile file is read only if a profile is set, or neither an address nor an identity is.
     ///
     /// # Errors
     ///

@@ -1,16 +1,16 @@
 //! The profile file `~/.databrickscfg`: an INI file as Databricks' SDK for Go reads it.
 //!
-//! Our own reader, because errors must give a line and never quote one (it may hold a token), and
-//! because general INI crates differ from the SDK in comments and inheritance.
+//! No INI crate is used: errors must name the line without quoting it, because it may have a token, and INI crates differ
+//! from the SDK in comments and inheritance.
 
 use std::collections::BTreeMap;
 
 use lakebase_core::{Error, ErrorKind};
 
-/// The section that holds settings of the tools, not a profile.
+/// The section with settings of the tools, which is no profile.
 pub const SETTINGS: &str = "__settings__";
 
-/// The profile that is used when none is named anywhere.
+/// The profile if none is set.
 pub const DEFAULT: &str = "DEFAULT";
 
 /// A configuration file: profiles by name, each with its keys.
@@ -28,15 +28,15 @@ impl std::fmt::Debug for ProfileFile {
 }
 
 impl ProfileFile {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     ///
     /// Sections `[name]`; `key = value` or `key: value` with keys in any case; comments start with `#` or
     /// `;`, at the start of a line or after a blank; one pair of quotes around a value is removed. Keys before the first section
-    /// belong to `DEFAULT`. Of a key given twice the last value counts. Nothing is inherited from `DEFAULT`.
+    /// belong to `DEFAULT`. The last of several values of a key counts. Nothing is inherited from `DEFAULT`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] with the number of the first line that is neither.
+    /// [`ErrorKind::Config`] with the number of the first malformed line.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut file = Self::default();
         let mut section = DEFAULT.to_owned();
@@ -83,14 +83,14 @@ impl ProfileFile {
         Ok(file)
     }
 
-    /// The value of `key` in `profile`; an empty one counts as not set.
+    /// The value of `key` in `profile`. An empty one counts as unset.
     #[must_use]
     pub fn get(&self, profile: &str, key: &str) -> Option<&str> {
         let value = self.sections.get(profile)?.get(key)?.as_str();
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// Whether there is such a profile.
+    /// Whether the profile exists.
     #[must_use]
     pub fn has(&self, profile: &str) -> bool {
         profile != SETTINGS && self.sections.contains_key(profile)
@@ -102,14 +102,14 @@ impl ProfileFile {
         self.sections.keys().map(String::as_str).filter(|name| *name != SETTINGS).collect()
     }
 
-    /// The profile that the file itself declares to be the one to use.
+    /// The `default_profile` of the file.
     #[must_use]
     pub fn default_profile(&self) -> Option<&str> {
         self.get(SETTINGS, "default_profile")
     }
 }
 
-/// A value without its quotes or its inline comment, which starts with a blank.
+/// A value without its quotes and its inline comment, which follows a blank.
 fn unquote(value: &str) -> Option<&str> {
     for quote in ['"', '\''] {
         if let Some(rest) = value.strip_prefix(quote) {

@@ -9,23 +9,23 @@ use lakebase_core::{Environment, Error, ErrorKind, Result, Secret, Setting, Sett
 use super::attribute::{ATTRIBUTES, Attribute, alias};
 use super::profile::{DEFAULT, ProfileFile, SETTINGS};
 
-/// The value of a setting as it may be shown.
+/// The value of a setting for display.
 #[derive(Clone, Debug)]
 pub enum SettingValue {
-    /// May be shown.
+    /// The value.
     Plain(String),
-    /// Must not be shown.
+    /// A secret value, which is not shown.
     Secret(Secret),
 }
 
-/// A setting that is in effect, and where it came from.
+/// A setting and its origin.
 #[derive(Clone, Debug)]
 pub struct EffectiveSetting {
     /// Its name, as in a profile.
     pub key: &'static str,
     /// Its value.
     pub value: SettingValue,
-    /// Where the value came from.
+    /// Its origin.
     pub origin: SettingOrigin,
 }
 
@@ -62,7 +62,7 @@ impl Settings {
             .filter_map(|attribute| self.0.get(attribute.key).map(|setting| (attribute, setting)))
     }
 
-    /// What is in effect, for people.
+    /// All settings, for display.
     pub(super) fn report(&self) -> Vec<EffectiveSetting> {
         let keys = ["profile", "config_file"].into_iter().map(|key| (key, false));
         let keys = keys.chain(ATTRIBUTES.iter().map(|attribute| (attribute.key, attribute.secret)));
@@ -78,7 +78,7 @@ impl Settings {
         .collect()
     }
 
-    /// Adds what the program did not set: first from variables, then from the profile.
+    /// Adds the settings that the program did not set: first from variables, then from the profile.
     pub(super) fn complete(&mut self, environment: &Environment) -> Result<()> {
         let others =
             [("profile", "DATABRICKS_CONFIG_PROFILE"), ("config_file", "DATABRICKS_CONFIG_FILE")];
@@ -147,9 +147,9 @@ impl Settings {
         Ok(())
     }
 
-    /// The profile file, unless it does not exist and nothing depends on it.
+    /// The profile file; `None` if it does not exist and no setting requires it.
     fn read_file(&self, environment: &Environment) -> Result<Option<(String, ProfileFile)>> {
-        // Which setting asked for the file, for errors.
+        // The setting that requires the file, for errors.
         let asked = self.get("config_file").or_else(|| self.get("profile"));
         let refuse = |problem: String| match asked {
             Some(setting) => setting.error(problem),

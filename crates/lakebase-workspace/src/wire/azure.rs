@@ -1,4 +1,4 @@
-//! Entra, the metadata services of machines, and what the Azure CLI prints.
+//! Entra, the metadata services of machines, and the output of the Azure CLI.
 
 use bytes::Bytes;
 use http::header::LOCATION;
@@ -46,7 +46,7 @@ pub(crate) fn entra_token(
     Ok(form(&entra(login, tenant)?, &fields))
 }
 
-/// The same with an id token of another issuer in place of the secret.
+/// The same with an id token of another issuer instead of the secret.
 pub(crate) fn entra_exchange(
     login: &str,
     tenant: &str,
@@ -108,7 +108,7 @@ fn moment(value: &Value, field: &str) -> Option<Timestamp> {
     seconds.checked_mul(1000).map(Timestamp::from_unix_millis)
 }
 
-/// Whether `az account show` says that the CLI runs as a managed identity.
+/// Whether the output of `az account show` shows a managed identity.
 pub(crate) fn azure_cli_is_managed(stdout: &Secret) -> bool {
     let Ok(value) = parse("the output of `az account show`", stdout.expose().as_bytes()) else {
         return false;
@@ -119,7 +119,7 @@ pub(crate) fn azure_cli_is_managed(stdout: &Secret) -> bool {
         && ["systemAssignedIdentity", "userAssignedIdentity"].contains(&name)
 }
 
-/// Reads what `az account get-access-token` prints.
+/// Reads the output of `az account get-access-token`.
 pub(crate) fn azure_cli_token(stdout: &Secret) -> Result<AccessToken> {
     const WHAT: &str = "the output of `az account get-access-token`";
     let mut value = parse(WHAT, stdout.expose().as_bytes())?;
@@ -131,7 +131,7 @@ pub(crate) fn azure_cli_token(stdout: &Secret) -> Result<AccessToken> {
     Ok(AccessToken { expires_at: Some(expires_at), ..AccessToken::new(token) })
 }
 
-/// Whether a token of Entra is a person's, by the claim that only those have.
+/// Whether a token of Entra is a user's, which only has the claim `upn`.
 pub(crate) fn jwt_names_a_person(token: &Secret) -> bool {
     claims(token).is_some_and(|claims| claims.get("upn").is_some())
 }

@@ -1,4 +1,4 @@
-//! Replies that are errors, in every form that the service, its proxies and OAuth issuers use.
+//! Error replies, in every form of the service, its proxies and OAuth issuers.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use serde_json::Value;
 
 use super::redact::clean_with;
 
-/// The longest wait that a reply may demand.
+/// A longer `Retry-After` counts as this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The service's clock when it answered, from the reply's `Date`.
 #[must_use]
-pub fn served_at(headers: &HeaderMap) -> Option<Timestamp> {
+pub(crate) fn served_at(headers: &HeaderMap) -> Option<Timestamp> {
     Timestamp::from_http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
-/// How long the service asks to be left alone: `Retry-After` in seconds, or a date relative to the
-/// reply's `Date` (else to `wall`, this machine's clock). At most an hour.
+/// How long the service asks callers to wait: `Retry-After` in seconds, or a date relative to the reply's `Date`
+/// (otherwise to `wall`, this machine's clock). At most an hour.
 fn retry_after(headers: &HeaderMap, wall: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let delay = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -32,11 +32,11 @@ fn retry_after(headers: &HeaderMap, wall: Timestamp) -> Option<Duration> {
     Some(delay.min(MAX_RETRY_AFTER))
 }
 
-/// The error that a reply without success is.
+/// The error of a reply without success.
 ///
-/// `host` is who replied. `wall` is this machine's clock, for a `Retry-After` date in a reply without `Date`; `secrets` are those
-/// of the request, which a reply might echo. The message gives the status and what the service says in the
-/// place for it; no other part of the body is quoted.
+/// `host` sent the reply. `wall` is this machine's clock, for a `Retry-After` date in a reply without `Date`. `secrets` are
+/// those of the request, which a reply might echo. The message has the status, and the error code and message of the
+/// body; it quotes nothing else of the body.
 #[must_use]
 pub fn failure(
     host: &dyn Display,
@@ -87,12 +87,12 @@ fn redirect(host: &dyn Display, reply: &Response<Bytes>) -> Error {
     )
 }
 
-/// What an error body says.
+/// The content of an error body.
 #[derive(Debug, Default)]
 struct Said {
     code: Option<String>,
     message: Option<String>,
-    /// What to say if there is no message.
+    /// The text if there is no message.
     instead: &'static str,
     refined: Option<ErrorKind>,
 }
@@ -128,7 +128,7 @@ impl Said {
         let mut code = get(&["error_code", "errorCode", "scimType"]);
         let mut message = get(&["message", "error_description", "errorSummary", "detail"]);
         if let Some(error) = get(&["error"]) {
-            // OAuth puts a code there, old services of Databricks a sentence.
+            // OAuth writes a code there, old services of Databricks a sentence.
             if error.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b)) {
                 code = code.or(Some(error));
             } else {
@@ -162,7 +162,7 @@ fn is_code(code: &str) -> bool {
         && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
-/// Codes that say more than the status.
+/// The kind of a code that is more specific than the status.
 fn refine(code: &str) -> Option<ErrorKind> {
     Some(match code {
         "REQUEST_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED" => ErrorKind::Throttled,

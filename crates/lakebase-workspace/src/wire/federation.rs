@@ -13,11 +13,11 @@ use super::request::encode;
 
 /// `POST {token_uri}`: RFC 8693's token exchange for all APIs, with an id token as the subject.
 ///
-/// `client_id` names the service principal whose federation policy is to accept the token; without one, the
-/// account's policies decide who it stands for. The fields and their order are those of Databricks' SDK for Python
+/// `client_id` is the service principal whose federation policy accepts the token. Without it the account's policies
+/// select the identity. The fields and their order are those of Databricks' SDK for Python
 /// 0.162 (`oidc.py` `_exchange_id_token`, `oauth.py` `retrieve_token`).
 #[must_use]
-pub fn token_exchange(
+pub(crate) fn token_exchange(
     token_uri: &Uri,
     id_token: &Secret,
     client_id: Option<&str>,
@@ -44,15 +44,15 @@ pub(crate) fn form(uri: &Uri, fields: &[(&str, &str)]) -> Request<Bytes> {
     request
 }
 
-/// When a JSON Web Token says it ends (`exp`, RFC 7519 §4.1.4), unverified: for explanations and where the
-/// service that gave it does not say. `None` if it is none or does not say.
+/// The expiry in a JSON Web Token (`exp`, RFC 7519 §4.1.4), unverified: for messages, and for services that do not report
+/// it. `None` without one.
 #[must_use]
 pub fn jwt_expiry(token: &Secret) -> Option<Timestamp> {
     let seconds = integer(claims(token)?.get("exp")?)?;
     i64::try_from(seconds).ok()?.checked_mul(1000).map(Timestamp::from_unix_millis)
 }
 
-/// What a JSON Web Token claims, unverified.
+/// The claims of a JSON Web Token, unverified.
 pub(crate) fn claims(token: &Secret) -> Option<Value> {
     let payload = token.expose().split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;

@@ -12,7 +12,7 @@ use super::request::{encode, get};
 use super::services::{bearer, header};
 use crate::AccessToken;
 
-/// What the token in `X-Databricks-GCP-SA-Access-Token` is for.
+/// The scope of the token in `X-Databricks-GCP-SA-Access-Token`.
 pub(crate) const SCOPES: [&str; 2] =
     ["https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/compute"];
 
@@ -74,7 +74,7 @@ fn iam(account: &str, method: &str, body: &Value, token: &Secret) -> Result<Requ
     Ok(request)
 }
 
-/// Reads an id token from `field` of a reply; it says itself when it ends.
+/// Reads an id token from `field` of a reply. The token has its expiry.
 pub(crate) fn google_identity(
     body: &[u8],
     field: &str,
@@ -87,7 +87,7 @@ pub(crate) fn google_identity(
     Ok(AccessToken { expires_at: Some(expires_at), served_at, ..AccessToken::new(token) })
 }
 
-/// The credentials that Google's tools keep in a file.
+/// The credentials in a file of Google's tools.
 #[derive(Debug)]
 pub(crate) enum GoogleFile {
     /// Of a user who logged in with `gcloud auth application-default login`.
@@ -134,7 +134,7 @@ impl GoogleFile {
     }
 }
 
-/// The error for credentials of a kind that cannot be used.
+/// The error for credentials of an unsupported type.
 pub(crate) fn google_unsupported(kind: &str, advice: &str) -> Error {
     let text = format!("credentials of Google of the type {kind:?} are not supported; {advice}");
     Error::new(lakebase_core::ErrorKind::Unsupported, text)

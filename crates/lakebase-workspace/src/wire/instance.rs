@@ -20,7 +20,7 @@ use crate::WorkspaceHost;
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if the uid is too long for a URL.
-pub fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> {
+pub(crate) fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> {
     get(&format!("{host}/api/2.0/database/instances:findByUid?uid={}", encode(uid)))
 }
 
@@ -30,8 +30,8 @@ pub fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> 
 ///
 /// # Errors
 ///
-/// `Protocol`: not JSON, no name, or a host that is none.
-pub fn instance(body: &[u8]) -> Result<Endpoint> {
+/// `Protocol`: not JSON, no name, or a malformed host.
+pub(crate) fn instance(body: &[u8]) -> Result<Endpoint> {
     const WHAT: &str = "the database instance";
     let value = parse(WHAT, body)?;
     let name = required(WHAT, &value, "name")?;
@@ -69,7 +69,7 @@ pub(super) fn instance_credential(instance: &str, request: &CredentialRequest) -
     Ok(json!({ "instance_names": [instance], "request_id": random_uuid() }))
 }
 
-/// A UUID of version 4 (RFC 9562), by which the service recognises a request that is repeated.
+/// A UUID of version 4 (RFC 9562), by which the service recognises a repeated request.
 fn random_uuid() -> String {
     let mut jitter = Jitter::new();
     let (high, low) = (jitter.number(), jitter.number());

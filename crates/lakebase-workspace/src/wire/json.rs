@@ -1,7 +1,6 @@
-//! Taking values out of untyped JSON, with errors that name the field.
+//! Reads values from untyped JSON, with errors that name the field.
 //!
-//! Untyped on purpose: derived deserialisers more than double the size of the credentials path in
-//! WebAssembly, and a fixed type would have to be taught every new enum value.
+//! Untyped JSON accepts new fields and enum values, and needs no derived deserialisers.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ pub(super) fn parse(what: &str, body: &[u8]) -> Result<Value> {
     } else if start.starts_with(b"<") {
         "is HTML instead of JSON; is the address that of a Databricks workspace?"
     } else {
-        // Syntax errors of untyped JSON give a position and never quote the text.
+        // Syntax errors of untyped JSON have a position and do not quote the text.
         match serde_json::from_slice::<Value>(body) {
             Ok(value @ Value::Object(_)) => return Ok(value),
             Ok(_) => "is not a JSON object",
@@ -33,17 +32,17 @@ pub(super) fn protocol(message: String) -> Error {
     Error::new(ErrorKind::Protocol, message)
 }
 
-/// A text that is there and not empty.
+/// An optional text; an empty one is `None`.
 pub(super) fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// A text that must be there.
+/// A required text.
 pub(super) fn required<'a>(what: &str, value: &'a Value, field: &str) -> Result<&'a str> {
     text(value, field).ok_or_else(|| missing(what, field))
 }
 
-/// Takes a text that must be there out of the value, so that no copy of a secret is left behind.
+/// Moves a required text out of the value, so that no copy of a secret remains.
 pub(super) fn take(what: &str, value: &mut Value, field: &str) -> Result<String> {
     match value.get_mut(field).map(Value::take) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
@@ -55,7 +54,7 @@ pub(super) fn missing(what: &str, field: &str) -> Error {
     protocol(format!("{what} has no `{field}`"))
 }
 
-/// A whole number, written as a number or as text; fractions are cut off.
+/// A whole number, as a number or as text. Fractions are truncated.
 pub(super) fn integer(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
@@ -67,7 +66,7 @@ pub(super) fn integer(value: &Value) -> Option<u64> {
     }
 }
 
-/// A duration in protobuf's JSON form: seconds, perhaps with a fraction, and `s`.
+/// A duration in protobuf's JSON form: seconds with an optional fraction, and `s`.
 pub(super) fn duration(value: &Value) -> Option<Duration> {
     let seconds = value.as_str()?.strip_suffix('s')?;
     if !seconds.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {

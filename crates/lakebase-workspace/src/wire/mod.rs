@@ -1,8 +1,7 @@
-//! The service's wire format: requests and replies as plain data.
+//! The service's wire format: functions that write requests and read replies, without I/O and state.
 //!
-//! Pure functions: no clock, no network, no state. Facts come from the public REST reference of the
-//! `postgres` and `database` services and from Databricks' SDK for Python 0.162 and for Go 0.175. Unknown fields, unknown
-//! enum values and a missing `spec` are fine; integers may be written as strings.
+//! Facts come from the public REST reference of the `postgres` and `database` services, and from Databricks' SDKs for
+//! Python 0.162 and for Go 0.175. Readers accept unknown fields and enum values, a missing `spec`, and integers as strings.
 
 mod azure;
 mod failure;
@@ -19,8 +18,10 @@ pub(crate) use azure::{
     azure_cli_is_managed, azure_cli_token, azure_login, azure_machine_token, azure_tenant,
     entra_exchange, entra_token, get_uri, jwt_names_a_person, machine_token,
 };
-pub use failure::{failure, served_at};
-pub use federation::{jwt_expiry, token_exchange};
+pub use failure::failure;
+pub(crate) use failure::served_at;
+pub use federation::jwt_expiry;
+pub(crate) use federation::token_exchange;
 #[cfg(feature = "google-credentials")]
 pub(crate) use google::google_assertion;
 pub(crate) use google::{
@@ -29,15 +30,15 @@ pub(crate) use google::{
 };
 #[cfg(feature = "google-credentials")]
 pub(crate) use google::{GoogleKey, SCOPES};
-pub use instance::{find_instance, instance};
-pub use redact::{clean, clean_with};
+pub(crate) use instance::{find_instance, instance};
+pub(crate) use redact::{clean, clean_with};
 pub use reply::{
-    Page, branch_page, cli_token, credential, endpoint, endpoint_page, oauth_token, oidc_audience,
-    oidc_endpoint, project_page, token_endpoint, user_name,
+    Page, cli_token, credential, endpoint, endpoint_page, oauth_token, oidc_audience,
+    oidc_endpoint, token_endpoint, user_name,
 };
-pub(crate) use request::basic;
-pub use request::{
-    client_credentials, current_user, databricks_config, generate_credential, get_endpoint,
+pub(crate) use reply::{branch_page, project_page};
+pub(crate) use request::{
+    basic, client_credentials, current_user, databricks_config, generate_credential, get_endpoint,
     list_branches, list_endpoints, list_projects, oauth_metadata, token_uri,
 };
 pub(crate) use services::{azure_devops_id_token, github_id_token, header, sensitive, taken};

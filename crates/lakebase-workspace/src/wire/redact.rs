@@ -1,4 +1,4 @@
-//! Makes text from outside fit for an error message: short, one line, without anything like a secret.
+//! Shortens text for an error message to one line without anything like a secret.
 
 use lakebase_core::Secret;
 
@@ -7,21 +7,21 @@ const MAX: usize = 300;
 
 const HIDDEN: &str = "[redacted]";
 
-/// How tokens and secrets of Databricks begin: JWT, personal access tokens, OAuth secrets.
+/// The prefixes of Databricks' tokens and secrets: JWT, personal access tokens, OAuth secrets.
 const PREFIXES: [&str; 4] = ["eyJ", "dapi", "dkea", "dose"];
 
-/// The fewest characters after a prefix that make a word a secret.
+/// The fewest characters after a prefix for which a word counts as a secret.
 const MIN_TAIL: usize = 8;
 
 /// `text` on one line, cut to 300 characters, with every word that looks like a token replaced.
 #[must_use]
-pub fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     clean_with(text, &[])
 }
 
-/// Like [`clean`]; also replaces these very secrets wherever they stand.
+/// As [`clean`], and replaces `secrets` everywhere.
 #[must_use]
-pub fn clean_with(text: &str, secrets: &[Secret]) -> String {
+pub(crate) fn clean_with(text: &str, secrets: &[Secret]) -> String {
     let mut line = String::with_capacity(text.len().min(4 * MAX));
     for character in text.chars().map(|c| if is_invisible(c) { ' ' } else { c }) {
         if character != ' ' || !(line.is_empty() || line.ends_with(' ')) {
@@ -41,7 +41,7 @@ pub fn clean_with(text: &str, secrets: &[Secret]) -> String {
     }
 }
 
-/// Control characters and those that change how a terminal shows the text around them.
+/// Control characters, and those that change how a terminal shows the text around them.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -51,7 +51,7 @@ fn in_token(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-_.+/=~".contains(c)
 }
 
-/// Replaces every run of token characters from the place where a secret begins.
+/// Replaces every run of token characters that starts as a secret does.
 fn hide_words(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
@@ -71,7 +71,7 @@ fn hide_words(line: &str) -> String {
     out
 }
 
-/// Replaces what follows `Bearer` and `Basic` if it is long enough to be a secret.
+/// Replaces the word after `Bearer` and `Basic` if it is long enough for a secret.
 fn hide_after_scheme(line: &str) -> String {
     let mut after_scheme = false;
     let words = line.split(' ').map(|word| {

@@ -17,31 +17,31 @@ use crate::AccessToken;
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// What is on this page, in the service's order.
+    /// The items of this page, in the service's order.
     pub items: Vec<T>,
-    /// What to ask for the next page with; `None` on the last one.
+    /// The token of the next page; `None` on the last page.
     pub next_page_token: Option<String>,
 }
 
-/// Reads the reply to [`list_projects`](super::list_projects). A list that is absent is empty.
+/// Reads the reply to `list_projects`. A list that is absent is empty.
 ///
 /// # Errors
 ///
 /// `Protocol`: not JSON, or a project without a usable name.
-pub fn project_page(body: &[u8]) -> Result<Page<ProjectName>> {
+pub(crate) fn project_page(body: &[u8]) -> Result<Page<ProjectName>> {
     page(body, "projects", |value| name("a project", value, "projects/…"))
 }
 
-/// Reads the reply to [`list_branches`](super::list_branches). A list that is absent is empty.
+/// Reads the reply to `list_branches`. A list that is absent is empty.
 ///
 /// # Errors
 ///
 /// `Protocol`: not JSON, or a branch without a usable name.
-pub fn branch_page(body: &[u8]) -> Result<Page<BranchName>> {
+pub(crate) fn branch_page(body: &[u8]) -> Result<Page<BranchName>> {
     page(body, "branches", |value| name("a branch", value, "projects/…/branches/…"))
 }
 
-/// Reads the reply to [`list_endpoints`](super::list_endpoints). A list that is absent is empty.
+/// Reads the reply to `list_endpoints`. A list that is absent is empty.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ fn name<T: FromStr>(what: &str, value: &Value, shape: &str) -> Result<T> {
     name.parse().map_err(|_| protocol(format!("{what} has a `name` that is not {shape}")))
 }
 
-/// Reads the reply to [`get_endpoint`](super::get_endpoint).
+/// Reads the reply to `get_endpoint`.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
     let null = Value::Null;
     let part = |field| value.get(field).unwrap_or(&null);
     let (status, spec) = (part("status"), part("spec"));
-    // What is in effect comes before what was asked for.
+    // The effective value comes before the requested one.
     let either = |field: &str| {
         let set = |part: &&Value| part.get(field).is_some_and(|value| !value.is_null());
         [status, spec].into_iter().find(set).and_then(|part| part.get(field))
@@ -114,7 +114,7 @@ fn one_endpoint(value: &Value) -> Result<Endpoint> {
     })
 }
 
-/// The host name in `field` of `value`, which `path` leads to, if there is one.
+/// The host name in `field` of `value`, which is at `path`, if any.
 pub(super) fn host_name(
     what: &str,
     value: &Value,
@@ -132,12 +132,12 @@ fn is_host_name(text: &str) -> bool {
     text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
 }
 
-/// An enum value that this version does not know, fit for an error message.
+/// An enum value that this version does not know, cleaned for messages.
 pub(super) fn enum_text(value: &str) -> Arc<str> {
     if value.is_empty() { "unknown".into() } else { super::clean(value).into() }
 }
 
-/// Reads the reply to [`generate_credential`](super::generate_credential). An expiry in the past is passed on.
+/// Reads the reply to `generate_credential`. An expiry in the past is returned.
 ///
 /// The expiry is called `expire_time`, and `expiration_time` for Provisioned instances.
 ///
@@ -163,7 +163,7 @@ fn moment(what: &str, value: &Value, field: &str) -> Result<Timestamp> {
     })
 }
 
-/// Reads a reply of an OAuth token end point that was asked at `asked_at` by this machine's wall clock.
+/// Reads a reply of an OAuth token end point to a request at `asked_at`, by this machine's wall clock.
 ///
 /// # Errors
 ///
@@ -193,7 +193,7 @@ pub(super) fn bearer(what: &str, value: &mut Value) -> Result<Secret> {
     }
 }
 
-/// Reads what `databricks auth token` prints.
+/// Reads the output of `databricks auth token`.
 ///
 /// # Errors
 ///
@@ -206,7 +206,7 @@ pub fn cli_token(stdout: &Secret) -> Result<AccessToken> {
     Ok(AccessToken { expires_at, ..AccessToken::new(token) })
 }
 
-/// Reads the reply to [`current_user`](super::current_user): the identity's name in Postgres.
+/// Reads the reply to `current_user`: the identity's name in Postgres.
 ///
 /// # Errors
 ///
@@ -217,7 +217,7 @@ pub fn user_name(body: &[u8]) -> Result<Arc<str>> {
     required(WHAT, &value, "userName").map(Into::into)
 }
 
-/// Reads the reply to [`databricks_config`](super::databricks_config): the OAuth issuer.
+/// Reads the reply to `databricks_config`: the OAuth issuer.
 ///
 /// # Errors
 ///
@@ -237,8 +237,8 @@ pub fn oidc_endpoint(body: &[u8], account_id: Option<&str>) -> Result<String> {
     })
 }
 
-/// Reads the reply to [`databricks_config`](super::databricks_config): the audience of id tokens that are exchanged
-/// for a token of the workspace. The first that it names; the account's id, if it names no workspace; else `None`.
+/// Reads the reply to `databricks_config`: the audience of id tokens for token
+/// exchange. It is the first in the document, otherwise the account's id if the document names no workspace.
 #[must_use]
 pub fn oidc_audience(body: &[u8], account_id: Option<&str>) -> Option<String> {
     let value = parse("the workspace's discovery document", body).ok()?;
@@ -251,7 +251,7 @@ pub fn oidc_audience(body: &[u8], account_id: Option<&str>) -> Option<String> {
     first.or_else(account).map(Into::into)
 }
 
-/// Reads the reply to [`oauth_metadata`](super::oauth_metadata): the token end point.
+/// Reads the reply to `oauth_metadata`: the token end point.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Requests, without the headers that every request of a session gets.
+//! Requests, without the headers of every request of a session.
 
 use std::time::Duration;
 
@@ -30,7 +30,10 @@ pub(super) fn encode(text: &str) -> String {
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if `page_token` is too long for a URL.
-pub fn list_projects(host: &WorkspaceHost, page_token: Option<&str>) -> Result<Request<Bytes>> {
+pub(crate) fn list_projects(
+    host: &WorkspaceHost,
+    page_token: Option<&str>,
+) -> Result<Request<Bytes>> {
     list(host, "projects", page_token)
 }
 
@@ -39,7 +42,7 @@ pub fn list_projects(host: &WorkspaceHost, page_token: Option<&str>) -> Result<R
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if `page_token` is too long for a URL.
-pub fn list_branches(
+pub(crate) fn list_branches(
     host: &WorkspaceHost,
     project: &ProjectName,
     page_token: Option<&str>,
@@ -52,7 +55,7 @@ pub fn list_branches(
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if `page_token` is too long for a URL.
-pub fn list_endpoints(
+pub(crate) fn list_endpoints(
     host: &WorkspaceHost,
     branch: &BranchName,
     page_token: Option<&str>,
@@ -70,16 +73,15 @@ fn list(host: &WorkspaceHost, path: &str, page_token: Option<&str>) -> Result<Re
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if the URL would be too long.
-pub fn get_endpoint(host: &WorkspaceHost, endpoint: &EndpointName) -> Result<Request<Bytes>> {
+pub(crate) fn get_endpoint(
+    host: &WorkspaceHost,
+    endpoint: &EndpointName,
+) -> Result<Request<Bytes>> {
     get(&format!("{host}/api/2.0/postgres/{endpoint}"))
 }
 
-/// `GET /api/2.0/preview/scim/v2/Me`: the identity behind the bearer token.
-///
-/// # Errors
-///
-/// None in practice: the URL is fixed.
-pub fn current_user(host: &WorkspaceHost) -> Result<Request<Bytes>> {
+/// `GET /api/2.0/preview/scim/v2/Me`: the identity of the bearer token.
+pub(crate) fn current_user(host: &WorkspaceHost) -> Result<Request<Bytes>> {
     get(&format!("{host}/api/2.0/preview/scim/v2/Me"))
 }
 
@@ -92,7 +94,7 @@ pub fn current_user(host: &WorkspaceHost) -> Result<Request<Bytes>> {
 /// # Errors
 ///
 /// [`ErrorKind::Config`] for a `ttl` with a Provisioned instance, whose API has none.
-pub fn generate_credential(
+pub(crate) fn generate_credential(
     host: &WorkspaceHost,
     request: &CredentialRequest,
 ) -> Result<Request<Bytes>> {
@@ -129,22 +131,14 @@ fn seconds(ttl: Duration) -> String {
 }
 
 /// The documented token end point of a workspace, `{host}/oidc/v1/token`.
-///
-/// # Errors
-///
-/// None in practice: the path is fixed.
-pub fn token_uri(host: &WorkspaceHost) -> Result<Uri> {
+pub(crate) fn token_uri(host: &WorkspaceHost) -> Result<Uri> {
     Ok(get(&format!("{host}/oidc/v1/token"))?.uri().clone())
 }
 
 /// `POST {token_uri}`: OAuth's client credentials grant, for all APIs.
 ///
-/// Id and secret are form-encoded inside HTTP Basic as RFC 6749 §2.3.1 demands.
-///
-/// # Errors
-///
-/// None in practice: encoding leaves nothing that a header could not hold.
-pub fn client_credentials(
+/// Id and secret are form-encoded inside HTTP Basic (RFC 6749 §2.3.1).
+pub(crate) fn client_credentials(
     token_uri: &Uri,
     client_id: &str,
     client_secret: &Secret,
@@ -165,18 +159,14 @@ pub fn client_credentials(
     Ok(request)
 }
 
-/// What HTTP Basic sends for this id and secret.
+/// The HTTP Basic value of this id and secret.
 pub(crate) fn basic(client_id: &str, client_secret: &Secret) -> Secret {
     let pair = format!("{}:{}", encode(client_id), encode(client_secret.expose()));
     Secret::new(BASE64_STANDARD.encode(pair))
 }
 
-/// `GET /.well-known/databricks-config`: where the workspace's OAuth issuer is.
-///
-/// # Errors
-///
-/// None in practice: the URL is fixed.
-pub fn databricks_config(host: &WorkspaceHost) -> Result<Request<Bytes>> {
+/// `GET /.well-known/databricks-config`: the workspace's OAuth issuer.
+pub(crate) fn databricks_config(host: &WorkspaceHost) -> Result<Request<Bytes>> {
     get(&format!("{host}/.well-known/databricks-config"))
 }
 
@@ -186,7 +176,7 @@ pub fn databricks_config(host: &WorkspaceHost) -> Result<Request<Bytes>> {
 /// # Errors
 ///
 /// [`ErrorKind::Protocol`] if `issuer` is not a URL.
-pub fn oauth_metadata(issuer: &str) -> Result<Request<Bytes>> {
+pub(crate) fn oauth_metadata(issuer: &str) -> Result<Request<Bytes>> {
     get(&format!("{}/.well-known/oauth-authorization-server", issuer.trim_end_matches('/')))
 }
 

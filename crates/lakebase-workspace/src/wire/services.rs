@@ -1,4 +1,4 @@
-//! Requests to token services other than the workspace, and what their replies have in common.
+//! Requests to other token services than the workspace, and the common part of their replies.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, utf8_percent_encode};
 use super::json::{parse, take};
 use super::request::get;
 
-/// What stands in a query as it is, so that an audience that is a URL is sent as the SDKs do.
+/// The characters that are not encoded in a query, so that a URL as audience is sent as by the SDKs.
 const RESERVED: &AsciiSet = &super::request::RESERVED.remove(b':').remove(b'/').remove(b'@');
 
 /// `GET {url}&audience={audience}`: GitHub's token service.
@@ -37,16 +37,16 @@ pub(crate) fn bearer(request: &mut Request<Bytes>, token: &Secret) -> Result<()>
     Ok(())
 }
 
-/// A secret as a header's value.
+/// A sensitive header value.
 pub(crate) fn sensitive(secret: &Secret) -> Result<HeaderValue> {
-    // The cause is left out: it must not be possible that it quotes the value.
+    // The cause is left out, because it might quote the value.
     let mut value = HeaderValue::try_from(secret.expose())
         .map_err(|_| Error::new(ErrorKind::Config, "a token has characters that no token has"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// A header of a name that is known to be one.
+/// A header with a fixed name.
 pub(crate) fn header(request: &mut Request<Bytes>, name: &'static str, value: HeaderValue) {
     request.headers_mut().insert(HeaderName::from_static(name), value);
 }
