@@ -29,8 +29,8 @@ use self::exchange::{Failure, Link, exchange, origin_form};
 use self::hyper_io::HyperIo;
 use crate::dial::Dialer;
 use crate::failure;
-use crate::http_proxy::{HttpProxies, HttpProxy, HttpProxyError};
 use crate::net::Net;
+use crate::proxies::{Proxies, Proxy, ProxyError};
 use crate::trust::Roots;
 use crate::{Options, SystemClock};
 
@@ -45,7 +45,7 @@ pub(crate) struct HyperClient<N> {
     net: N,
     dialer: Arc<Dialer<N>>,
     roots: Roots,
-    proxies: HttpProxies,
+    proxies: Proxies,
     proxy_timeout: Duration,
     idle: Mutex<HashMap<String, Vec<Link>>>,
 }
@@ -56,7 +56,7 @@ impl<N: Net> HyperClient<N> {
             net,
             dialer,
             roots: Roots::new(options),
-            proxies: options.http_proxies.clone(),
+            proxies: options.proxies.clone(),
             proxy_timeout: options.proxy_timeout,
             idle: Mutex::new(HashMap::new()),
         }
@@ -87,7 +87,7 @@ impl<N: Net> HyperClient<N> {
     }
 
     /// A connection to `uri`, through `proxy` if there is one; errors name `place`.
-    async fn connect(&self, uri: &Uri, proxy: Option<&HttpProxy>, place: &str) -> Result<Link> {
+    async fn connect(&self, uri: &Uri, proxy: Option<&Proxy>, place: &str) -> Result<Link> {
         let name = uri.host().unwrap_or_default();
         let is_tls = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
@@ -110,18 +110,18 @@ impl<N: Net> HyperClient<N> {
     /// The way to `target` that `proxy` opens, within the time that it has for that.
     async fn through(
         &self,
-        proxy: &HttpProxy,
+        proxy: &Proxy,
         target: &str,
         place: &str,
     ) -> Result<Box<dyn ByteStream>> {
         let failed = |error: io::Error| {
-            let problem = HttpProxyError::unreachable("the proxy cannot be reached");
+            let problem = ProxyError::unreachable("the proxy cannot be reached");
             problem.with_source(error).into_error(place)
         };
         let work = async {
             let dialed = self.dial(proxy.host(), proxy.port()).await;
             let mut stream = dialed.map_err(|error| {
-                let problem = HttpProxyError::unreachable("the proxy cannot be reached");
+                let problem = ProxyError::unreachable("the proxy cannot be reached");
                 problem.with_source(error).into_error(place)
             })?;
             if proxy.is_tls() {
@@ -131,7 +131,7 @@ impl<N: Net> HyperClient<N> {
         };
         match select(pin!(work), self.net.sleep(self.proxy_timeout)).await {
             Either::Left((stream, _)) => stream,
-            Either::Right(_) => Err(HttpProxyError::silent(self.proxy_timeout, place)),
+            Either::Right(_) => Err(ProxyError::silent(self.proxy_timeout, place)),
         }
     }
 

@@ -28,9 +28,9 @@
 //!
 //! # Proxies
 //!
-//! HTTP goes through the proxies of [`Options::http_proxies`], by `CONNECT` with TLS inside; nothing is read from
+//! HTTP goes through the proxies of [`Options::proxies`], by `CONNECT` with TLS inside; nothing is read from
 //! the process's environment. Which of them carries a request, and which hosts are never proxied, says
-//! [`HttpProxies`]. A failure there has an [`HttpProxyError`] among its sources.
+//! [`Proxies`]. A failure there has a [`ProxyError`] among its sources.
 //!
 //! # surf
 //!
@@ -63,7 +63,6 @@ mod folder;
 mod hosts;
 #[cfg(feature = "_runtime")]
 mod http;
-mod http_proxy;
 #[cfg(feature = "_runtime")]
 mod listen;
 #[cfg(feature = "_runtime")]
@@ -71,6 +70,7 @@ mod net;
 mod options;
 #[cfg(feature = "_runtime")]
 mod process;
+mod proxies;
 #[cfg(any(feature = "_runtime", unix))]
 mod random;
 mod roots;
@@ -91,8 +91,8 @@ pub use clock::SystemClock;
 pub use dns::parse_servers;
 #[cfg(unix)]
 pub use folder::PrivateFolder;
-pub use http_proxy::{HttpProxies, HttpProxy, HttpProxyError, HttpProxyProblem};
 pub use options::Options;
+pub use proxies::{Proxies, Proxy, ProxyError, ProxyProblem};
 pub use roots::extra_roots_pem;
 
 #[cfg(feature = "async-std")]

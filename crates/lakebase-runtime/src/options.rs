@@ -10,7 +10,7 @@ use lakebase_core::{Error, ErrorKind, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::HttpProxies;
+use crate::Proxies;
 
 /// Choices for the constructors of this crate; [`Options::new`] chooses nothing.
 #[derive(Clone)]
@@ -21,7 +21,7 @@ pub struct Options {
     pub(crate) dns_timeout: Duration,
     pub(crate) resolv_conf: PathBuf,
     pub(crate) socket_parent: Option<PathBuf>,
-    pub(crate) http_proxies: HttpProxies,
+    pub(crate) proxies: Proxies,
     pub(crate) proxy_timeout: Duration,
     pub(crate) reqwest: bool,
     pub(crate) surf: bool,
@@ -36,7 +36,7 @@ impl Options {
             dns_timeout: Duration::from_secs(2),
             resolv_conf: PathBuf::from("/etc/resolv.conf"),
             socket_parent: None,
-            http_proxies: HttpProxies::new(),
+            proxies: Proxies::new(),
             proxy_timeout: Duration::from_secs(8),
             reqwest: false,
             surf: false,
@@ -101,13 +101,13 @@ impl Options {
     }
 
     /// The proxies that HTTP goes through. Default: none, whatever the process's environment says;
-    /// [`HttpProxies::from_environment`] reads one.
+    /// [`Proxies::from_environment`] reads one.
     ///
     /// A proxy is asked to `CONNECT`, for plain `http://` too, so it sees where requests go and, with `https://`,
     /// not what they say. The exceptions are reqwest, which hands plain `http://` requests to it whole, and surf,
     /// which knows no proxies: there, a request that would go through one is an error.
-    pub fn http_proxies(mut self, proxies: HttpProxies) -> Self {
-        self.http_proxies = proxies;
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
         self
     }
 
@@ -152,7 +152,7 @@ impl fmt::Debug for Options {
             dns_timeout,
             resolv_conf,
             socket_parent,
-            http_proxies,
+            proxies,
             proxy_timeout,
             reqwest,
             surf,
@@ -163,7 +163,7 @@ impl fmt::Debug for Options {
             .field("dns_timeout", dns_timeout)
             .field("resolv_conf", resolv_conf)
             .field("socket_parent", socket_parent)
-            .field("http_proxies", http_proxies)
+            .field("proxies", proxies)
             .field("proxy_timeout", proxy_timeout)
             .field("reqwest", reqwest)
             .field("surf", surf)

@@ -24,7 +24,7 @@ use http::header::{
 use lakebase_core::{Error, ErrorKind, HttpClient, Result};
 
 use crate::failure::{self, MAX_REPLY};
-use crate::{HttpProxies, Options};
+use crate::{Options, Proxies};
 
 /// Where async-h1 logs requests and replies, with their headers.
 const LEAKY: &str = "async_h1::client";
@@ -32,7 +32,7 @@ const LEAKY: &str = "async_h1::client";
 /// Sends through one surf client: no middleware, so neither redirects nor logs; no time-out.
 pub(crate) struct SurfClient {
     client: surf::Client,
-    proxies: HttpProxies,
+    proxies: Proxies,
 }
 
 impl SurfClient {
@@ -49,7 +49,7 @@ impl SurfClient {
             surf::Config::new().set_timeout(None).set_http_keep_alive(false).try_into().map_err(
                 |error| Error::new(ErrorKind::Tls, "could not set up surf").with_source(error),
             )?;
-        Ok(Self { client, proxies: options.http_proxies.clone() })
+        Ok(Self { client, proxies: options.proxies.clone() })
     }
 }
 

@@ -7,7 +7,7 @@ use lakebase_core::connect::{Auth, ConnectPolicy, Connector, ConnectorConfig, So
 use lakebase_core::{
     Error, ErrorKind, Result, Runtime, Setting, SettingOrigin, SslMode, Target, Tls,
 };
-use lakebase_runtime::{HttpProxies, Options};
+use lakebase_runtime::{Options, Proxies};
 use lakebase_workspace::WorkspaceClient;
 
 use crate::default_runtime::default_runtime;
@@ -103,9 +103,8 @@ impl Builder {
     fn runtime_options(&self, settings: &Settings<'_>) -> Result<Options> {
         // The error that names a silent proxy is due before the budget is spent.
         let budget = settings.connect_timeout()?.unwrap_or(self.policy.budget);
-        let mut options = Options::new()
-            .http_proxies(self.http_proxies()?)
-            .proxy_timeout(MOST_FOR_A_PROXY.min(budget / 2));
+        let mut options =
+            Options::new().proxies(self.proxies()?).proxy_timeout(MOST_FOR_A_PROXY.min(budget / 2));
         if let Some(dns) = settings.get("dns") {
             let servers = dns.try_map(|text| lakebase_runtime::parse_servers(&text))?;
             options = options.dns_servers(servers.value);
@@ -125,10 +124,10 @@ impl Builder {
     }
 
     /// What the program says, else what the environment says.
-    pub(crate) fn http_proxies(&self) -> Result<HttpProxies> {
+    pub(crate) fn proxies(&self) -> Result<Proxies> {
         match &self.http_proxy {
-            Some(proxy) => HttpProxies::everywhere(proxy),
-            None => Ok(HttpProxies::from_environment(&self.environment)),
+            Some(proxy) => Proxies::everywhere(proxy),
+            None => Ok(Proxies::from_environment(&self.environment)),
         }
     }
 

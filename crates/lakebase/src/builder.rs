@@ -323,7 +323,7 @@ impl Builder {
     /// As [`WorkspaceConfigBuilder::effective_settings`].
     pub fn workspace_settings(&self) -> Result<Vec<EffectiveSetting>> {
         let mut settings = self.workspace.effective_settings(&self.environment)?;
-        let proxies = self.http_proxies().unwrap_or_default().settings();
+        let proxies = self.proxies().unwrap_or_default().settings();
         settings.extend(proxies.into_iter().map(|(key, Setting { value, origin })| {
             EffectiveSetting { key, value: SettingValue::Plain(value), origin }
         }));

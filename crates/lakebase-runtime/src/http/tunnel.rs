@@ -11,7 +11,7 @@ use lakebase_core::{Error, ErrorKind};
 
 use super::exchange::Whole;
 use super::hyper_io::HyperIo;
-use crate::http_proxy::{HttpProxy, HttpProxyError};
+use crate::proxies::{Proxy, ProxyError};
 
 /// The most that the head of a proxy's answer may be long; its body is not read.
 const MAX_HEAD: usize = 16 * 1024;
@@ -21,13 +21,12 @@ const MAX_HEAD: usize = 16 * 1024;
 /// The stream that comes back leads to the target. Errors name `place`, which says where the request was going.
 pub(super) async fn open(
     stream: Box<dyn ByteStream>,
-    proxy: &HttpProxy,
+    proxy: &Proxy,
     target: &str,
     place: &str,
 ) -> Result<Box<dyn ByteStream>, Error> {
     let garbled = |error: hyper::Error| {
-        let problem =
-            HttpProxyError::unreachable("the proxy does not answer as an HTTP proxy does");
+        let problem = ProxyError::unreachable("the proxy does not answer as an HTTP proxy does");
         problem.with_source(error).into_error(place)
     };
     let unfit = || Error::new(ErrorKind::Config, format!("{target:?} is not a host and a port"));
@@ -57,7 +56,7 @@ pub(super) async fn open(
     let parts = driven.map_err(garbled)?;
     if !parts.read_buf.is_empty() {
         let message = "the proxy says more than that the way is open";
-        return Err(HttpProxyError::unreachable(message).into_error(place));
+        return Err(ProxyError::unreachable(message).into_error(place));
     }
     Ok(parts.io.0)
 }
@@ -65,11 +64,11 @@ pub(super) async fn open(
 /// The error that any answer but success is.
 ///
 /// Its kind is a transient one only where the same request may succeed later without anybody changing anything.
-fn refused(status: StatusCode, proxy: &HttpProxy, target: &str, place: &str) -> Error {
+fn refused(status: StatusCode, proxy: &Proxy, target: &str, place: &str) -> Error {
     let (kind, meaning) = match status.as_u16() {
         // Some proxies say 401 (tinyproxy 1.11).
         401 | 407 => {
-            return HttpProxyError::authentication_required(status, proxy).into_error(place);
+            return ProxyError::authentication_required(status, proxy).into_error(place);
         }
         403 => (ErrorKind::PermissionDenied, "does not allow connections to"),
         429 => (ErrorKind::Throttled, "got too many requests for"),
@@ -77,5 +76,5 @@ fn refused(status: StatusCode, proxy: &HttpProxy, target: &str, place: &str) -> 
         _ => (ErrorKind::Config, "may not be an HTTP proxy; it was asked for"),
     };
     let message = format!("the proxy answered {status}: it {meaning} {target}");
-    HttpProxyError::refused(message).with_kind(kind, place)
+    ProxyError::refused(message).with_kind(kind, place)
 }

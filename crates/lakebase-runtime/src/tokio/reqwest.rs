@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::reqwest::redirect::Policy;
-use ::reqwest::{Client, Proxy, Url};
+use ::reqwest::{Client, Url};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -21,7 +21,7 @@ use tokio::runtime::{Handle, Id};
 
 use crate::failure::{self, MAX_REPLY};
 use crate::trust::Roots;
-use crate::{HttpProxies, HttpProxy, HttpProxyError, Options};
+use crate::{Options, Proxies, Proxy, ProxyError};
 
 /// How many runtimes have a client at the same time; the oldest one's goes first.
 const MAX_CLIENTS: usize = 8;
@@ -32,7 +32,7 @@ const NEEDS_USER: StatusCode = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
 
 pub(super) struct ReqwestClient {
     roots: Roots,
-    proxies: HttpProxies,
+    proxies: Proxies,
     proxy_timeout: Duration,
     clients: Mutex<Vec<(Id, Client)>>,
 }
@@ -41,7 +41,7 @@ impl ReqwestClient {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             roots: Roots::new(options),
-            proxies: options.http_proxies.clone(),
+            proxies: options.proxies.clone(),
             proxy_timeout: options.proxy_timeout,
             clients: Mutex::new(Vec::new()),
         }
@@ -63,7 +63,8 @@ impl ReqwestClient {
         if !self.proxies.is_empty() {
             let proxies = self.proxies.clone();
             let choose = move |url: &Url| target(proxies.proxy(&url.as_str().parse().ok()?).ok()??);
-            builder = builder.proxy(Proxy::custom(choose)).connect_timeout(self.proxy_timeout);
+            builder =
+                builder.proxy(::reqwest::Proxy::custom(choose)).connect_timeout(self.proxy_timeout);
         }
         let client = builder.build().map_err(|error| {
             Error::new(ErrorKind::Tls, "could not set up the HTTP client").with_source(error)
@@ -93,7 +94,7 @@ impl HttpClient for ReqwestClient {
             let error = error.without_url();
             let error = match problem {
                 None if proxy.is_some() && error.is_timeout() => {
-                    return HttpProxyError::silent(self.proxy_timeout, &place);
+                    return ProxyError::silent(self.proxy_timeout, &place);
                 }
                 Some(problem) => problem.with_source(error).into_error(&place),
                 None => failure::exchange(&place, error),
@@ -111,7 +112,7 @@ impl HttpClient for ReqwestClient {
             && !is_tls
             && reply.status() == NEEDS_USER
         {
-            let problem = HttpProxyError::authentication_required(NEEDS_USER, proxy);
+            let problem = ProxyError::authentication_required(NEEDS_USER, proxy);
             return Err(problem.into_error(&place));
         }
         let mut body = BytesMut::new();
@@ -134,20 +135,20 @@ impl HttpClient for ReqwestClient {
 }
 
 /// The proxy as reqwest takes it, with user and password.
-fn target(proxy: &HttpProxy) -> Option<Url> {
+fn target(proxy: &Proxy) -> Option<Url> {
     Url::parse(proxy.full_url().expose()).ok()
 }
 
 /// What the text of reqwest's error says about `proxy`; there is no other sign.
-fn at_proxy(proxy: &HttpProxy, error: &::reqwest::Error) -> Option<HttpProxyError> {
+fn at_proxy(proxy: &Proxy, error: &::reqwest::Error) -> Option<ProxyError> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         match error.to_string().strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {
-                return Some(HttpProxyError::authentication_required(NEEDS_USER, proxy));
+                return Some(ProxyError::authentication_required(NEEDS_USER, proxy));
             }
-            Some("unsuccessful") => return Some(HttpProxyError::refused("the proxy refuses")),
-            Some(_) => return Some(HttpProxyError::unreachable("the proxy cannot be reached")),
+            Some("unsuccessful") => return Some(ProxyError::refused("the proxy refuses")),
+            Some(_) => return Some(ProxyError::unreachable("the proxy cannot be reached")),
             None => next = error.source(),
         }
     }

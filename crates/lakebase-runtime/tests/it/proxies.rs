@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Secret, Setting};
-use lakebase_runtime::{HttpProxies, HttpProxyError, HttpProxyProblem, Options};
+use lakebase_runtime::{Options, Proxies, ProxyError, ProxyProblem};
 use lakebase_testkit::conformance::http_server::HttpServer;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use lakebase_testkit::conformance::within;
@@ -16,12 +16,12 @@ use crate::tls_server::Authority;
 /// What the user and password of these tests become: `me:canary 1`.
 const BASIC: &str = "Basic bWU6Y2FuYXJ5IDE=";
 
-fn by_environment(variables: &[(&str, &str)]) -> HttpProxies {
-    HttpProxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
+fn by_environment(variables: &[(&str, &str)]) -> Proxies {
+    Proxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
 }
 
-fn by_program(url: &str) -> HttpProxies {
-    HttpProxies::everywhere(&Setting::explicit("http_proxy", Secret::new(url))).unwrap()
+fn by_program(url: &str) -> Proxies {
+    Proxies::everywhere(&Setting::explicit("http_proxy", Secret::new(url))).unwrap()
 }
 
 async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
@@ -30,7 +30,7 @@ async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
     reply.map(http::Response::into_body)
 }
 
-fn proxy_error(error: &Error) -> Option<&HttpProxyError> {
+fn proxy_error(error: &Error) -> Option<&ProxyError> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
@@ -50,7 +50,7 @@ pub(crate) async fn tunnels(make: Make) {
     let url = format!("http://me:canary%201@{}", proxy.host());
     let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "other.test, only.proxy.test:444")];
     let options = Options::new().root_certificates_pem(&authority.pem).unwrap();
-    let runtime = make(&options.clone().http_proxies(by_environment(&variables))).unwrap();
+    let runtime = make(&options.clone().proxies(by_environment(&variables))).unwrap();
     for _ in 0..3 {
         assert_eq!(get(&runtime, "https://only.proxy.test/").await.unwrap(), "secure");
     }
@@ -78,7 +78,7 @@ pub(crate) async fn tunnels(make: Make) {
         let before = proxy.heads().len();
         let url = format!("http://{user}{}", proxy.host());
         let proxies = by_environment(&[("https_proxy", &*url)]);
-        let runtime = make(&options.clone().http_proxies(proxies)).unwrap();
+        let runtime = make(&options.clone().proxies(proxies)).unwrap();
         let error = get(&runtime, "https://only.proxy.test/").await.unwrap_err();
         let report = error.report();
         assert_eq!(error.kind(), ErrorKind::Config, "{report}");
@@ -86,8 +86,8 @@ pub(crate) async fn tunnels(make: Make) {
         for part in [&place, "https_proxy (environment variable)", "407", advice] {
             assert!(report.contains(part), "missing {part:?} in {report:?}");
         }
-        let problem = proxy_error(&error).map(HttpProxyError::problem);
-        assert_eq!(problem, Some(HttpProxyProblem::AuthenticationRequired));
+        let problem = proxy_error(&error).map(ProxyError::problem);
+        assert_eq!(problem, Some(ProxyProblem::AuthenticationRequired));
         assert!(!format!("{report} {error:?} {runtime:?}").contains("canary"), "{report}");
         assert_eq!(proxy.heads().len(), before + 1);
     }
@@ -99,7 +99,7 @@ pub(crate) async fn tunnels_in_tls(make: Make) {
     let address = authority.serve_behind("localhost", "only.proxy.test");
     let url = format!("https://localhost:{}", address.port());
     let proxies = by_environment(&[("ALL_PROXY", &*url)]);
-    let options = Options::new().http_proxies(proxies);
+    let options = Options::new().proxies(proxies);
     let trusting = options.clone().root_certificates_pem(&authority.pem).unwrap();
     let runtime = make(&trusting).unwrap();
     for _ in 0..2 {
@@ -119,10 +119,10 @@ pub(crate) async fn plain_http(make: Make) {
     let to = server.host().parse().unwrap();
     let proxy = HttpProxyServer::start(ProxyBehaviour::LeadTo(to));
     let named = format!("http://{}", proxy.host());
-    let runtime = make(&Options::new().http_proxies(by_environment(&[("ALL_PROXY", &*named)])));
+    let runtime = make(&Options::new().proxies(by_environment(&[("ALL_PROXY", &*named)])));
     get(&runtime.unwrap(), &url).await.unwrap();
     assert_eq!(proxy.heads().len(), 0);
-    let runtime = make(&Options::new().http_proxies(by_program(&named))).unwrap();
+    let runtime = make(&Options::new().proxies(by_program(&named))).unwrap();
     for _ in 0..2 {
         get(&runtime, &url).await.unwrap();
     }
@@ -130,18 +130,18 @@ pub(crate) async fn plain_http(make: Make) {
     // The proxy's refusal is not taken for the server's.
     let proxy = HttpProxyServer::start(ProxyBehaviour::Status(407));
     let named = format!("http://{}", proxy.host());
-    let runtime = make(&Options::new().http_proxies(by_program(&named))).unwrap();
+    let runtime = make(&Options::new().proxies(by_program(&named))).unwrap();
     let error = get(&runtime, &url).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
     assert!(error.report().contains("http_proxy (set by the program)"), "{}", error.report());
 }
 
 /// What a proxy does, and what becomes of it.
-type Row = (ProxyBehaviour, ErrorKind, HttpProxyProblem, &'static str);
+type Row = (ProxyBehaviour, ErrorKind, ProxyProblem, &'static str);
 
 fn failures() -> Vec<Row> {
-    use HttpProxyProblem::{AuthenticationRequired, Refused, Unreachable};
     use ProxyBehaviour::{Close, EndlessHead, Garbage, Silence, Status, Talkative};
+    use ProxyProblem::{AuthenticationRequired, Refused, Unreachable};
     let odd = "does not answer as an HTTP proxy does";
     vec![
         (Status(403), ErrorKind::PermissionDenied, Refused, "403 Forbidden: it does not allow"),
@@ -170,7 +170,7 @@ pub(crate) async fn refusals(make: Make) {
         let proxy = HttpProxyServer::start(behaviour.clone());
         let url = format!("http://me:canary@{}", proxy.host());
         let proxies = by_environment(&[("HTTPS_PROXY", &*url)]);
-        let runtime = make(&options().http_proxies(proxies)).unwrap();
+        let runtime = make(&options().proxies(proxies)).unwrap();
         let error = get(&runtime, "https://w.test/x").await.unwrap_err();
         let report = error.report();
         let place = format!("could not reach w.test through the proxy http://{}", proxy.host());
@@ -181,13 +181,13 @@ pub(crate) async fn refusals(make: Make) {
         // reqwest tells less.
         if !format!("{:?}", runtime.http).contains("Reqwest") {
             assert_eq!(error.kind(), kind, "{behaviour:?}: {report}");
-            assert_eq!(proxy_error(&error).map(HttpProxyError::problem), Some(problem), "{report}");
+            assert_eq!(proxy_error(&error).map(ProxyError::problem), Some(problem), "{report}");
             assert!(report.contains(words), "{behaviour:?}: {report}");
         }
     }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nobody}");
-    let runtime = make(&options().http_proxies(by_environment(&[("HTTPS_PROXY", &*url)])));
+    let runtime = make(&options().proxies(by_environment(&[("HTTPS_PROXY", &*url)])));
     let error = get(&runtime.unwrap(), "https://w.test/x").await.unwrap_err();
     let report = error.report();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{report}");
@@ -197,7 +197,7 @@ pub(crate) async fn refusals(make: Make) {
 
     // A value that cannot be used is an error of the requests that it is about.
     let proxies = by_environment(&[("HTTPS_PROXY", "socks5://127.0.0.1:1")]);
-    let runtime = make(&options().http_proxies(proxies)).unwrap();
+    let runtime = make(&options().proxies(proxies)).unwrap();
     let error = get(&runtime, "https://w.test/x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error.report());
     assert!(runtime.http.route(&Uri::from_static("https://w.test/x")).is_err());
@@ -212,12 +212,12 @@ pub(crate) async fn surf(make: Make) {
     let url = format!("http://{}", proxy.host());
     let plain = format!("http://{}/echo", server.host());
     let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "direct.test")];
-    let runtime = make(&Options::new().surf(true).http_proxies(by_environment(&variables)));
+    let runtime = make(&Options::new().surf(true).proxies(by_environment(&variables)));
     let runtime = runtime.unwrap();
     get(&runtime, &plain).await.unwrap();
     let direct = runtime.http.route(&Uri::from_static("https://direct.test/"));
     assert_eq!(direct.unwrap(), "directly");
-    let program = make(&Options::new().surf(true).http_proxies(by_program(&url))).unwrap();
+    let program = make(&Options::new().surf(true).proxies(by_program(&url))).unwrap();
     for (runtime, target) in [(&runtime, "https://w.test/"), (&program, &plain)] {
         let error = get(runtime, target).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");

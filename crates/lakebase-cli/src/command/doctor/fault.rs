@@ -5,7 +5,7 @@
 
 use std::error::Error as StdError;
 
-use lakebase_runtime::{HttpProxyError, HttpProxyProblem};
+use lakebase_runtime::{ProxyError, ProxyProblem};
 
 /// The cause of a failed step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,10 +194,10 @@ impl Fault {
     pub(super) fn at_proxy(error: &(dyn StdError + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<HttpProxyError>() {
+            if let Some(error) = error.downcast_ref::<ProxyError>() {
                 return Some(match error.problem() {
-                    HttpProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
-                    HttpProxyProblem::Refused => Self::ProxyRefused,
+                    ProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
+                    ProxyProblem::Refused => Self::ProxyRefused,
                     _ => Self::ProxyUnreachable,
                 });
             }

@@ -10,7 +10,7 @@ const ACCEPTED: &str = "accepted: http://user:password@host:port, with special c
 
 /// A proxy and the setting that names it. Neither `Debug` nor `Display` shows its user or password.
 #[derive(Clone)]
-pub struct HttpProxy {
+pub struct Proxy {
     pub(super) scheme: Scheme,
     pub(super) host: Box<str>,
     pub(super) port: u16,
@@ -48,7 +48,7 @@ impl Scheme {
     }
 }
 
-impl HttpProxy {
+impl Proxy {
     /// Reads a proxy's URL. No error quotes any part of it, because passwords that are not encoded slide into all
     /// of them.
     pub(super) fn read(setting: &Setting<Secret>) -> Result<Self> {
@@ -117,15 +117,15 @@ impl HttpProxy {
     }
 }
 
-impl fmt::Display for HttpProxy {
+impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} from {}", self.url(), self.origin)
     }
 }
 
-impl fmt::Debug for HttpProxy {
+impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpProxy")
+        f.debug_struct("Proxy")
             .field("url", &self.url())
             .field("has_user", &self.user.is_some())
             .field("origin", &self.origin)

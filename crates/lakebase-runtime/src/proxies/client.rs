@@ -12,13 +12,13 @@ use lakebase_core::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 
 use super::address::Scheme;
-use super::{HttpProxies, HttpProxy, HttpProxyError, HttpProxyProblem};
+use super::{Proxies, Proxy, ProxyError, ProxyProblem};
 use crate::failure;
 
 /// How long a silent proxy is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-impl HttpProxies {
+impl Proxies {
     /// The way of a request to `uri` in words; see [`HttpClient::route`](lakebase_core::HttpClient::route).
     pub(crate) fn route(&self, uri: &Uri) -> Result<String> {
         let proxy = self.proxy(uri)?;
@@ -32,7 +32,7 @@ impl HttpProxies {
     }
 }
 
-impl HttpProxy {
+impl Proxy {
     /// For errors: `host`, and that requests to it go through this proxy.
     pub(crate) fn way_to(&self, host: &str) -> String {
         format!("{host} through the proxy {self}")
@@ -76,30 +76,30 @@ impl HttpProxy {
     }
 }
 
-impl HttpProxyError {
-    fn new(problem: HttpProxyProblem, message: impl Into<Box<str>>) -> Self {
+impl ProxyError {
+    fn new(problem: ProxyProblem, message: impl Into<Box<str>>) -> Self {
         Self { problem, message: message.into(), source: None }
     }
 
     /// `proxy` asks for a user and a password, or for others, by this status.
-    pub(crate) fn authentication_required(status: StatusCode, proxy: &HttpProxy) -> Self {
+    pub(crate) fn authentication_required(status: StatusCode, proxy: &Proxy) -> Self {
         let advice = if proxy.has_user() {
             "it does not accept the user and password in its URL"
         } else {
             "it wants a user and a password: put them into its URL, http://user:password@host:port"
         };
         Self::new(
-            HttpProxyProblem::AuthenticationRequired,
+            ProxyProblem::AuthenticationRequired,
             format!("the proxy answered {status}: {advice}"),
         )
     }
 
     pub(crate) fn refused(message: impl Into<Box<str>>) -> Self {
-        Self::new(HttpProxyProblem::Refused, message)
+        Self::new(ProxyProblem::Refused, message)
     }
 
     pub(crate) fn unreachable(message: impl Into<Box<str>>) -> Self {
-        Self::new(HttpProxyProblem::Unreachable, message)
+        Self::new(ProxyProblem::Unreachable, message)
     }
 
     /// The error of a proxy that opened no way within `limit`.
@@ -117,10 +117,8 @@ impl HttpProxyError {
     /// The error of a request to `place`: one that usually passes, unless a user and a password are missing.
     pub(crate) fn into_error(self, place: &str) -> Error {
         match self.problem {
-            HttpProxyProblem::AuthenticationRequired => self.with_kind(ErrorKind::Config, place),
-            HttpProxyProblem::Refused | HttpProxyProblem::Unreachable => {
-                failure::exchange(place, self)
-            }
+            ProxyProblem::AuthenticationRequired => self.with_kind(ErrorKind::Config, place),
+            ProxyProblem::Refused | ProxyProblem::Unreachable => failure::exchange(place, self),
         }
     }
 

@@ -15,8 +15,8 @@ use http::Uri;
 use lakebase_core::connect::is_loopback_name;
 use lakebase_core::{Environment, Result, Secret, Setting};
 
-pub use self::address::HttpProxy;
-pub use self::failure::{HttpProxyError, HttpProxyProblem};
+pub use self::address::Proxy;
+pub use self::failure::{ProxyError, ProxyProblem};
 use self::no_proxy::NoProxy;
 
 /// Names that always mean an address on the link: Google Cloud's metadata server.
@@ -30,14 +30,14 @@ const LINK_LOCAL_NAMES: [&str; 1] = ["metadata.google.internal"];
 ///
 /// A value that cannot be read is an error of the requests that it is about, not of others.
 #[derive(Clone, Default)]
-pub struct HttpProxies {
-    http: Option<Result<HttpProxy>>,
-    https: Option<Result<HttpProxy>>,
+pub struct Proxies {
+    http: Option<Result<Proxy>>,
+    https: Option<Result<Proxy>>,
     no_proxy: Option<Setting<NoProxy>>,
     everywhere: bool,
 }
 
-impl HttpProxies {
+impl Proxies {
     /// No proxy: all requests go directly.
     #[must_use]
     pub fn new() -> Self {
@@ -67,7 +67,7 @@ impl HttpProxies {
         let https = first(["HTTPS_PROXY", "https_proxy"]);
         let all = first(["ALL_PROXY", "all_proxy"]);
         let read = |own: Option<Setting<String>>| {
-            Some(HttpProxy::read(&own.or_else(|| all.clone())?.into_secret()))
+            Some(Proxy::read(&own.or_else(|| all.clone())?.into_secret()))
         };
         Self {
             http: read(http),
@@ -86,7 +86,7 @@ impl HttpProxies {
         if proxy.value.expose().is_empty() {
             return Ok(Self::new());
         }
-        let proxy = HttpProxy::read(proxy)?;
+        let proxy = Proxy::read(proxy)?;
         let (http, https) = (Some(Ok(proxy.clone())), Some(Ok(proxy)));
         Ok(Self { http, https, no_proxy: None, everywhere: true })
     }
@@ -97,7 +97,7 @@ impl HttpProxies {
     ///
     /// [`Config`](lakebase_core::ErrorKind::Config) if the setting that is about such requests cannot be read,
     /// [`Unsupported`](lakebase_core::ErrorKind::Unsupported) if it names a SOCKS proxy.
-    pub fn proxy(&self, uri: &Uri) -> Result<Option<&HttpProxy>> {
+    pub fn proxy(&self, uri: &Uri) -> Result<Option<&Proxy>> {
         let is_tls = uri.scheme_str() == Some("https");
         let proxy = if is_tls { &self.https } else { &self.http };
         let Some(proxy) = proxy else { return Ok(None) };
@@ -129,9 +129,9 @@ impl HttpProxies {
     }
 }
 
-impl fmt::Debug for HttpProxies {
+impl fmt::Debug for Proxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("HttpProxies");
+        let mut out = f.debug_struct("Proxies");
         for (name, Setting { value, origin }) in self.settings() {
             out.field(name, &format_args!("{value} from {origin}"));
         }

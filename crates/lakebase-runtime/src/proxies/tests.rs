@@ -8,11 +8,11 @@ use super::*;
 
 const PROXY: &str = "http://proxy.example:3128";
 
-fn from(variables: &[(&str, &str)]) -> HttpProxies {
-    HttpProxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
+fn from(variables: &[(&str, &str)]) -> Proxies {
+    Proxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
 }
 
-fn ask(proxies: &HttpProxies, uri: &str) -> Result<Option<String>, Error> {
+fn ask(proxies: &Proxies, uri: &str) -> Result<Option<String>, Error> {
     let uri = uri.parse().unwrap_or_else(|_| panic!("{uri}"));
     proxies.proxy(&uri).map(|proxy| proxy.map(ToString::to_string))
 }
@@ -120,7 +120,7 @@ fn no_proxy_exempts_domains_addresses_networks_and_ports() {
 fn this_machine_and_the_link_are_reached_directly() {
     let variables = from(&[("ALL_PROXY", PROXY)]);
     let program = Setting::explicit("http_proxy", Secret::new(PROXY));
-    let program = HttpProxies::everywhere(&program).unwrap();
+    let program = Proxies::everywhere(&program).unwrap();
     for (uri, by_variables, by_program) in [
         ("http://169.254.169.254/metadata/identity", false, false),
         ("http://[fe80::1]/", false, false),
@@ -139,7 +139,7 @@ fn this_machine_and_the_link_are_reached_directly() {
             assert_eq!(ask(proxies, uri).unwrap().is_some(), expected, "{uri} {proxies:?}");
         }
     }
-    let none = HttpProxies::everywhere(&Setting::explicit("http_proxy", Secret::new("")));
+    let none = Proxies::everywhere(&Setting::explicit("http_proxy", Secret::new("")));
     assert_eq!(ask(&none.unwrap(), "https://w.example/").unwrap(), None);
 }
 
@@ -163,7 +163,7 @@ fn a_proxy_is_read_from_its_url() {
         ("http://u:%FF@p.example:1", "http://p.example:1", Some("dTr/")),
         ("http://@p.example:1", "http://p.example:1", None),
     ] {
-        let proxy = HttpProxy::read(&Setting::explicit("http_proxy", Secret::new(text)));
+        let proxy = Proxy::read(&Setting::explicit("http_proxy", Secret::new(text)));
         let proxy = proxy.unwrap_or_else(|error| panic!("{text}: {error}"));
         assert_eq!(proxy.url(), url, "{text}");
         assert_eq!(proxy.to_string(), format!("{url} from http_proxy (set by the program)"));
@@ -204,7 +204,7 @@ fn what_cannot_be_read_is_an_error_of_the_requests_that_it_is_about() {
         assert_eq!(ask(&proxies, "http://w.example/").unwrap(), None);
         assert!(!format!("{proxies:?}").contains("p.example"), "{proxies:?}");
         let program = Setting::explicit("http_proxy", Secret::new(text));
-        assert_eq!(HttpProxies::everywhere(&program).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(Proxies::everywhere(&program).unwrap_err().kind(), ErrorKind::Config);
         let exempt = from(&[("HTTPS_PROXY", text), ("NO_PROXY", "w.example")]);
         assert_eq!(ask(&exempt, "https://w.example/").unwrap(), None);
     }
@@ -279,7 +279,7 @@ proptest! {
     ) {
         let uri: Uri = "https://w.example/".parse().unwrap();
         let theirs = Matcher::builder().https(text.as_str()).build().intercept(&uri).unwrap();
-        let ours = HttpProxy::read(&Setting::explicit("http_proxy", Secret::new(text))).unwrap();
+        let ours = Proxy::read(&Setting::explicit("http_proxy", Secret::new(text))).unwrap();
         let place = theirs.uri();
         let default = if place.scheme_str() == Some("https") { 443 } else { 80 };
         let port = place.port_u16().unwrap_or(default);
