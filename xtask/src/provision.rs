@@ -41,6 +41,8 @@ const BUNDLERS: &[&str] = &[
 const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
 /// The proxy of the tests that log in through one.
 const TINYPROXY: Package = Package { program: "tinyproxy", apt: "tinyproxy", brew: "tinyproxy" };
+/// The library that diesel links.
+const LIBPQ: Package = Package { program: "pg_config", apt: "libpq-dev", brew: "libpq" };
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Something that is not part of Rust's own installation.
@@ -66,6 +68,8 @@ pub(crate) enum Tool {
     Tinyproxy,
     /// Network namespaces, and the program that makes links between them.
     Netns,
+    /// The C library of Postgres, with what programs link it by.
+    Libpq,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -88,6 +92,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
         Tool::Tinyproxy => TINYPROXY.provide().map(|_| Vec::new()),
         Tool::Netns => netns::provide().map(|_| Vec::new()),
+        Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
     }
 }
 
@@ -114,6 +119,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "bundlers" => bundlers()?.display().to_string(),
             "chromium" => chromium::provide()?.display().to_string(),
             "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
+            "libpq" => LIBPQ.provide()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             "netns" => netns::provide()?.display().to_string(),
             other => {

@@ -28,6 +28,7 @@ pub(crate) enum Need {
     Valgrind,
     Tinyproxy,
     Netns,
+    Libpq,
 }
 
 /// One command.
@@ -98,6 +99,7 @@ pub(crate) const CELLS: &[Cell] = &[
             check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
             check("fmt --all --manifest-path xtask/peers/Cargo.toml --check"),
             check("fmt --all --manifest-path xtask/peers/dependencies/Cargo.toml --check"),
+            check("fmt --all --manifest-path tests/drivers/Cargo.toml --check"),
         ],
     ),
     cell("tidy", "what no compiler checks", &[], &[own("tidy")]),
@@ -283,6 +285,12 @@ pub(crate) const CELLS: &[Cell] = &[
         )],
     ),
     // Other targets and other people's programs
+    cell(
+        "drivers",
+        "drivers without a crate of ours, by their recipes, through two rotations, a wake-up and a refused token",
+        &[Need::Postgres, Need::Libpq],
+        &[tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml")],
+    ),
     cell(
         "wasm32",
         "core and workspace for browsers and workers",

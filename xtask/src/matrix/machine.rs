@@ -81,6 +81,7 @@ impl Machine for Real {
             Need::Valgrind => Tool::Valgrind,
             Need::Tinyproxy => Tool::Tinyproxy,
             Need::Netns => Tool::Netns,
+            Need::Libpq => Tool::Libpq,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));
         self.provided.push((need, result.clone()));

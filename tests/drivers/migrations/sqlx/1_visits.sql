@@ -1,0 +1,1 @@
+create table made_by_sqlx (id integer primary key);

@@ -1,0 +1,94 @@
+//! The stage on which each driver's logins are played through: two rotations of tokens, a compute that sleeps, a token that is refused.
+//!
+//! No time passes: the clocks of the client and of the emulated workspace are moved by hand.
+
+mod stage;
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use lakebase::Lakebase;
+
+use crate::stage::Stage;
+
+/// What a recipe fails with.
+pub type Failure = Box<dyn Error + Send + Sync>;
+
+/// A driver that was set up by its recipe.
+pub trait Driver: Sized {
+    /// Follows the recipe.
+    fn open(lakebase: &Lakebase) -> impl Future<Output = Result<Self, Failure>>;
+
+    /// Has `count` sessions at the same time, and asks each of them for its process, `pg_backend_pid()`.
+    fn processes(&self, count: usize) -> impl Future<Output = Result<Vec<i32>, Failure>>;
+}
+
+/// What happens before there has to be one session more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Start,
+    /// More than an hour passes, so that the token is dead.
+    Rotation,
+    /// The compute is suspended, which ends all sessions.
+    Suspension,
+    /// The token is refused long before its end.
+    Revocation,
+}
+
+const PLAY: [Event; 5] =
+    [Event::Start, Event::Rotation, Event::Rotation, Event::Suspension, Event::Revocation];
+
+/// Plays the whole of it with driver `D`. After each event there have to be more sessions than there are, so there has to be a login; where
+/// the event has made the token useless, that login has used a new one.
+///
+/// # Panics
+///
+/// If anything that the driver does fails, or a login is not as it should be.
+pub fn play<D: Driver>() {
+    let stage = Stage::new();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let mut before = stage.counts();
+        let driver = D::open(&stage.lakebase).await.expect("the recipe works");
+        for event in PLAY {
+            stage.make_happen(event);
+            let sessions = stage.sessions() + 1;
+            let processes = driver.processes(sessions).await;
+            let processes =
+                processes.unwrap_or_else(|error| panic!("{sessions} after {event:?}: {error:?}"));
+            assert_eq!(processes.iter().collect::<BTreeSet<_>>().len(), sessions, "{event:?}");
+            let now = stage.counts();
+            now.since(before).expect_after(event);
+            before = now;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// So many lines are still a recipe.
+    const LIMIT: usize = 20;
+
+    #[test]
+    fn recipes_are_short() {
+        let mut recipes = 0;
+        for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
+            let path = entry.unwrap().path().join("recipe.rs");
+            if !Path::is_file(&path) {
+                continue;
+            }
+            recipes += 1;
+            let text = fs::read_to_string(&path).unwrap();
+            for recipe in text.split("// ANCHOR: ").skip(1) {
+                // The first line is the anchor's name.
+                let lines = recipe.split("// ANCHOR_END").next().unwrap().lines().skip(1).count();
+                assert!(lines <= LIMIT, "{}: {lines} lines", path.display());
+            }
+        }
+        assert!(recipes > 0);
+    }
+}
