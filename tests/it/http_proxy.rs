@@ -145,7 +145,7 @@ async fn refusals() {
 /// What is set and cannot be used is an error before anything is asked, if the workspace is meant.
 async fn unusable_settings() {
     for (value, part) in [
-        ("socks5://me:canary@127.0.0.1:1", "SOCKS"),
+        ("socks4://me:canary@127.0.0.1:1", "SOCKS"),
         ("http://me:canary/1@127.0.0.1:1", "percent-encoded"),
         ("ftp://me:canary@127.0.0.1:1", "not the URL of a proxy"),
     ] {

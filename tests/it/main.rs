@@ -32,6 +32,8 @@ mod log;
     ))
 ))]
 mod memory;
+#[cfg(feature = "proxies")]
+mod microsocks;
 #[cfg(all(feature = "netns", target_os = "linux"))]
 mod netns;
 #[cfg(target_os = "linux")]
@@ -49,7 +51,8 @@ mod scenarios;
 mod secrets;
 #[cfg(feature = "soak")]
 mod soak;
-#[cfg(feature = "tinyproxy")]
+mod socks;
+#[cfg(feature = "proxies")]
 mod tinyproxy;
 mod tokio_postgres;
 mod tunnel;

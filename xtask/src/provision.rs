@@ -43,6 +43,12 @@ const EDGE: &[&str] = &["workerd@1.20261023.1", "deno@2.9.6", "bun@1.4.5"];
 const TINYPROXY: Package = Package { program: "tinyproxy", apt: "tinyproxy", brew: "tinyproxy" };
 /// The library that diesel links.
 const LIBPQ: Package = Package { program: "pg_config", apt: "libpq-dev", brew: "libpq" };
+/// The same for SOCKS.
+const MICROSOCKS: Package =
+    Package { program: "microsocks", apt: "microsocks", brew: "microsocks" };
+/// Gives a program host names of its own.
+const NSS_WRAPPER: Package =
+    Package { program: "libnss_wrapper.so", apt: "libnss-wrapper", brew: "nss_wrapper" };
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Something that is not part of Rust's own installation.
@@ -64,8 +70,8 @@ pub(crate) enum Tool {
     Chromium,
     /// What counts instructions.
     Valgrind,
-    /// An HTTP proxy.
-    Tinyproxy,
+    /// An HTTP proxy and a SOCKS proxy.
+    Proxies,
     /// Network namespaces, and the program that makes links between them.
     Netns,
     /// The C library of Postgres, with what programs link it by.
@@ -90,7 +96,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Chromium => chromium::provide()
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
-        Tool::Tinyproxy => TINYPROXY.provide().map(|_| Vec::new()),
+        Tool::Proxies => TINYPROXY.provide().and_then(|_| microsocks()).map(|_| Vec::new()),
         Tool::Netns => netns::provide().map(|_| Vec::new()),
         Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
     }
@@ -120,17 +126,24 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "chromium" => chromium::provide()?.display().to_string(),
             "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
             "libpq" => LIBPQ.provide()?.display().to_string(),
+            "microsocks" => microsocks()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             "netns" => netns::provide()?.display().to_string(),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, valgrind and netns, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, valgrind and netns, not `{other}`"
                 )));
             }
         };
         println!("{arg}: {ready}");
     }
     Ok(true)
+}
+
+/// With what makes it know hosts that nobody else does.
+fn microsocks() -> Result<PathBuf, Failure> {
+    NSS_WRAPPER.provide()?;
+    MICROSOCKS.provide()
 }
 
 /// The folder of fetched tools.

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use crate::moment::Moment;
 use crate::{BoxFuture, MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
-pub use self::dial::{ByteStream, Dial, DialTarget, Dialed};
+pub use self::dial::{ByteStream, Dial, DialTarget, Dialed, Route};
 pub use self::listen::{Listen, LocalAddress, LocalSocket};
 
 /// Reads the clocks.

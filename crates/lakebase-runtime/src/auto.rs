@@ -49,7 +49,7 @@ mod several {
     use async_trait::async_trait;
     use bytes::Bytes;
     use lakebase_core::effect::{
-        ByteStream, DialTarget, Dialed, LocalAddress, LocalSocket, ProcessOutput,
+        ByteStream, DialTarget, Dialed, LocalAddress, LocalSocket, ProcessOutput, Route,
     };
     use lakebase_core::{
         BoxFuture, Dial, HostResolver, HttpClient, Listen, Process, Result, Runtime, Spawn, Timer,
@@ -123,6 +123,10 @@ mod several {
 
         async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
             self.0.now().dial.dial_unix(path).await
+        }
+
+        fn route(&self, host: &str, port: u16) -> Result<Route> {
+            self.0.now().dial.route(host, port)
         }
     }
 

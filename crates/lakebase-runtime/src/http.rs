@@ -22,7 +22,7 @@ use http::{Request, Response, Uri};
 use hyper::client::conn::http1::handshake;
 use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
 use lakebase_core::effect::{ByteStream, DialTarget};
-use lakebase_core::{Clock as _, Dial as _, Error, ErrorKind, HttpClient, Result};
+use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
 use rustls::pki_types::ServerName;
 
 use self::exchange::{Failure, Link, exchange, origin_form};
@@ -97,6 +97,7 @@ impl<N: Net> HyperClient<N> {
                 let dialed = self.dial(name, port).await;
                 dialed.map_err(|error| failure::exchange(place, error))?
             }
+            Some(proxy) if proxy.is_socks() => self.socks(proxy, name, port, place).await?,
             Some(proxy) => self.through(proxy, &format!("{name}:{port}"), place).await?,
         };
         if is_tls {
@@ -131,8 +132,28 @@ impl<N: Net> HyperClient<N> {
         };
         match select(pin!(work), self.net.sleep(self.proxy_timeout)).await {
             Either::Left((stream, _)) => stream,
-            Either::Right(_) => Err(ProxyError::silent(self.proxy_timeout, place)),
+            Either::Right(_) => Err(ProxyError::no_way(self.proxy_timeout).into_error(place)),
         }
+    }
+
+    /// The same where `proxy` speaks SOCKS.
+    async fn socks(
+        &self,
+        proxy: &Proxy,
+        name: &str,
+        port: u16,
+        place: &str,
+    ) -> Result<Box<dyn ByteStream>> {
+        let addresses = match proxy.looks_up() {
+            true => Vec::new(),
+            false => self.dialer.addresses(name).await.map_err(|error| {
+                Error::new(error.kind(), format!("could not reach {place}")).with_source(error)
+            })?,
+        };
+        let target =
+            DialTarget { addresses: &addresses, timeout: self.proxy_timeout, ..target(name, port) };
+        let dialed = self.dialer.through(proxy, target).await;
+        Ok(dialed.map_err(|problem| problem.into_error(place))?.stream)
     }
 
     /// The same stream inside TLS, once the other end is verified to be `name`.
@@ -154,15 +175,18 @@ impl<N: Net> HyperClient<N> {
 
     /// Connects to the first address of `name` that answers.
     async fn dial(&self, name: &str, port: u16) -> Result<Box<dyn ByteStream>> {
-        let target = DialTarget {
-            host: name,
-            addresses: &[],
-            port,
-            tcp: TcpOptions::default(),
-            load_balance_hosts: LoadBalanceHosts::Disable,
-            timeout: DIAL_TIMEOUT,
-        };
-        Ok(self.dialer.dial(target).await?.stream)
+        Ok(self.dialer.directly(target(name, port)).await?.stream)
+    }
+}
+
+fn target(name: &str, port: u16) -> DialTarget<'_> {
+    DialTarget {
+        host: name,
+        addresses: &[],
+        port,
+        tcp: TcpOptions::default(),
+        load_balance_hosts: LoadBalanceHosts::Disable,
+        timeout: DIAL_TIMEOUT,
     }
 }
 

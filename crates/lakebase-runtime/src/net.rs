@@ -58,7 +58,7 @@ pub(crate) fn assemble<N: Net>(
     http: Option<Arc<dyn HttpClient>>,
 ) -> Runtime {
     let clock = Arc::new(SystemClock);
-    let dialer = Arc::new(Dialer::new(net.clone(), clock.clone()));
+    let dialer = Arc::new(Dialer::new(net.clone(), clock.clone(), options.proxies.clone()));
     let dns = DirectResolver::new(net.clone(), Arc::clone(&dialer), clock.clone(), options);
     let hyper = || Arc::new(HyperClient::new(net.clone(), Arc::clone(&dialer), options));
     Runtime {

@@ -34,8 +34,8 @@ impl fmt::Debug for Upstream {
 /// The one server out of several addresses that was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// An address of its host.
-    Tcp(SocketAddr),
+    /// An address of its host; `None` if a proxy looked the host up.
+    Tcp(Option<SocketAddr>),
     /// Its socket on this machine.
     Unix(PathBuf),
 }
@@ -75,7 +75,7 @@ impl Upstream {
         addresses: &[IpAddr],
         params: &ConnectParams,
         encrypt: bool,
-    ) -> Result<(ServerStream, SocketAddr), LoginError> {
+    ) -> Result<(ServerStream, Option<SocketAddr>), LoginError> {
         let target = DialTarget {
             host: &params.host,
             addresses,
@@ -142,7 +142,8 @@ impl Upstream {
     pub async fn cancel(&self, reached: &Reached, key: &CancelKey) -> Result<(), LoginError> {
         let Reached { address, encrypted, params } = reached;
         let mut stream = match address {
-            Address::Tcp(address) => self.reach(&[address.ip()], params, *encrypted).await?.0,
+            Address::Tcp(Some(address)) => self.reach(&[address.ip()], params, *encrypted).await?.0,
+            Address::Tcp(None) => self.reach(&params.addresses, params, *encrypted).await?.0,
             Address::Unix(_) => self.open(params, false).await?.0,
         };
         stream.write_all(&key.request()).await.map_err(LoginError::Io)?;

@@ -58,6 +58,10 @@ impl Builder {
             None if host.is_none() && socket_directory.is_none() => Some("localhost".into()),
             _ => host,
         };
+        // What stands in the way of every login is said before one is tried.
+        if let (Some(host), None) = (&host, &socket_directory) {
+            runtime.dial.route(host, settings.port()?)?;
+        }
         let has_server = host.is_some() || socket_directory.is_some();
         let user = settings.text("user");
         if user.is_none() && !matches!(auth, Auth::Credential { .. }) {
@@ -125,10 +129,14 @@ impl Builder {
 
     /// What the program says, else what the environment says.
     pub(crate) fn proxies(&self) -> Result<Proxies> {
-        match &self.http_proxy {
-            Some(proxy) => Proxies::everywhere(proxy),
-            None => Ok(Proxies::from_environment(&self.environment)),
+        let mut proxies = Proxies::from_environment(&self.environment);
+        if let Some(proxy) = &self.http_proxy {
+            proxies = proxies.with_http(proxy)?;
         }
+        if let Some(proxy) = &self.postgres_proxy {
+            proxies = proxies.with_postgres(proxy)?;
+        }
+        Ok(proxies)
     }
 
     /// What to connect to, and how to prove who is logging in.

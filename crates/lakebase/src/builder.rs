@@ -36,6 +36,7 @@ pub struct Builder {
     pub(crate) roots: Option<Bytes>,
     pub(crate) policy: ConnectPolicy,
     pub(crate) http_proxy: Option<Setting<Secret>>,
+    pub(crate) postgres_proxy: Option<Setting<Secret>>,
     #[cfg(feature = "http-reqwest")]
     pub(crate) reqwest: bool,
     #[cfg(feature = "http-surf")]
@@ -58,6 +59,7 @@ impl Default for Builder {
             roots: None,
             policy: ConnectPolicy::default(),
             http_proxy: None,
+            postgres_proxy: None,
             #[cfg(feature = "http-reqwest")]
             reqwest: false,
             #[cfg(feature = "http-surf")]
@@ -167,11 +169,24 @@ impl Builder {
     /// and password percent-encoded; an empty text stands for none. Default: what `HTTPS_PROXY`, `HTTP_PROXY`,
     /// `ALL_PROXY` and `NO_PROXY` say.
     ///
-    /// These variables, `NO_PROXY` among them, have no effect then. The proxy is asked to `CONNECT`, for plain
-    /// `http://` to this machine too; `https://` before its host means that the proxy itself speaks TLS. Hosts on
+    /// These variables, `NO_PROXY` among them, have no effect on HTTP then. The proxy is asked to `CONNECT`, for plain
+    /// `http://` to this machine too; `https://` before its host means that the proxy itself speaks TLS, `socks5://` and
+    /// `socks5h://` that it speaks SOCKS 5, as in [`postgres_proxy`](Self::postgres_proxy). Hosts on
     /// the link (169.254.0.0/16, fe80::/10) are never proxied. Postgres does not go through it.
     pub fn http_proxy(mut self, url: impl Into<Secret>) -> Self {
         self.http_proxy = Some(Setting::explicit("http_proxy", url.into()));
+        self
+    }
+
+    /// The SOCKS 5 proxy that connections to Postgres go through, as `socks5h://user:password@host:port`, with special
+    /// characters of user and password percent-encoded; an empty text stands for none. Default: `ALL_PROXY`, if that is a SOCKS
+    /// proxy, except for hosts in `NO_PROXY`.
+    ///
+    /// Both variables have no effect on Postgres then. With `socks5h://` the proxy looks the host up, and nobody here does, nor
+    /// is [`dns`](Self::dns) asked; with `socks5://` it gets addresses. The port is 1080 by default. TLS runs inside, to the
+    /// server itself. Servers on this machine and on the link are reached directly. HTTP does not go through it.
+    pub fn postgres_proxy(mut self, url: impl Into<Secret>) -> Self {
+        self.postgres_proxy = Some(Setting::explicit("postgres_proxy", url.into()));
         self
     }
 

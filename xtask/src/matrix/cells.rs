@@ -26,7 +26,7 @@ pub(crate) enum Need {
     Bundlers,
     Chromium,
     Valgrind,
-    Tinyproxy,
+    Proxies,
     Netns,
     Libpq,
 }
@@ -215,15 +215,15 @@ pub(crate) const CELLS: &[Cell] = &[
         )],
     ),
     cell(
-        "tinyproxy",
-        "logins whose HTTP goes through a real proxy, with a password and without, on three runtimes and with reqwest",
-        &[Need::Postgres, Need::Tinyproxy],
+        "proxies",
+        "logins through real proxies of HTTP and of SOCKS, with a password and without, on three runtimes and with reqwest",
+        &[Need::Postgres, Need::Proxies],
         &[
             tests(
-                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,tinyproxy tinyproxy::",
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,proxies -- tinyproxy:: microsocks::",
             ),
             tests(
-                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,tinyproxy tinyproxy::",
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,proxies -- tinyproxy:: microsocks::",
             ),
         ],
     ),

@@ -79,7 +79,7 @@ impl Machine for Real {
             Need::Bundlers => Tool::Bundlers,
             Need::Chromium => Tool::Chromium,
             Need::Valgrind => Tool::Valgrind,
-            Need::Tinyproxy => Tool::Tinyproxy,
+            Need::Proxies => Tool::Proxies,
             Need::Netns => Tool::Netns,
             Need::Libpq => Tool::Libpq,
         };

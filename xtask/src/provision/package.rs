@@ -6,10 +6,17 @@ use std::process::Command;
 use super::{act, exists};
 use crate::system::{Failure, env, is_root};
 
-/// Where daemons lie that are not on everybody's `PATH`.
-const FOLDERS: &[&str] = &["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/local/bin"];
+/// Where daemons and libraries lie that are not on everybody's `PATH`.
+const FOLDERS: &[&str] = &[
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/opt/homebrew/bin",
+    "/usr/local/bin",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+];
 
-/// A program and the packages that hold it.
+/// A program (or a library) and the packages that hold it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Package {
     pub(crate) program: &'static str,

@@ -15,5 +15,6 @@ mod programs;
 mod proxy;
 mod proxy_admin;
 mod proxy_log;
+mod socks;
 mod support;
 mod terminal;

@@ -9,6 +9,7 @@ use futures_util::future;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{Auth, ConnectParams, Connector, Login};
+use crate::effect::Route;
 use crate::{Access, Endpoint, Result, Target, observe};
 
 impl Connector {
@@ -142,6 +143,9 @@ impl Connector {
         let config = &self.0.config;
         if !config.addresses.is_empty() || config.socket_directory.is_some() {
             return Ok(config.addresses.clone());
+        }
+        if let Route::Proxy { looks_up: true, .. } = self.0.runtime.dial.route(host, config.port)? {
+            return Ok(Vec::new());
         }
         self.0.addresses.get(&self.0.runtime, host).await
     }

@@ -108,7 +108,7 @@ pub struct ConnectParams {
     pub host: Arc<str>,
     /// The folder of the server's Unix socket, instead of TCP.
     pub socket_directory: Option<PathBuf>,
-    /// The server's addresses, in order of preference; empty with a Unix socket.
+    /// The server's addresses, in order of preference; empty with a Unix socket, and where a proxy looks the host up.
     pub addresses: Vec<IpAddr>,
     /// The server's port. Default: 5432.
     pub port: u16,

@@ -19,7 +19,7 @@ impl<T: AsyncRead + AsyncWrite + MaybeSend + Unpin> ByteStream for T {}
 /// What to connect to, and the time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct DialTarget<'a> {
-    /// The host's name or address. The system's resolver looks it up if `addresses` is empty.
+    /// The host's name or address. The system's resolver, or a proxy, looks it up if `addresses` is empty.
     pub host: &'a str,
     /// The host's addresses, in order of preference.
     pub addresses: &'a [IpAddr],
@@ -37,8 +37,22 @@ pub struct DialTarget<'a> {
 pub struct Dialed {
     /// The connection.
     pub stream: Box<dyn ByteStream>,
-    /// The address that answered.
-    pub peer: SocketAddr,
+    /// The address that answered; `None` if a proxy looked it up, and so nobody here knows.
+    pub peer: Option<SocketAddr>,
+}
+
+/// The way that connections to a host take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To an address of the host.
+    Direct,
+    /// Through a proxy.
+    Proxy {
+        /// Where the proxy is, and the setting that says so, for people. No user, no password.
+        name: String,
+        /// Whether the proxy looks the host up, so that nobody here is to be asked for its addresses.
+        looks_up: bool,
+    },
 }
 
 /// Dials servers. Every connection is opened here.
@@ -52,6 +66,7 @@ pub struct Dialed {
 /// - An answer of the system's resolver is used again for up to 60 s, unless no address connected.
 /// - An error is [`NotFound`](crate::ErrorKind::NotFound) if the host does not exist, otherwise
 ///   [`Unavailable`](crate::ErrorKind::Unavailable), and names every address with its failure.
+///   An error of a [proxy](Route::Proxy) names the proxy and its answer.
 /// - **Cancellation:** dropping the future closes all sockets.
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
@@ -71,6 +86,15 @@ pub trait Dial: fmt::Debug + MaybeSend + MaybeSync {
     /// if this process may not use it, [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
     /// [`Unavailable`](crate::ErrorKind::Unavailable) otherwise.
     async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>>;
+
+    /// The way of connections to `host`. Nobody is asked. Default: [`Direct`](Route::Direct).
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::ErrorKind::Config) if a setting stands in the way of every such connection.
+    fn route(&self, _host: &str, _port: u16) -> Result<Route> {
+        Ok(Route::Direct)
+    }
 }
 
 impl fmt::Debug for Dialed {

@@ -1,9 +1,12 @@
 //! Opens every TCP connection of this crate, and of whoever uses the [`Dial`] of a runtime.
 //!
-//! Addresses are raced as RFC 8305 says ([`race`]); which of them come first is remembered ([`memory`]).
+//! Addresses are raced as RFC 8305 says ([`race`]); which of them come first is remembered ([`memory`]). Connections to Postgres
+//! may go through a SOCKS proxy ([`through`]).
 
 mod memory;
 mod race;
+mod socks;
+mod through;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,13 +16,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lakebase_core::connect::{Keepalive, LoadBalanceHosts, TcpOptions};
-use lakebase_core::effect::{ByteStream, DialTarget, Dialed};
+use lakebase_core::effect::{ByteStream, DialTarget, Dialed, Route};
 use lakebase_core::{Clock, Dial, Error, ErrorKind, HostResolver, Result, Timer};
 use socket2::{SockRef, TcpKeepalive};
 
 use self::memory::Memory;
 pub(crate) use self::race::Outcome;
 use self::race::race;
+use crate::Proxies;
 use crate::hosts;
 use crate::random::unpredictable;
 
@@ -48,12 +52,13 @@ pub(crate) trait Connect: Timer + Send + Sync + 'static {
 pub(crate) struct Dialer<N> {
     net: N,
     clock: Arc<dyn Clock>,
+    proxies: Proxies,
     memory: Mutex<Memory>,
 }
 
 impl<N: Connect> Dialer<N> {
-    pub(crate) fn new(net: N, clock: Arc<dyn Clock>) -> Self {
-        Self { net, clock, memory: Mutex::default() }
+    pub(crate) fn new(net: N, clock: Arc<dyn Clock>, proxies: Proxies) -> Self {
+        Self { net, clock, proxies, memory: Mutex::default() }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -68,8 +73,21 @@ impl<N: Connect> Dialer<N> {
         seed: Option<u64>,
         timeout: Duration,
     ) -> Result<Dialed, Vec<(SocketAddr, Outcome)>> {
+        self.first(addresses, seed, timeout, |address| self.net.tcp(address, tcp)).await
+    }
+
+    /// The first of `addresses` that `connect` reaches.
+    async fn first<F>(
+        &self,
+        addresses: &[SocketAddr],
+        seed: Option<u64>,
+        timeout: Duration,
+        connect: impl Fn(SocketAddr) -> F + Send,
+    ) -> Result<Dialed, Vec<(SocketAddr, Outcome)>>
+    where
+        F: Future<Output = io::Result<Box<dyn ByteStream>>> + Send,
+    {
         let order = self.memory().order(self.clock.monotonic(), addresses, seed);
-        let connect = |address| self.net.tcp(address, tcp);
         let raced = race(&order, timeout, connect, |time| self.net.sleep(time)).await;
         let now = self.clock.monotonic();
         let mut memory = self.memory();
@@ -77,7 +95,7 @@ impl<N: Connect> Dialer<N> {
             Ok((peer, stream, failed)) => {
                 failed.iter().for_each(|address| memory.failed(*address, now));
                 memory.answered(peer, now);
-                Ok(Dialed { stream, peer })
+                Ok(Dialed { stream, peer: Some(peer) })
             }
             Err(outcomes) => {
                 outcomes.iter().for_each(|(address, _)| memory.failed(*address, now));
@@ -86,8 +104,23 @@ impl<N: Connect> Dialer<N> {
         }
     }
 
+    /// Connects to `target` itself, whatever proxies there are.
+    pub(crate) async fn directly(&self, target: DialTarget<'_>) -> Result<Dialed> {
+        self.net.check()?;
+        let DialTarget { host, addresses, port, tcp, timeout, .. } = target;
+        let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
+        let found: Vec<_> = match addresses {
+            [] => self.addresses(host).await?.iter().map(at).collect(),
+            given => given.iter().map(at).collect(),
+        };
+        self.connect(&found, tcp, seed(&target), timeout).await.map_err(|outcomes| {
+            self.memory().forget(host);
+            failure(host, port, &outcomes)
+        })
+    }
+
     /// What the system's resolver says, or said within the last minute.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
+    pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
         if let Some(address) = hosts::literal(host) {
             return Ok(vec![address]);
         }
@@ -102,18 +135,18 @@ impl<N: Connect> Dialer<N> {
 #[async_trait]
 impl<N: Connect> Dial for Dialer<N> {
     async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
-        self.net.check()?;
-        let DialTarget { host, addresses, port, tcp, load_balance_hosts, timeout } = target;
-        let seed = (load_balance_hosts == LoadBalanceHosts::Random).then(unpredictable);
-        let at = |ip: &IpAddr| SocketAddr::new(*ip, port);
-        let found: Vec<_> = match addresses {
-            [] => self.addresses(host).await?.iter().map(at).collect(),
-            given => given.iter().map(at).collect(),
-        };
-        self.connect(&found, tcp, seed, timeout).await.map_err(|outcomes| {
-            self.memory().forget(host);
-            failure(host, port, &outcomes)
-        })
+        match self.proxies.postgres_proxy(target.host, target.port)? {
+            None => self.directly(target).await,
+            Some(proxy) => self.postgres(proxy, target).await,
+        }
+    }
+
+    fn route(&self, host: &str, port: u16) -> Result<Route> {
+        let proxy = self.proxies.postgres_proxy(host, port)?;
+        Ok(proxy.map_or(Route::Direct, |proxy| Route::Proxy {
+            name: proxy.to_string(),
+            looks_up: proxy.looks_up(),
+        }))
     }
 
     async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>> {
@@ -151,6 +184,11 @@ impl<N: Connect> HostResolver for Dialer<N> {
         }
         Ok(found)
     }
+}
+
+/// Where the order shall be random: what it is made from.
+fn seed(target: &DialTarget<'_>) -> Option<u64> {
+    (target.load_balance_hosts == LoadBalanceHosts::Random).then(unpredictable)
 }
 
 fn failure(host: &str, port: u16, outcomes: &[(SocketAddr, Outcome)]) -> Error {

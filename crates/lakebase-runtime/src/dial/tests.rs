@@ -91,7 +91,7 @@ fn dialer(script: &[(u8, Does)]) -> (FakeTime, Dialer<Scripted>) {
         open: Arc::default(),
         start: time.monotonic(),
     };
-    (time.clone(), Dialer::new(net, Arc::new(time)))
+    (time.clone(), Dialer::new(net, Arc::new(time), Proxies::new()))
 }
 
 /// Dials `db.example`; the outcome and the milliseconds that it took.
@@ -129,11 +129,11 @@ fn tried(dialer: &Dialer<Scripted>) -> Vec<(u64, u8)> {
 fn a_dead_address_costs_a_quarter_of_a_second_once() {
     let (time, dialer) = dialer(&[(1, Nothing), (2, Answer(20))]);
     let (outcome, took) = dial(&time, &dialer);
-    assert_eq!((outcome.unwrap().peer, took), (at(2), 270));
+    assert_eq!((outcome.unwrap().peer, took), (Some(at(2)), 270));
     assert_eq!(tried(&dialer), [(0, 1), (250, 2)]);
     for _ in 0..3 {
         let (outcome, took) = dial(&time, &dialer);
-        assert_eq!((outcome.unwrap().peer, took), (at(2), 20), "who answered comes first");
+        assert_eq!((outcome.unwrap().peer, took), (Some(at(2)), 20), "who answered comes first");
     }
     assert_eq!(dialer.net.look_ups.load(Ordering::Relaxed), 1, "the answer is used again");
 }
@@ -142,7 +142,7 @@ fn a_dead_address_costs_a_quarter_of_a_second_once() {
 fn a_failure_starts_the_next_attempt_at_once() {
     let (time, dialer) = dialer(&[(1, Refuse(5)), (2, Refuse(5)), (3, Answer(5))]);
     let (outcome, took) = dial(&time, &dialer);
-    assert_eq!((outcome.unwrap().peer, took), (at(3), 15));
+    assert_eq!((outcome.unwrap().peer, took), (Some(at(3)), 15));
     assert_eq!(tried(&dialer), [(0, 1), (5, 2), (10, 3)]);
 }
 
@@ -150,7 +150,7 @@ fn a_failure_starts_the_next_attempt_at_once() {
 fn the_first_that_stands_wins_also_if_it_was_started_first() {
     let (time, dialer) = dialer(&[(1, Answer(400)), (2, Answer(300)), (3, Nothing)]);
     let (outcome, took) = dial(&time, &dialer);
-    assert_eq!((outcome.unwrap().peer, took), (at(1), 400));
+    assert_eq!((outcome.unwrap().peer, took), (Some(at(1)), 400));
     assert_eq!(tried(&dialer), [(0, 1), (250, 2)]);
 }
 
@@ -176,13 +176,13 @@ fn when_all_are_dead_each_is_named_with_what_it_did() {
 #[test]
 fn an_address_that_dies_after_it_answered_is_passed_over() {
     let (time, dialer) = dialer(&[(1, Answer(1)), (2, Answer(1))]);
-    assert_eq!(dial(&time, &dialer).0.unwrap().peer, at(1));
+    assert_eq!(dial(&time, &dialer).0.unwrap().peer, Some(at(1)));
     dialer.net.script.lock().unwrap().insert(at(1), Nothing);
     tried(&dialer);
     let (outcome, took) = dial(&time, &dialer);
-    assert_eq!((outcome.unwrap().peer, took), (at(2), 251));
+    assert_eq!((outcome.unwrap().peer, took), (Some(at(2)), 251));
     let (outcome, took) = dial(&time, &dialer);
-    assert_eq!((outcome.unwrap().peer, took), (at(2), 1));
+    assert_eq!((outcome.unwrap().peer, took), (Some(at(2)), 1));
 }
 
 #[test]
@@ -218,6 +218,6 @@ fn addresses_that_are_given_are_not_looked_up() {
     // Sleeping for no time takes one poll more.
     let mut work = dialer.dial(target);
     let outcome = work.as_mut().now_or_never().or_else(|| work.as_mut().now_or_never());
-    assert_eq!(outcome.expect("at once").unwrap().peer, at(1));
+    assert_eq!(outcome.expect("at once").unwrap().peer, Some(at(1)));
     assert_eq!(dialer.net.look_ups.load(Ordering::Relaxed), 0);
 }

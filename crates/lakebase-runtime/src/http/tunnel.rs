@@ -76,5 +76,5 @@ fn refused(status: StatusCode, proxy: &Proxy, target: &str, place: &str) -> Erro
         _ => (ErrorKind::Config, "may not be an HTTP proxy; it was asked for"),
     };
     let message = format!("the proxy answered {status}: it {meaning} {target}");
-    ProxyError::refused(message).with_kind(kind, place)
+    ProxyError::refused(kind, message).into_error(place)
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use http::uri::Authority;
-use lakebase_core::{Error, ErrorKind, Result, Secret, Setting, SettingOrigin};
+use lakebase_core::{Result, Secret, Setting, SettingOrigin};
 
 const ACCEPTED: &str = "accepted: http://user:password@host:port, with special characters of user and password \
-     percent-encoded; https:// if the proxy itself speaks TLS";
+     percent-encoded; https:// if the proxy itself speaks TLS; socks5:// or, if the proxy looks names up, socks5h://";
 
 /// A proxy and the setting that names it. Neither `Debug` nor `Display` shows its user or password.
 #[derive(Clone)]
@@ -24,26 +24,30 @@ pub struct Proxy {
 pub(super) enum Scheme {
     Http,
     Https,
-    /// `socks4`, `socks4a`, `socks5` or `socks5h`.
-    Socks(&'static str),
+    /// SOCKS 5, and names are looked up here.
+    Socks5,
+    /// SOCKS 5, and names are looked up by the proxy.
+    Socks5h,
 }
 
 impl Scheme {
-    /// With the port that goes without saying: the registered ones.
-    const ALL: [(Self, u16); 6] = [
-        (Self::Http, 80),
-        (Self::Https, 443),
-        (Self::Socks("socks4"), 1080),
-        (Self::Socks("socks4a"), 1080),
-        (Self::Socks("socks5"), 1080),
-        (Self::Socks("socks5h"), 1080),
-    ];
+    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Socks5, Self::Socks5h];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
-            Self::Socks(name) => name,
+            Self::Socks5 => "socks5",
+            Self::Socks5h => "socks5h",
+        }
+    }
+
+    /// The port that goes without saying: the registered one.
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Socks5 | Self::Socks5h => 1080,
         }
     }
 }
@@ -51,13 +55,17 @@ impl Scheme {
 impl Proxy {
     /// Reads a proxy's URL. No error quotes any part of it, because passwords that are not encoded slide into all
     /// of them.
-    pub(super) fn read(setting: &Setting<Secret>) -> Result<Self> {
+    pub(crate) fn read(setting: &Setting<Secret>) -> Result<Self> {
         let refuse = |problem: &str| setting.error(format!("{problem}; {ACCEPTED}"));
         let text = setting.value.expose().trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         let known =
-            Scheme::ALL.into_iter().find(|(known, _)| known.as_str().eq_ignore_ascii_case(scheme));
-        let (scheme, default_port) = known.ok_or_else(|| refuse("not the URL of a proxy"))?;
+            Scheme::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(scheme));
+        let scheme = known.ok_or_else(|| match is_socks(text) {
+            // `socks` means version 4 to curl and version 5 to others.
+            true => refuse("of SOCKS only version 5 is spoken"),
+            false => refuse("not the URL of a proxy"),
+        })?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at(end);
         if tail.contains('@') {
@@ -71,7 +79,7 @@ impl Proxy {
             .map_or((None, authority), |(user, place)| (Some(user), place));
         let place: Authority = place.parse().map_err(|_| refuse("there is no valid host"))?;
         let port = match place.as_str().strip_prefix(place.host()).unwrap_or_default() {
-            "" => Some(default_port),
+            "" => Some(scheme.port()),
             port => port.strip_prefix(':').and_then(|port| port.parse().ok()),
         };
         let port =
@@ -99,22 +107,12 @@ impl Proxy {
     pub fn origin(&self) -> &SettingOrigin {
         &self.origin
     }
+}
 
-    /// Fails for a proxy that HTTP cannot go through.
-    pub(super) fn check_http(&self) -> Result<()> {
-        match self.scheme {
-            Scheme::Http | Scheme::Https => Ok(()),
-            Scheme::Socks(_) => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{}: HTTP does not go through a SOCKS proxy ({}); name an HTTP proxy in HTTPS_PROXY, or the host in \
-                     NO_PROXY to reach it directly",
-                    self.origin,
-                    self.url()
-                ),
-            )),
-        }
-    }
+/// Whether the URL of a proxy has a scheme of SOCKS, spoken here or not.
+pub(super) fn is_socks(url: &str) -> bool {
+    let scheme = url.trim().split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("socks"))
 }
 
 impl fmt::Display for Proxy {

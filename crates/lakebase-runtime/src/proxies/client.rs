@@ -1,11 +1,12 @@
-//! What HTTP clients ask about a proxy, and how they word its failures.
+//! What those who go through a proxy ask about it, and how they word its failures.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Uri};
 #[cfg(feature = "http-reqwest")]
 use lakebase_core::Secret;
 use lakebase_core::{Error, ErrorKind, Result};
@@ -17,6 +18,12 @@ use crate::failure;
 
 /// How long a silent proxy is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the URL of a proxy says about who asks.
+pub(crate) struct Credentials {
+    pub(crate) name: Vec<u8>,
+    pub(crate) password: Vec<u8>,
+}
 
 impl Proxies {
     /// The way of a request to `uri` in words; see [`HttpClient::route`](lakebase_core::HttpClient::route).
@@ -52,11 +59,6 @@ impl Proxy {
         self.scheme == Scheme::Https
     }
 
-    /// Whether the URL has a user or a password.
-    pub(crate) fn has_user(&self) -> bool {
-        self.user.is_some()
-    }
-
     /// The URL with user and password, as another HTTP client takes it.
     #[cfg(feature = "http-reqwest")]
     pub(crate) fn full_url(&self) -> Secret {
@@ -64,12 +66,28 @@ impl Proxy {
         Secret::new(format!("{}://{user}{}:{}", self.scheme.as_str(), self.host, self.port))
     }
 
+    /// Whether the proxy speaks SOCKS, and not HTTP.
+    pub(crate) fn is_socks(&self) -> bool {
+        matches!(self.scheme, Scheme::Socks5 | Scheme::Socks5h)
+    }
+
+    /// Whether host names are looked up by the proxy, and by nobody here.
+    pub(crate) fn looks_up(&self) -> bool {
+        self.scheme != Scheme::Socks5
+    }
+
+    /// User and password, decoded.
+    pub(crate) fn credentials(&self) -> Option<Credentials> {
+        let text = self.user.as_ref()?.expose();
+        let (name, password) = text.split_once(':').unwrap_or((text, ""));
+        let decode = |text| percent_decode_str(text).collect();
+        Some(Credentials { name: decode(name), password: decode(password) })
+    }
+
     /// The value of `Proxy-Authorization`: Basic authentication (RFC 7617) with what the URL says.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
-        let text = self.user.as_ref()?.expose();
-        let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        let pair: Vec<u8> =
-            percent_decode_str(user).chain([b':']).chain(percent_decode_str(password)).collect();
+        let Credentials { name, password } = self.credentials()?;
+        let pair = [name, password].join(&b':');
         let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -77,53 +95,68 @@ impl Proxy {
 }
 
 impl ProxyError {
-    fn new(problem: ProxyProblem, message: impl Into<Box<str>>) -> Self {
-        Self { problem, message: message.into(), source: None }
+    fn new(problem: ProxyProblem, kind: ErrorKind, message: impl Into<Box<str>>) -> Self {
+        Self { problem, kind, pause: None, message: message.into(), source: None }
     }
 
-    /// `proxy` asks for a user and a password, or for others, by this status.
-    pub(crate) fn authentication_required(status: StatusCode, proxy: &Proxy) -> Self {
-        let advice = if proxy.has_user() {
-            "it does not accept the user and password in its URL"
-        } else {
-            "it wants a user and a password: put them into its URL, http://user:password@host:port"
+    /// `proxy` asks for a user and a password, or for others, by this `answer`.
+    pub(crate) fn authentication_required(answer: impl fmt::Display, proxy: &Proxy) -> Self {
+        let advice = match proxy.scheme {
+            _ if proxy.user.is_some() => {
+                "it does not accept the user and password in its URL".to_owned()
+            }
+            scheme => format!(
+                "it wants a user and a password: put them into its URL, {}://user:password@host:port",
+                scheme.as_str()
+            ),
         };
         Self::new(
             ProxyProblem::AuthenticationRequired,
-            format!("the proxy answered {status}: {advice}"),
+            ErrorKind::Config,
+            format!("the proxy answered {answer}: {advice}"),
         )
     }
 
-    pub(crate) fn refused(message: impl Into<Box<str>>) -> Self {
-        Self::new(ProxyProblem::Refused, message)
+    /// The proxy does not open the way; `kind` says whether that may pass.
+    pub(crate) fn refused(kind: ErrorKind, message: impl Into<Box<str>>) -> Self {
+        Self::new(ProxyProblem::Refused, kind, message)
     }
 
     pub(crate) fn unreachable(message: impl Into<Box<str>>) -> Self {
-        Self::new(ProxyProblem::Unreachable, message)
+        Self::new(ProxyProblem::Unreachable, ErrorKind::Unavailable, message)
     }
 
-    /// The error of a proxy that opened no way within `limit`.
+    /// The proxy did not open a way in time.
     ///
     /// It is not asked again at once, as after other failures: it may have too much to do.
-    pub(crate) fn silent(limit: Duration, place: &str) -> Error {
-        let message = format!("the proxy opened no way within {limit:?}");
-        Self::unreachable(message).into_error(place).with_retry_after(PAUSE)
+    pub(crate) fn silent(message: impl Into<Box<str>>) -> Self {
+        Self { pause: Some(PAUSE), ..Self::unreachable(message) }
+    }
+
+    /// The same where nothing more is known.
+    pub(crate) fn no_way(limit: Duration) -> Self {
+        Self::silent(format!("the proxy opened no way within {limit:?}"))
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }
     }
 
-    /// The error of a request to `place`: one that usually passes, unless a user and a password are missing.
-    pub(crate) fn into_error(self, place: &str) -> Error {
-        match self.problem {
-            ProxyProblem::AuthenticationRequired => self.with_kind(ErrorKind::Config, place),
-            ProxyProblem::Refused | ProxyProblem::Unreachable => failure::exchange(place, self),
-        }
+    /// Whether it may pass, and what it is otherwise.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
-    /// The same with a kind that the caller knows.
-    pub(crate) fn with_kind(self, kind: ErrorKind, place: &str) -> Error {
-        Error::new(kind, format!("could not reach {place}")).with_source(self)
+    /// The error of a request to `place`.
+    pub(crate) fn into_error(self, place: &str) -> Error {
+        let pause = self.pause;
+        let error = match self.kind {
+            ErrorKind::Unavailable => failure::exchange(place, self),
+            kind => Error::new(kind, format!("could not reach {place}")).with_source(self),
+        };
+        match pause {
+            Some(pause) => error.with_retry_after(pause),
+            None => error,
+        }
     }
 }

@@ -1,30 +1,37 @@
-//! How a request fails at a proxy.
+//! How a request or a connection fails at a proxy.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
-/// What went wrong between here and a proxy, or in it. It is among the sources of a request's error.
+use lakebase_core::ErrorKind;
+
+/// What went wrong between here and a proxy, or in it. It is among the sources of the error of a request or a connection.
 #[derive(Debug)]
 pub struct ProxyError {
     pub(super) problem: ProxyProblem,
+    /// Transient only where the same may succeed later without anybody changing anything.
+    pub(super) kind: ErrorKind,
+    /// How long the proxy is left alone.
+    pub(super) pause: Option<Duration>,
     pub(super) message: Box<str>,
     pub(super) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// The kind of a [`ProxyError`].
+/// What is wrong, as far as programs care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyProblem {
-    /// It asks for a user and a password, or does not accept those that it got (status 407, or 401).
+    /// It asks for a user and a password, or does not accept those that it got.
     AuthenticationRequired,
-    /// It does not let the request through (any other status).
+    /// It does not open the way, because it may not or because it cannot reach the host.
     Refused,
-    /// It cannot be reached, is silent, or does not answer as an HTTP proxy does.
+    /// It cannot be reached, is silent, or does not answer as such a proxy does.
     Unreachable,
 }
 
 impl ProxyError {
-    /// Which kind it is.
+    /// Which problem it is.
     #[must_use]
     pub fn problem(&self) -> ProxyProblem {
         self.problem

@@ -162,6 +162,8 @@ fn a_proxy_is_read_from_its_url() {
         ("http://u:a:b@p.example:1", "http://p.example:1", Some("dTphOmI=")),
         ("http://u:%FF@p.example:1", "http://p.example:1", Some("dTr/")),
         ("http://@p.example:1", "http://p.example:1", None),
+        ("socks5://p.example", "socks5://p.example:1080", None),
+        (" SOCKS5H://u:p@p.example:9/", "socks5h://p.example:9", Some("dTpw")),
     ] {
         let proxy = Proxy::read(&Setting::explicit("http_proxy", Secret::new(text)));
         let proxy = proxy.unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -211,18 +213,66 @@ fn what_cannot_be_read_is_an_error_of_the_requests_that_it_is_about() {
 }
 
 #[test]
-fn socks_is_recognised_and_not_taken_for_http() {
-    for text in ["socks5://u:canary@s.example", "SOCKS5h://s.example:1080", "socks4a://s.example"] {
-        let proxies = from(&[("ALL_PROXY", text)]);
-        let error = ask(&proxies, "https://w.example/").expect_err(text);
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        for part in ["ALL_PROXY (environment variable)", "s.example:1080", "SOCKS", "HTTPS_PROXY"] {
-            assert!(error.to_string().contains(part), "{error}");
+fn socks_carries_http_and_the_one_for_all_carries_postgres_too() {
+    let (socks, place) = ("SOCKS5h://u:canary@s.example", "socks5h://s.example:1080");
+    let postgres = |proxies: &Proxies, host: &str| {
+        proxies.postgres_proxy(host, 5432).map(|proxy| proxy.map(Proxy::url))
+    };
+    for (variables, https, to_postgres) in [
+        (&[("ALL_PROXY", socks)][..], place, Some(place)),
+        (&[("HTTPS_PROXY", socks)], place, None),
+        (&[("all_proxy", socks), ("https_proxy", PROXY)], PROXY, Some(place)),
+        (&[("ALL_PROXY", PROXY)], PROXY, None),
+    ] {
+        let proxies = from(variables);
+        let found = ask(&proxies, "https://w.example/").unwrap().expect("a proxy");
+        assert!(found.starts_with(https) && !found.contains("canary"), "{found}");
+        assert_eq!(postgres(&proxies, "db.example").unwrap().as_deref(), to_postgres);
+        assert_eq!(ask(&proxies, "http://127.0.0.1/").unwrap(), None);
+        for host in ["localhost", "127.0.0.2", "[::1]", "169.254.1.1"] {
+            assert_eq!(postgres(&proxies, host).unwrap(), None, "{host}");
         }
-        assert!(!error.to_string().contains("canary"), "{error}");
-        let both = from(&[("ALL_PROXY", text), ("HTTPS_PROXY", PROXY)]);
-        assert!(ask(&both, "https://w.example/").unwrap().is_some());
-        assert_eq!(ask(&both, "http://127.0.0.1/").unwrap(), None);
+    }
+    let exempt = from(&[("ALL_PROXY", socks), ("NO_PROXY", "db.example,10.0.0.0/8:5432")]);
+    for host in ["db.example", "x.db.example", "10.1.1.1"] {
+        assert_eq!(postgres(&exempt, host).unwrap(), None, "{host}");
+    }
+    assert!(exempt.postgres_proxy("10.1.1.1", 5433).unwrap().is_some());
+    // The program's word about one stands beside the environment's about the other.
+    let by = |text: &str| Setting::explicit("x_proxy", Secret::new(text));
+    let http = exempt.clone().with_http(&by("")).unwrap();
+    assert_eq!(ask(&http, "https://w.example/").unwrap(), None);
+    assert_eq!(postgres(&http, "e.example").unwrap().as_deref(), Some(place));
+    assert_eq!(postgres(&http, "db.example").unwrap(), None);
+    let program = exempt.clone().with_postgres(&by("socks5://p.example:1")).unwrap();
+    assert_eq!(postgres(&program, "db.example").unwrap().as_deref(), Some("socks5://p.example:1"));
+    assert_eq!(postgres(&program, "localhost").unwrap(), None);
+    assert_eq!(ask(&program, "https://db.example/").unwrap(), None);
+    let none = exempt.with_postgres(&by("")).unwrap();
+    assert_eq!(postgres(&none, "e.example").unwrap(), None);
+    for text in
+        ["http://p.example", "p.example:1080", "socks5://u:canary/x@p.example", "socks4://p"]
+    {
+        let error = Proxies::new().with_postgres(&by(text)).expect_err(text).to_string();
+        assert!(error.starts_with("x_proxy (set by the program): "), "{error}");
+        assert!(error.contains("socks5h://") && !error.contains("canary"), "{error}");
+    }
+}
+
+#[test]
+fn what_socks_does_not_speak_is_an_error_of_all_that_would_go_through_it() {
+    for text in ["socks4a://u:canary@s.example", "SOCKS://s.example:1080", "socks6://s.example"] {
+        let proxies = from(&[("ALL_PROXY", text)]);
+        let http = ask(&proxies, "https://w.example/").expect_err(text);
+        let postgres = proxies.postgres_proxy("db.example", 5432).expect_err(text);
+        for error in [http, postgres] {
+            assert_eq!(error.kind(), ErrorKind::Config);
+            for part in ["ALL_PROXY (environment variable)", "only version 5", "socks5h://"] {
+                assert!(error.to_string().contains(part), "{error}");
+            }
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+        assert!(proxies.postgres_proxy("localhost", 5432).unwrap().is_none());
     }
 }
 

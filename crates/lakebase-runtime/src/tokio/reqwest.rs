@@ -94,7 +94,7 @@ impl HttpClient for ReqwestClient {
             let error = error.without_url();
             let error = match problem {
                 None if proxy.is_some() && error.is_timeout() => {
-                    return ProxyError::silent(self.proxy_timeout, &place);
+                    return ProxyError::no_way(self.proxy_timeout).into_error(&place);
                 }
                 Some(problem) => problem.with_source(error).into_error(&place),
                 None => failure::exchange(&place, error),
@@ -141,14 +141,33 @@ fn target(proxy: &Proxy) -> Option<Url> {
 
 /// What the text of reqwest's error says about `proxy`; there is no other sign.
 fn at_proxy(proxy: &Proxy, error: &::reqwest::Error) -> Option<ProxyError> {
+    let unreachable = || ProxyError::unreachable("the proxy cannot be reached");
+    let refused = || ProxyError::refused(ErrorKind::Unavailable, "the proxy refuses");
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
-        match error.to_string().strip_prefix("tunnel error: ") {
+        let text = error.to_string();
+        match text.strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {
                 return Some(ProxyError::authentication_required(NEEDS_USER, proxy));
             }
-            Some("unsuccessful") => return Some(ProxyError::refused("the proxy refuses")),
-            Some(_) => return Some(ProxyError::unreachable("the proxy cannot be reached")),
+            Some("unsuccessful") => return Some(refused()),
+            Some(_) => return Some(unreachable()),
+            None => {}
+        }
+        match text.split_once("SOCKS error: ").map(|(_, problem)| problem) {
+            Some(
+                problem @ ("credentials not accepted"
+                | "server does not support user/pass authentication"),
+            ) => return Some(ProxyError::authentication_required(problem, proxy)),
+            // It could not be reached, or did not answer as such a proxy does.
+            Some(problem)
+                if ["fail", "io ", "server implements"]
+                    .iter()
+                    .any(|start| problem.starts_with(start)) =>
+            {
+                return Some(unreachable());
+            }
+            Some(_) => return Some(refused()),
             None => next = error.source(),
         }
     }

@@ -3,6 +3,7 @@
 #![cfg_attr(feature = "_runtime", expect(clippy::unwrap_used, reason = "helpers of tests"))]
 
 mod proxies;
+mod socks;
 mod suites;
 #[cfg(feature = "http-surf")]
 mod surf_logs;

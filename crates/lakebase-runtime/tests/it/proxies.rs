@@ -196,10 +196,10 @@ pub(crate) async fn refusals(make: Make) {
     }
 
     // A value that cannot be used is an error of the requests that it is about.
-    let proxies = by_environment(&[("HTTPS_PROXY", "socks5://127.0.0.1:1")]);
+    let proxies = by_environment(&[("HTTPS_PROXY", "socks4://127.0.0.1:1")]);
     let runtime = make(&options().proxies(proxies)).unwrap();
     let error = get(&runtime, "https://w.test/x").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error.report());
+    assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
     assert!(runtime.http.route(&Uri::from_static("https://w.test/x")).is_err());
 }
 

@@ -68,6 +68,17 @@ macro_rules! suites {
                 $run(crate::proxies::plain_http(MAKE));
             }
 
+            #[test]
+            fn through_socks() {
+                $run(crate::socks::http(MAKE));
+                $run(crate::socks::postgres(MAKE));
+            }
+
+            #[test]
+            fn socks_proxies_that_fail() {
+                $run(crate::socks::refusals(MAKE));
+            }
+
             #[cfg(feature = "http-surf")]
             #[test]
             fn surf_and_proxies() {

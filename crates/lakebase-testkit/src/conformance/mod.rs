@@ -20,6 +20,8 @@ pub mod listen;
 pub mod login;
 pub mod process;
 pub mod proxy_server;
+mod served;
+pub mod socks_server;
 pub mod task;
 
 use std::pin::pin;

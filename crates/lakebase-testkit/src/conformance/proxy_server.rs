@@ -1,9 +1,10 @@
 //! A small HTTP proxy of threads, and the ways in which proxies fail.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::served::{Open, Served};
 
 /// What an [`HttpProxyServer`] does with a request.
 #[derive(Clone, Debug)]
@@ -30,74 +31,45 @@ pub enum ProxyBehaviour {
 /// Listens on a loopback port of its own until dropped.
 #[derive(Debug)]
 pub struct HttpProxyServer {
-    address: SocketAddr,
-    shared: Arc<Shared>,
+    served: Served,
+    heads: Heads,
 }
 
-#[derive(Debug)]
-struct Shared {
-    behaviour: ProxyBehaviour,
-    stop: AtomicBool,
-    heads: Mutex<Vec<String>>,
-    open: Mutex<Vec<TcpStream>>,
-}
+type Heads = Arc<Mutex<Vec<String>>>;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(heads: &Heads) -> MutexGuard<'_, Vec<String>> {
+    heads.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl HttpProxyServer {
     /// Starts the proxy.
     #[must_use]
     pub fn start(behaviour: ProxyBehaviour) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let address = listener.local_addr().expect("its address");
-        let (heads, open) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { behaviour, stop: AtomicBool::new(false), heads, open });
-        let server = Self { address, shared: Arc::clone(&shared) };
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if shared.stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                lock(&shared.open).extend(stream.try_clone());
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || {
-                    // The client's ways of leaving are part of the tests.
-                    let _ = serve(&stream, &shared);
-                    let _ = stream.shutdown(Shutdown::Both);
-                });
-            }
-        });
-        server
+        let heads = Heads::default();
+        let shared = Arc::clone(&heads);
+        let served = Served::start(move |stream, open| serve(stream, &behaviour, &shared, open));
+        Self { served, heads }
     }
 
     /// `127.0.0.1:port`.
     #[must_use]
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.served.address().to_string()
     }
 
     /// The heads of all requests so far; one connection brings one.
     #[must_use]
     pub fn heads(&self) -> Vec<String> {
-        lock(&self.shared.heads).clone()
+        lock(&self.heads).clone()
     }
 }
 
-impl Drop for HttpProxyServer {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which then sees the flag.
-        let _ = TcpStream::connect(self.address);
-        for stream in lock(&self.shared.open).drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(
+    mut stream: &TcpStream,
+    behaviour: &ProxyBehaviour,
+    heads: &Heads,
+    open: &Open,
+) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -105,13 +77,13 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         }
     }
-    lock(&shared.heads).push(head.clone());
-    match &shared.behaviour {
-        ProxyBehaviour::LeadTo(address) => lead(stream, *address, &head, reader.buffer(), shared),
+    lock(heads).push(head.clone());
+    match behaviour {
+        ProxyBehaviour::LeadTo(address) => lead(stream, *address, &head, reader.buffer(), open),
         ProxyBehaviour::LeadOnly(address, value) => {
             let wanted = format!("\r\nproxy-authorization: {value}\r\n");
             match head.replace("Proxy-Authorization", "proxy-authorization").contains(&wanted) {
-                true => lead(stream, *address, &head, reader.buffer(), shared),
+                true => lead(stream, *address, &head, reader.buffer(), open),
                 false => answer(stream, 407),
             }
         }
@@ -138,28 +110,20 @@ fn answer(mut stream: &TcpStream, status: u16) -> io::Result<()> {
     stream.write_all(format!("{head}{ask}\r\nno way").as_bytes())
 }
 
-/// Copies both directions until the first end, from what was `read` behind the head on.
+/// Copies both directions, from what was `read` behind the head on.
 fn lead(
     mut client: &TcpStream,
     address: SocketAddr,
     head: &str,
     read: &[u8],
-    shared: &Shared,
+    open: &Open,
 ) -> io::Result<()> {
     let mut server = TcpStream::connect(address)?;
-    lock(&shared.open).extend(server.try_clone());
     if head.starts_with("CONNECT ") {
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     } else {
         server.write_all(head.as_bytes())?;
     }
     server.write_all(read)?;
-    let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    });
-    let copied = io::copy(&mut &server, &mut client);
-    let _ = client.shutdown(Shutdown::Both);
-    copied.map(drop)
+    open.join(client, &server)
 }

@@ -142,20 +142,20 @@ impl Fault {
             }
             Self::PortUnreachable => {
                 "a firewall or a missing route is likely: Postgres needs TCP to port 5432, which does not go through \
-                 an HTTP proxy; with private connectivity, \
+                 an HTTP proxy, but through a SOCKS proxy (ALL_PROXY=socks5h://host:port); with private connectivity, \
                  regional hosts need the endpoint for performance-intensive services"
             }
             Self::ProxyAuthenticationRequired => {
-                "put user and password into the proxy's URL (HTTPS_PROXY=http://user:password@host:port), special \
+                "put user and password into the proxy's URL, as in http://user:password@host:port, special \
                  characters percent-encoded: @ as %40, : as %3A, / as %2F"
             }
             Self::ProxyRefused => {
-                "ask the administrator of the proxy to allow CONNECT to the host that is named, or name the host in \
-                 NO_PROXY if it is reached directly"
+                "ask the administrator of the proxy to allow connections (CONNECT) to the host that is named, and whether \
+                 the proxy reaches it; name the host in NO_PROXY if it is reached directly"
             }
             Self::ProxyUnreachable => {
-                "check the proxy's address in the setting that is named, and that it is an HTTP proxy; name the host in \
-                 NO_PROXY if it is reached directly"
+                "check the proxy's address in the setting that is named, and that it speaks what the setting says (HTTP, \
+                 SOCKS 5); name the host in NO_PROXY if it is reached directly"
             }
             Self::QueryFailed => "the login works; the server's own words are the best hint",
             Self::RoleMissing => {

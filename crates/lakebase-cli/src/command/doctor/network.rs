@@ -5,11 +5,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_rustls::rustls::{self, CertificateError};
 use lakebase::core::connect::{Connector, ConnectorConfig, socket_path};
+use lakebase::core::effect::{ByteStream, DialTarget, Route};
 use lakebase::core::{HostResolver, Tls};
 use lakebase::{Lakebase, SslMode};
+use lakebase_runtime::TokioIo;
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::{self, CertificateError};
 
 use super::fault::Fault;
 use super::report::{Examined, Finding, Report};
@@ -24,6 +26,8 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 const NO_ADDRESS: &str = "the host has no address";
 const UNREACHABLE: &str = "the server cannot be reached";
 
+type Stream = Box<dyn ByteStream>;
+
 /// What stands in the way of a login.
 type Obstacle = Option<&'static str>;
 
@@ -35,11 +39,22 @@ pub(super) async fn examine(
 ) -> io::Result<Obstacle> {
     let connector = lakebase.connector();
     let config = connector.config();
-    let addresses = if config.addresses.is_empty() {
-        report.step("host", resolve(connector, host)).await?
-    } else {
-        report.skip("host", &format!("the address is configured: {}", list(&config.addresses)))?;
-        Some(config.addresses.clone())
+    let route = connector.runtime().dial.route(host, config.port);
+    let addresses = match &route {
+        Err(error) => {
+            let finding = Finding::new(Fault::Configuration, error.report());
+            report.step("host", async { Err(finding) }).await?
+        }
+        _ if !config.addresses.is_empty() => {
+            let why = format!("the address is configured: {}", list(&config.addresses));
+            report.skip("host", &why)?;
+            Some(config.addresses.clone())
+        }
+        Ok(Route::Proxy { name, looks_up: true }) => {
+            report.skip("host", &format!("it is looked up by the proxy {name}"))?;
+            Some(Vec::new())
+        }
+        _ => report.step("host", resolve(connector, host)).await?,
     };
     let Some(addresses) = addresses else {
         for name in ["tcp", "tls"] {
@@ -47,8 +62,13 @@ pub(super) async fn examine(
         }
         return Ok(Some(NO_ADDRESS));
     };
-    let Some(stream) = report.step("tcp", connect(connector, &addresses, config.port)).await?
-    else {
+    let reached = match &route {
+        Ok(Route::Proxy { name, .. }) => {
+            report.step("tcp", through(connector, host, &addresses, name)).await?
+        }
+        _ => report.step("tcp", connect(connector, &addresses, config.port)).await?,
+    };
+    let Some(stream) = reached else {
         report.skip("tls", UNREACHABLE)?;
         return Ok(Some(UNREACHABLE));
     };
@@ -130,14 +150,14 @@ fn list(addresses: &[IpAddr]) -> String {
 }
 
 /// The first of `addresses` that accepts a connection.
-async fn connect(connector: &Connector, addresses: &[IpAddr], port: u16) -> Examined<TcpStream> {
+async fn connect(connector: &Connector, addresses: &[IpAddr], port: u16) -> Examined<Stream> {
     let mut problems = Vec::new();
     for address in addresses {
         let place = SocketAddr::new(*address, port);
         match connector.within(CONNECT_LIMIT, TcpStream::connect(place)).await {
             Some(Ok(stream)) => {
                 problems.push(format!("{place} accepts connections"));
-                return Ok((stream, problems.join("; ")));
+                return Ok((Box::new(TokioIo(stream)), problems.join("; ")));
             }
             Some(Err(error)) => problems.push(format!("{place}: {error}")),
             None => {
@@ -148,7 +168,37 @@ async fn connect(connector: &Connector, addresses: &[IpAddr], port: u16) -> Exam
     Err(Finding::new(Fault::PortUnreachable, problems.join("; ")))
 }
 
-async fn handshake(connector: &Connector, stream: TcpStream, host: &str) -> Examined<()> {
+/// The way that the proxy `name` opens.
+async fn through(
+    connector: &Connector,
+    host: &str,
+    addresses: &[IpAddr],
+    name: &str,
+) -> Examined<Stream> {
+    let config = connector.config();
+    let target = DialTarget {
+        host,
+        addresses,
+        port: config.port,
+        tcp: config.tcp,
+        load_balance_hosts: config.load_balance_hosts,
+        timeout: CONNECT_LIMIT,
+    };
+    match connector.runtime().dial.dial(target).await {
+        Ok(dialed) => {
+            let place = dialed
+                .peer
+                .map_or_else(|| format!("{host}:{}", config.port), |peer| peer.to_string());
+            Ok((dialed.stream, format!("{place} accepts connections through the proxy {name}")))
+        }
+        Err(error) => {
+            let fault = Fault::at_proxy(&error).unwrap_or(Fault::PortUnreachable);
+            Err(Finding::new(fault, error.report()))
+        }
+    }
+}
+
+async fn handshake(connector: &Connector, stream: Stream, host: &str) -> Examined<()> {
     let tls = Tls { mode: connector.ssl_mode_to(host), ..connector.config().tls.clone() };
     let probe = tls::probe(stream, host, &tls);
     connector.within(tls::LIMIT, probe).await.unwrap_or_else(|| {

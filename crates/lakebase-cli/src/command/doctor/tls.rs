@@ -6,15 +6,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_rustls::TlsConnector;
+use futures_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use futures_rustls::rustls::{self, CertificateError};
 use lakebase::SslMode;
 use lakebase::core::Tls;
+use lakebase::core::effect::ByteStream;
 use lakebase_session::startup::SSL_REQUEST;
 use lakebase_session::tls::recording_client_config;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, CertificateError};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
@@ -25,7 +25,7 @@ use super::report::{Examined, Finding};
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
 
 /// Asks for TLS over `stream` and verifies the server to be `host`, as far as the mode wants it.
-pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Examined<()> {
+pub(super) async fn probe(mut stream: Box<dyn ByteStream>, host: &str, tls: &Tls) -> Examined<()> {
     let broken = |error: io::Error| {
         Finding::new(
             Fault::TlsFailed,
@@ -33,7 +33,10 @@ pub(super) async fn probe(mut stream: TcpStream, host: &str, tls: &Tls) -> Exami
         )
     };
     stream.write_all(&SSL_REQUEST).await.map_err(broken)?;
-    match stream.read_u8().await.map_err(broken)? {
+    stream.flush().await.map_err(broken)?;
+    let mut answer = [0];
+    stream.read_exact(&mut answer).await.map_err(broken)?;
+    match answer[0] {
         b'S' => {}
         b'N' if tls.mode < SslMode::Require => {
             return Ok(((), format!("the server offers none, which sslmode {} allows", tls.mode)));

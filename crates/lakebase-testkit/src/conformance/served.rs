@@ -1,0 +1,80 @@
+//! A loopback port whose clients are each served by a thread.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Listens until dropped, which ends all connections.
+#[derive(Debug)]
+pub(super) struct Served {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    open: Open,
+}
+
+/// What ends with the server.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Open(Arc<Mutex<Vec<TcpStream>>>);
+
+impl Open {
+    fn keep(&self, stream: &TcpStream) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(stream.try_clone());
+    }
+
+    /// Copies both directions until the first end.
+    pub(super) fn join(&self, mut client: &TcpStream, mut server: &TcpStream) -> io::Result<()> {
+        self.keep(server);
+        let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+        std::thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+        let copied = io::copy(&mut server, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+        copied.map(drop)
+    }
+}
+
+impl Served {
+    /// Has `serve` speak to each client, and closes when it returns.
+    pub(super) fn start(
+        serve: impl Fn(&TcpStream, &Open) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        let address = listener.local_addr().expect("its address");
+        let server = Self { address, stop: Arc::default(), open: Open::default() };
+        let (stop, open, serve) = (Arc::clone(&server.stop), server.open.clone(), Arc::new(serve));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                open.keep(&stream);
+                let (open, serve) = (open.clone(), Arc::clone(&serve));
+                std::thread::spawn(move || {
+                    // The client's ways of leaving are part of the tests.
+                    let _ = serve(&stream, &open);
+                    let _ = stream.shutdown(Shutdown::Both);
+                });
+            }
+        });
+        server
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, which then sees the flag.
+        let _ = TcpStream::connect(self.address);
+        for stream in self.open.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
