@@ -12,7 +12,7 @@ use lakebase::{Lakebase, PoolOptions, lakebase_error};
 
 use crate::support::Setup;
 
-on_each_runtime! { direct pool tokio_postgres tunnel }
+on_each_runtime! { direct pool tokio_postgres tunnel silences }
 
 /// What a server may send before it is cut off: what a login may hold, and what sockets hold on the way.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -33,6 +33,14 @@ const MODES: [(&str, ErrorKind); 14] = [
     ("too many", TimedOut),
     ("error without fields", InvalidRequest),
     ("byte by byte", TimedOut),
+];
+
+/// Where it falls silent, and what the error says that it was waited for.
+const SILENCES: [(&str, &str); 4] = [
+    ("mute", "TLS"),
+    ("silent", "the answer to the start-up packet"),
+    ("password", "authentication"),
+    ("no ready", "the end of the greeting"),
 ];
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -96,6 +104,9 @@ impl Counted {
 }
 
 fn misbehave(mode: &str, mut client: Counted) -> std::io::Result<()> {
+    if mode == "mute" {
+        return client.wait();
+    }
     let mut first = [0; 8];
     client.stream.read_exact(&mut first)?;
     if first[4..] == [4, 210, 22, 47] {
@@ -126,6 +137,7 @@ fn misbehave(mode: &str, mut client: Counted) -> std::io::Result<()> {
                 "zero length" => client.send(&[b'R', 0, 0, 0, 0])?,
                 "gss" => client.send(&message(b'R', &7_u32.to_be_bytes()))?,
                 "unknown sasl" => client.send(&message(b'R', b"\0\0\0\x0aNOPE\0\0"))?,
+                "password" => client.send(&message(b'R', &3_u32.to_be_bytes()))?,
                 "no ready" => client.send(&ok)?,
                 "garbage" => client.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")?,
                 "too many" => {
@@ -167,6 +179,22 @@ async fn tokio_postgres() {
         let error = server.handle().tokio_postgres().await.map(drop).unwrap_err();
         assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
         server.was_cut_off(mode);
+    }
+}
+
+/// The error names the server and what it did not answer to.
+async fn silences() {
+    for (mode, phase) in SILENCES {
+        let server = BadServer::start(mode);
+        let direct = server.handle().connect().await.map(drop).unwrap_err();
+        let options = PoolOptions::new().acquire_timeout(PATIENCE);
+        let pooled = server.handle().pool(options).await.map(drop).unwrap_err();
+        let place = format!("127.0.0.1:{} accepted TCP and did not answer within", server.port);
+        for error in [direct, pooled] {
+            let report = error.report();
+            assert!(report.contains(&place), "{mode}: {report}");
+            assert!(report.contains(&format!("(waiting for {phase})")), "{mode}: {report}");
+        }
     }
 }
 

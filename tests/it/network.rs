@@ -12,7 +12,8 @@ use lakebase::{Lakebase, LakebasePool, PoolOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
-use crate::support::{SOON, Setup, shared, until, within};
+use crate::log::{Log, listen};
+use crate::support::{SOON, Setup, block_on, shared, until, within};
 
 on_each_runtime! {
     a_dead_address_costs_little
@@ -139,4 +140,29 @@ async fn idle_connections_that_were_forgotten() {
     let one: i32 =
         within(&lakebase, SOON, query_scalar("select 1").fetch_one(&pool)).await.unwrap();
     assert_eq!(one, 1);
+}
+
+/// Checkouts that met them tell how many, together and not one by one.
+#[test]
+fn what_was_replaced_is_counted() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    listen(subscriber, || {
+        block_on(async {
+            let server = (Ipv4Addr::LOCALHOST, shared().description().pg_port).into();
+            let link = ForgetfulLink::open(server).unwrap();
+            let (lakebase, pool) = idle(&link, 3).await;
+            link.forget();
+            log.take();
+            let asks = (0..3).map(|_| query_scalar("select 1").fetch_one(&pool));
+            let answers: Vec<i32> = within(&lakebase, SOON, try_join_all(asks)).await.unwrap();
+            assert_eq!(answers, [1; 3]);
+        });
+    });
+    let log = log.take();
+    let counts = log.lines().filter_map(|line| {
+        let (_, count) = line.split_once(" replaced count=")?;
+        count.trim().parse::<u32>().ok()
+    });
+    assert_eq!(counts.sum::<u32>(), 3, "{log}");
 }

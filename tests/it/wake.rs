@@ -93,7 +93,10 @@ async fn patience_has_an_end() {
         message: message.to_owned(),
     };
     for (effect, cause) in [
-        (Effect::Latency { duration: Duration::from_secs(30) }, "the server did not answer within"),
+        (
+            Effect::Latency { duration: Duration::from_secs(30) },
+            " (127.0.0.1) accepted TCP and did not answer within",
+        ),
         (refuse("57P03", "the database system is starting up"), "is starting up"),
         (refuse("XX000", "External authorization failed."), "External authorization failed"),
         (Effect::Drop, "peer closed connection"),

@@ -142,6 +142,7 @@ mod tests {
             dial_timeout: Duration::from_secs(10),
             tls: Tls::default(),
             tcp: Default::default(),
+            progress: Default::default(),
             load_balance_hosts: Default::default(),
             application_name: Some("ours".into()),
             options: vec![("search_path".into(), "a b".into())],

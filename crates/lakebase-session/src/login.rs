@@ -3,6 +3,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::io::AsyncWriteExt as _;
 use lakebase_core::ConnectParams;
+use lakebase_core::connect::LoginPhase;
 
 use crate::error::LoginError;
 use crate::message::{self, Message, ServerError};
@@ -32,6 +33,7 @@ pub(crate) async fn log_in(
     startup: &[u8],
     params: &ConnectParams,
 ) -> Result<Greeting, LoginError> {
+    params.progress.answered(LoginPhase::StartUp);
     send(stream, startup).await?;
     let mut buffer = BytesMut::with_capacity(1024);
     // The client learns the protocol's version before anything else.
@@ -46,8 +48,14 @@ pub(crate) async fn log_in(
         match kind {
             b'E' => return Err(LoginError::Refused(ServerError::parse(&body))),
             b'R' => match authenticate(&body, &mut proof, stream, params)? {
-                Step::Done => proved = true,
-                Step::Answer(answer) => send(stream, &answer).await?,
+                Step::Done => {
+                    params.progress.answered(LoginPhase::Greeting);
+                    proved = true;
+                }
+                Step::Answer(answer) => {
+                    params.progress.answered(LoginPhase::Authentication);
+                    send(stream, &answer).await?;
+                }
                 Step::Nothing => {}
             },
             b'v' => message::put(&mut version, kind, &body),

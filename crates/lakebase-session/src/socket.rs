@@ -114,7 +114,8 @@ struct Shared {
     address: PrivateAddress,
     budget: Duration,
     explain: Explain,
-    last_error: Mutex<Option<Error>>,
+    /// With the time of the monotonic clock.
+    last_error: Mutex<Option<(Duration, Error)>>,
 }
 
 impl SessionSocket {
@@ -163,10 +164,13 @@ impl SessionSocket {
         }));
     }
 
-    /// Why the last login failed; `None` after one that succeeded.
+    /// Why the last login failed; `None` after one that succeeded, and if it failed longer than `within` ago.
     #[must_use]
-    pub fn last_error(&self) -> Option<Error> {
-        self.shared.last_error().clone()
+    pub fn last_error(&self, within: Duration) -> Option<Error> {
+        let now = self.shared.connector.runtime().clock.monotonic();
+        let last = self.shared.last_error();
+        let (at, error) = last.as_ref()?;
+        (now.saturating_sub(*at) <= within).then(|| error.clone())
     }
 }
 
@@ -210,7 +214,8 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
     let login = connector.connect_within(shared.budget, &factory);
     // Boxed, so that it takes no room for as long as the session lives.
     let Some((login, early)) = Box::pin(log_in_for(&mut *driver, login)).await else { return };
-    *shared.last_error() = login.as_ref().err().cloned();
+    let now = connector.runtime().clock.monotonic();
+    *shared.last_error() = login.as_ref().err().map(|error| (now, error.clone()));
     match login {
         Ok(session) => {
             // A session does not keep the address open.
@@ -226,7 +231,7 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
 }
 
 impl Shared {
-    fn last_error(&self) -> MutexGuard<'_, Option<Error>> {
+    fn last_error(&self) -> MutexGuard<'_, Option<(Duration, Error)>> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_rustls::TlsConnector;
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use lakebase_core::connect::socket_path;
+use lakebase_core::connect::{LoginPhase, socket_path};
 use lakebase_core::effect::{ByteStream, DialTarget};
 use lakebase_core::{ConnectParams, Dial, SslMode, Tls};
 use rustls::ClientConfig;
@@ -64,6 +64,7 @@ impl Upstream {
         if let Some(directory) = &params.socket_directory {
             let path = socket_path(directory, params.port);
             let stream = self.dial.dial_unix(&path).await.map_err(LoginError::Dial)?;
+            params.progress.connected(None, LoginPhase::StartUp);
             return Ok((ServerStream::plain(stream), Address::Unix(path)));
         }
         let (stream, peer) = self.reach(&params.addresses, params, encrypt).await?;
@@ -85,6 +86,7 @@ impl Upstream {
             timeout: params.dial_timeout,
         };
         let dialed = self.dial.dial(target).await.map_err(LoginError::Dial)?;
+        params.progress.connected(dialed.peer, LoginPhase::Tls);
         let stream = match encrypt {
             true => self.encrypt(dialed.stream, params).await?,
             false => ServerStream::plain(dialed.stream),

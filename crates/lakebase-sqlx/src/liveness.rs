@@ -6,7 +6,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -26,6 +26,8 @@ pub(crate) struct Liveness {
     after_idle: Duration,
     /// When one was found dead last, in milliseconds of the monotonic clock; 0 for never.
     found_dead: AtomicU64,
+    /// Those found dead since the last time that a connection was handed out.
+    dead: AtomicU32,
 }
 
 impl Liveness {
@@ -35,6 +37,15 @@ impl Liveness {
             timer: Arc::clone(&runtime.timer),
             after_idle,
             found_dead: AtomicU64::new(0),
+            dead: AtomicU32::new(0),
+        }
+    }
+
+    /// A connection is handed out: how many were found dead before it, in this checkout and in those beside it.
+    pub(crate) fn replaced(&self) -> Option<u32> {
+        match self.dead.load(Ordering::Relaxed) {
+            0 => None,
+            _ => Some(self.dead.swap(0, Ordering::Relaxed)).filter(|count| *count > 0),
         }
     }
 
@@ -53,6 +64,7 @@ impl Liveness {
             Either::Left((result, _)) => result.map(|()| true),
             Either::Right(_) => {
                 self.found_dead.store(millis(self.clock.monotonic()), Ordering::Relaxed);
+                self.dead.fetch_add(1, Ordering::Relaxed);
                 Ok(false)
             }
         }
@@ -115,6 +127,7 @@ mod tests {
         time.advance(LIMIT);
         assert_eq!((&mut check).now_or_never(), Some(Ok(false)));
         drop(check);
+        assert_eq!((liveness.replaced(), liveness.replaced()), (Some(1), None));
         // Idle since before the discovery, however shortly.
         assert_eq!(liveness.limit(seconds(20)), Some(SUSPECT_LIMIT));
         assert_eq!(liveness.limit(seconds(3)), Some(SUSPECT_LIMIT));

@@ -219,12 +219,17 @@ impl Shared {
         let limit = self.options.acquire_timeout;
         let error = Error::new(ErrorKind::TimedOut, format!("no connection within {limit:?}"));
         let size = self.pool.size();
-        match self.sessions.socket.last_error() {
-            Some(last) => error.with_source(last),
-            None if size >= self.options.max_connections => error.with_source(format!(
-                "all {size} connections of the pool are in use or being opened"
-            )),
-            None => error,
+        let full = (size >= self.options.max_connections)
+            .then(|| format!("all {size} connections of the pool are in use or being opened"));
+        // One that is older says nothing about this checkout.
+        match (full, self.sessions.socket.last_error(limit + GRACE)) {
+            (None, Some(last)) => error.with_source(last),
+            (Some(full), Some(last)) => {
+                let full = format!("{full}, and the last login failed");
+                error.with_source(Error::new(last.kind(), full).with_source(last))
+            }
+            (Some(full), None) => error.with_source(full),
+            (None, None) => error,
         }
     }
 
@@ -250,6 +255,7 @@ fn sqlx_options(
     let liveness = Arc::new(liveness);
     let keep = keep_idle.map(|limit| Arc::new(KeepIdle::new(limit)));
     let kept = keep.clone();
+    let fresh = Arc::clone(&liveness);
     PgPoolOptions::new()
         .max_connections(options.max_connections)
         .min_connections(options.min_connections)
@@ -264,11 +270,18 @@ fn sqlx_options(
             let liveness = Arc::clone(&liveness);
             Box::pin(async move {
                 match liveness.check(meta.idle_for, connection.ping()).await? {
-                    true => Ok(true),
+                    true => {
+                        tell_replaced(&liveness);
+                        Ok(true)
+                    }
                     // An error makes sqlx drop the connection without sending Terminate to a peer that is gone.
                     false => Err(sqlx::Error::Io(silent())),
                 }
             })
+        })
+        .after_connect(move |_, _| {
+            tell_replaced(&fresh);
+            Box::pin(async { Ok(()) })
         })
         .after_release(move |_, meta| {
             // Whoever has the pool has its sessions.
@@ -285,12 +298,20 @@ fn sqlx_options(
         })
 }
 
-/// An idle connection did not answer, and is replaced.
-fn silent() -> io::Error {
-    let message = "an idle connection did not answer and is replaced";
+/// Another connection is there in place of those that did not answer.
+fn tell_replaced(liveness: &Liveness) {
+    let Some(count) = liveness.replaced() else { return };
+    let _ = count;
     #[cfg(feature = "tracing")]
-    tracing::info!("{message}");
-    io::Error::new(io::ErrorKind::TimedOut, message)
+    match count {
+        1 => tracing::info!(count, "1 idle connection did not answer and was replaced"),
+        _ => tracing::info!(count, "{count} idle connections did not answer and were replaced"),
+    }
+}
+
+/// An idle connection did not answer, and another one is to be taken.
+fn silent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "an idle connection did not answer")
 }
 
 /// Whether a connection of this age is released and not replaced: in the last tenth of its life that is drawn anew each time, so that connections

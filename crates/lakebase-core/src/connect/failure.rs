@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{ConnectFailure, Login};
+use super::{ConnectFailure, ConnectParams, Login, socket_path};
 use crate::refresh::Generation;
 use crate::{Error, ErrorKind};
 
@@ -116,28 +116,48 @@ impl Failure {
                 Some(status) => error.with_status(status).with_source(cause),
                 None => error.with_source(cause),
             },
-            cause => error.with_source(cause.into_source(earlier)),
+            cause => error.with_source(cause.into_source(self.login.as_ref(), earlier)),
         }
     }
 }
 
 impl Cause {
-    fn into_source(self, earlier: Option<Failure>) -> Box<dyn StdError + Send + Sync> {
+    fn into_source(
+        self,
+        login: Option<&Login>,
+        earlier: Option<Failure>,
+    ) -> Box<dyn StdError + Send + Sync> {
         match (self, earlier) {
             (Self::Preparation(cause), _) => Box::new(cause),
             (Self::Driver(_, cause), _) => cause,
-            (Self::TimedOut(limit), None) => {
-                format!("the server did not answer within {limit:.1?}").into()
-            }
+            (Self::TimedOut(limit), None) => silence(login, limit).into(),
             (Self::TimedOut(limit), Some(earlier)) => {
-                let message = format!(
-                    "the server did not answer the last attempt within {limit:.1?}, and an earlier one failed"
-                );
+                let silence = silence(login, limit);
+                let message =
+                    format!("{silence} in the last attempt, and an earlier attempt failed");
                 let error = Error::new(ErrorKind::TimedOut, message);
-                Box::new(error.with_source(earlier.cause.into_source(None)))
+                Box::new(error.with_source(earlier.cause.into_source(None, None)))
             }
         }
     }
+}
+
+/// Who did not answer, and what was waited for.
+fn silence(login: Option<&Login>, limit: Duration) -> String {
+    let reached = login.and_then(|login| Some((login, login.params.progress.reached()?)));
+    let Some((login, (address, phase))) = reached else {
+        return format!("the server did not answer within {limit:.1?}");
+    };
+    let ConnectParams { host, port, socket_directory, .. } = &*login.params;
+    let place = match (socket_directory, address) {
+        (Some(directory), _) => format!("{} accepted", socket_path(directory, *port).display()),
+        (None, Some(address)) if host.parse() == Ok(address.ip()) => {
+            format!("{host}:{port} accepted TCP")
+        }
+        (None, Some(address)) => format!("{host}:{port} ({}) accepted TCP", address.ip()),
+        (None, None) => format!("{host}:{port} was reached"),
+    };
+    format!("{place} and did not answer within {limit:.1?} (waiting for {phase})")
 }
 
 /// The likely causes, which end an error's message.

@@ -8,7 +8,7 @@ use futures_util::future;
 
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
-use super::{Auth, ConnectParams, Connector, Login};
+use super::{Auth, ConnectParams, Connector, Login, LoginProgress};
 use crate::effect::Route;
 use crate::{Access, Endpoint, Result, Target, observe};
 
@@ -63,6 +63,7 @@ impl Connector {
             password,
             dial_timeout: config.policy.dial_timeout(),
             tls: config.tls.clone(),
+            progress: LoginProgress::default(),
             tcp: config.tcp,
             load_balance_hosts: config.load_balance_hosts,
             application_name: config.application_name.clone(),

@@ -19,6 +19,7 @@ mod failure;
 mod login;
 mod params;
 mod policy;
+mod progress;
 mod refusal;
 mod retry;
 mod tcp;
@@ -31,5 +32,6 @@ pub use params::{
     ConnectParams, SOCKET_PATH_LIMIT, SslMode, StartupOption, Tls, is_loopback_name, socket_path,
 };
 pub use policy::ConnectPolicy;
+pub use progress::{LoginPhase, LoginProgress};
 pub use refusal::classify_refusal;
 pub use tcp::{Keepalive, LoadBalanceHosts, TcpOptions};

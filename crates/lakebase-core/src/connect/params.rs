@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LoadBalanceHosts, TcpOptions};
+use super::{LoadBalanceHosts, LoginProgress, TcpOptions};
 use crate::{Error, ErrorKind, Secret};
 
 /// How the server's identity is verified; libpq's `sslmode`.
@@ -126,6 +126,8 @@ pub struct ConnectParams {
     pub dial_timeout: Duration,
     /// The TLS options.
     pub tls: Tls,
+    /// Where a driver reports how far the login is. Default: nothing reported.
+    pub progress: LoginProgress,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further server settings at start-up, as in `options=-c name=value`.

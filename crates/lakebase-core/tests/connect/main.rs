@@ -283,7 +283,7 @@ fn an_attempt_that_the_budget_cuts_off_does_not_hide_the_cause() {
     let (outcome, passwords, took) = check(ConnectorConfig { policy, ..config() }, &script);
     assert_eq!((passwords.len(), took), (6, seconds(10)));
     let report = outcome.unwrap_err().report();
-    let last = report.find("the server did not answer the last attempt within ");
+    let last = report.find(" in the last attempt, and an earlier attempt failed: ");
     assert!(last < report.find(": the database system is starting up"), "{report}");
     assert!(last.is_some() && report.contains("within 10s (6 attempts)"), "{report}");
 }
