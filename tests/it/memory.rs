@@ -17,7 +17,6 @@ fn held<T>(work: impl AsyncFnOnce() -> T, runtime: &tokio::runtime::Runtime) -> 
 
 #[test]
 fn a_handle_and_a_pool_are_small() {
-    const KIB: i64 = 1024;
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().unwrap();
     let (name, _) = endpoint(shared());
@@ -51,9 +50,17 @@ fn a_handle_and_a_pool_are_small() {
     let (full, nine) = held(keep, &runtime);
     let each = (full - empty) / 9;
     println!("handle {cold} B, warm {} B; pool {empty} B, {each} B per connection", cold + caches);
-    assert!(cold > 0 && caches > 0 && empty > 0 && each > 0);
-    assert!(cold + caches <= 192 * KIB, "a warm handle holds {cold} + {caches} bytes");
-    assert!(empty <= 128 * KIB, "an empty pool holds {empty} bytes");
-    assert!(each <= 128 * KIB, "an idle connection holds {each} bytes");
+    // In kB, what the documentation states; other versions of what is below may need a tenth more.
+    for (what, bytes, stated) in [
+        ("a handle", cold, 100),
+        ("a warm handle", cold + caches, 160),
+        ("an empty pool", empty, 69),
+        ("an idle connection", each, 33),
+    ] {
+        assert!(
+            0 < bytes && bytes <= stated * 1_100,
+            "{what}: {bytes} bytes, stated are {stated} kB"
+        );
+    }
     drop((pool, nine));
 }
