@@ -3,7 +3,7 @@
 use std::io;
 use std::process::Command;
 
-use futures::future::join4;
+use futures::future::{Either, join5, select};
 use lakebase::PoolOptions;
 use lakebase::sqlx::{Error, query};
 use lakebase_testkit::network::Link;
@@ -23,27 +23,35 @@ async fn this_side_loses_its_network() {
     statements_end(Link::pull).await;
 }
 
-/// Of a connection, of a pool, and of a program behind a tunnel.
+/// Of a connection of each driver, of a pool, and of a program behind a tunnel.
 async fn statements_end(cut: fn(&Link) -> io::Result<()>) {
     let link = link();
     let lakebase = behind(&link).build();
     let mut onlooker = Onlooker::of(&link).await;
     let pool = lakebase.pool(PoolOptions::new().max_connections(1)).await.unwrap();
     let mut connection = lakebase.connect().await.unwrap();
+    let (client, driven) = lakebase.tokio_postgres().await.unwrap();
     let tunnel = lakebase.tunnel().await.unwrap();
     let mut psql = Psql::start(Command::new("psql"), &link, tunnel.url().expose(), SLEEP);
 
     let direct = async { query(SLEEP).execute(&mut connection).await.unwrap_err() };
     let pooled = async { query(SLEEP).execute(&pool).await.unwrap_err() };
+    let other = async {
+        match select(Box::pin(client.batch_execute(SLEEP)), driven).await {
+            Either::Left((ended, _)) => ended.unwrap_err(),
+            Either::Right((ended, _)) => ended.unwrap_err(),
+        }
+    };
     let tunnelled = eventually(&lakebase, GIVEN_UP, "psql ends", || psql.status().is_some());
     let cutting = async {
-        onlooker.until(3, "active").await;
+        onlooker.until(4, "active").await;
         cut(&link).unwrap();
     };
-    let all = join4(direct, pooled, tunnelled, cutting);
-    let (direct, pooled, (), ()) = within(&lakebase, GIVEN_UP, all).await;
+    let all = join5(direct, pooled, other, tunnelled, cutting);
+    let (direct, pooled, other, (), ()) = within(&lakebase, GIVEN_UP, all).await;
     for error in [direct, pooled] {
         assert!(matches!(error, Error::Io(_)), "{error:?}");
     }
+    assert!(other.as_db_error().is_none(), "{other:?}");
     assert!(!psql.status().unwrap().success());
 }
