@@ -11,6 +11,7 @@
 mod client;
 mod error;
 mod factory;
+mod liveness;
 mod login;
 pub mod message;
 mod read_ahead;
@@ -25,6 +26,7 @@ mod upstream;
 pub use crate::client::{carry, driver_startup, first_packet, log_in_for, turn_away};
 pub use crate::error::{LoginError, refusal, to_client};
 pub use crate::factory::{Session, StartupFactory};
+pub use crate::liveness::{Liveness, is_young};
 pub use crate::message::ServerError;
 pub use crate::read_ahead::ReadAhead;
 pub use crate::relay::Relay;

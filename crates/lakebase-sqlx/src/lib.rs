@@ -23,7 +23,6 @@ mod error;
 mod executor;
 mod factory;
 mod keep_idle;
-mod liveness;
 mod pool;
 mod pool_options;
 

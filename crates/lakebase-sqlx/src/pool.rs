@@ -9,15 +9,14 @@ use std::time::Duration;
 use futures_util::future::{self, Either};
 use lakebase_core::connect::Connector;
 use lakebase_core::refresh::KeepFresh;
-use lakebase_core::{BoxFuture, Error, ErrorKind, Jitter};
-use lakebase_session::SessionSocket;
+use lakebase_core::{BoxFuture, Error, ErrorKind};
+use lakebase_session::{Liveness, SessionSocket, is_young};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres, Transaction};
 
 use crate::error::{explain, into_sqlx, is_gone};
 use crate::keep_idle::KeepIdle;
-use crate::liveness::Liveness;
 use crate::{PoolOptions, SqlxFactory, factory, lakebase_error};
 
 /// How much longer than a login sqlx waits, so that the error of the login comes first.
@@ -286,7 +285,7 @@ fn sqlx_options(
         .after_release(move |_, meta| {
             // Whoever has the pool has its sessions.
             let _ = &sessions;
-            let mut stays = is_young(meta.age, max_lifetime, || Jitter::new().fraction());
+            let mut stays = is_young(meta.age, max_lifetime);
             if let Some(shared) = shared.upgrade() {
                 if stays && let Some(keep) = &keep {
                     let idle = u32::try_from(shared.pool.num_idle()).unwrap_or(u32::MAX);
@@ -312,27 +311,4 @@ fn tell_replaced(liveness: &Liveness) {
 /// An idle connection did not answer, and another one is to be taken.
 fn silent() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "an idle connection did not answer")
-}
-
-/// Whether a connection of this age is released and not replaced: in the last tenth of its life that is drawn anew each time, so that connections
-/// opened together do not end together.
-fn is_young(age: Duration, max_lifetime: Duration, fraction: impl FnOnce() -> f64) -> bool {
-    age < max_lifetime.mul_f64(0.9) || age < max_lifetime.mul_f64(1.0 - 0.1 * fraction())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_last_tenth_of_a_life_is_left_to_chance() {
-        let hour = Duration::from_secs(3_600);
-        let at = |minutes: u64, fraction: fn() -> f64| {
-            is_young(Duration::from_secs(minutes * 60), hour, fraction)
-        };
-        assert!(at(0, || panic!("drawn for nothing")) && at(53, || panic!("drawn for nothing")));
-        assert!(at(55, || 0.0) && !at(55, || 0.9));
-        assert!(!at(60, || 0.0) && !at(600, || 0.0));
-        assert!(!is_young(Duration::ZERO, Duration::ZERO, || 0.0), "replaced at each release");
-    }
 }

@@ -1,4 +1,4 @@
-//! The check of idle connections before they are handed out: bounded, and quicker where another was found dead.
+//! When a pool checks and replaces connections, whatever its driver: a check is bounded, and quicker where another was found dead.
 //!
 //! Load balancers and NAT forget idle connections without telling either side (Azure's after four minutes). Whatever is
 //! sent then is lost in silence, and a check without a limit lasts until the kernel gives up.
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use lakebase_core::{Clock, Runtime, Timer};
+use lakebase_core::{Clock, Jitter, Runtime, Timer};
 
 /// How long a check may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -19,10 +19,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 const SUSPECT_LIMIT: Duration = Duration::from_millis(250);
 
 /// What a pool knows about the connections that went dead while they were idle.
-pub(crate) struct Liveness {
+pub struct Liveness {
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,
-    /// Connections that were idle for longer are checked.
+    /// Connections that were idle for so long are checked.
     after_idle: Duration,
     /// When one was found dead last, in milliseconds of the monotonic clock; 0 for never.
     found_dead: AtomicU64,
@@ -31,7 +31,9 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
-    pub(crate) fn new(runtime: &Runtime, after_idle: Duration) -> Self {
+    /// For a pool that checks connections that were idle for `after_idle` or longer.
+    #[must_use]
+    pub fn new(runtime: &Runtime, after_idle: Duration) -> Self {
         Self {
             clock: Arc::clone(&runtime.clock),
             timer: Arc::clone(&runtime.timer),
@@ -54,7 +56,7 @@ impl Liveness {
     /// # Errors
     ///
     /// That of the ping.
-    pub(crate) async fn check<E>(
+    pub async fn check<E>(
         &self,
         idle_for: Duration,
         ping: impl Future<Output = Result<(), E>>,
@@ -70,14 +72,17 @@ impl Liveness {
         }
     }
 
-    /// How long the check may take; `None` for no check.
-    fn limit(&self, idle_for: Duration) -> Option<Duration> {
-        let idle_since = self.clock.monotonic().saturating_sub(idle_for);
+    /// How long the check of a connection that was idle for `idle_for` may take; `None` for no check.
+    #[must_use]
+    pub fn limit(&self, idle_for: Duration) -> Option<Duration> {
         let found_dead = self.found_dead.load(Ordering::Relaxed);
-        if found_dead > 0 && millis(idle_since) <= found_dead {
-            return Some(SUSPECT_LIMIT);
+        if found_dead > 0 {
+            let idle_since = self.clock.monotonic().saturating_sub(idle_for);
+            if millis(idle_since) <= found_dead {
+                return Some(SUSPECT_LIMIT);
+            }
         }
-        (idle_for > self.after_idle).then_some(LIMIT)
+        (idle_for >= self.after_idle).then_some(LIMIT)
     }
 }
 
@@ -89,6 +94,17 @@ impl fmt::Debug for Liveness {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a pooled connection of this age is kept and not replaced. In the last tenth of its life chance decides, anew each time, so
+/// that connections opened together do not end together.
+#[must_use]
+pub fn is_young(age: Duration, max_lifetime: Duration) -> bool {
+    is_kept(age, max_lifetime, || Jitter::new().fraction())
+}
+
+fn is_kept(age: Duration, max_lifetime: Duration, fraction: impl FnOnce() -> f64) -> bool {
+    age < max_lifetime.mul_f64(0.9) || age < max_lifetime.mul_f64(1.0 - 0.1 * fraction())
 }
 
 #[cfg(test)]
@@ -111,9 +127,9 @@ mod tests {
         let time = FakeTime::new();
         let liveness = Liveness::new(&fake_runtime(&time, None), AFTER);
         let check = |idle, ping| liveness.check::<()>(idle, ready(ping)).now_or_never().unwrap();
-        assert_eq!(check(seconds(15), Err(())), Ok(true), "no check");
-        assert_eq!(check(seconds(16), Ok(())), Ok(true));
-        assert_eq!(check(seconds(16), Err(())), Err(()));
+        assert_eq!(check(seconds(14), Err(())), Ok(true), "no check");
+        assert_eq!(check(seconds(15), Ok(())), Ok(true));
+        assert_eq!(check(seconds(15), Err(())), Err(()));
     }
 
     #[test]
@@ -134,5 +150,16 @@ mod tests {
         // Used since then.
         time.advance(seconds(5));
         assert_eq!(liveness.limit(seconds(4)), None);
+    }
+
+    #[test]
+    fn only_the_last_tenth_of_a_life_is_left_to_chance() {
+        let hour = seconds(3_600);
+        let at =
+            |minutes: u64, fraction: fn() -> f64| is_kept(seconds(minutes * 60), hour, fraction);
+        assert!(at(0, || panic!("drawn for nothing")) && at(53, || panic!("drawn for nothing")));
+        assert!(at(55, || 0.0) && !at(55, || 0.9));
+        assert!(!at(60, || 0.0) && !at(600, || 0.0));
+        assert!(!is_young(Duration::ZERO, Duration::ZERO), "replaced at each release");
     }
 }
