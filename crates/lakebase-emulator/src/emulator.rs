@@ -12,7 +12,7 @@ use crate::log::RequestRecord;
 use crate::servers::{Started, run};
 use crate::shared::Shared;
 use crate::state::{State, TokenFor};
-use crate::world::{Counters, EndpointKind, TOO_MANY_DECOYS};
+use crate::world::{Counters, EndpointKind};
 use crate::{Config, Description, Error, api};
 
 /// A Databricks-like workspace and its Lakebase Postgres on loopback.
@@ -172,8 +172,7 @@ impl Emulator {
     /// # Errors
     /// When the name is not `projects/{id}/branches/{id}/endpoints/{id}` with valid ids, or taken.
     pub fn add_endpoint(&self, name: &str, kind: EndpointKind) -> Result<(), Error> {
-        let added = self.shared.with(|state, _| state.world.add_endpoint(name, kind));
-        check(added, || format!("endpoint name '{name}' is malformed or taken"))
+        self.shared.with(|state, _| state.world.add_endpoint(name, kind)).map_err(Error::new)
     }
 
     /// Adds a Provisioned instance, `instances/{id}` for the other methods here.
@@ -182,7 +181,7 @@ impl Emulator {
     /// When the id is malformed or taken.
     pub fn add_instance(&self, id: &str, readable_secondaries: bool) -> Result<(), Error> {
         let added = self.shared.with(|state, _| state.world.add_instance(id, readable_secondaries));
-        check(added, || format!("instance name '{id}' is malformed or taken"))
+        added.map_err(Error::new)
     }
 
     /// Adds projects, listed before all others, each with so many branches with two endpoints each.
@@ -190,8 +189,7 @@ impl Emulator {
     /// # Errors
     /// When there would be more than 10 000 projects and branches.
     pub fn add_decoys(&self, projects: usize, branches: usize) -> Result<(), Error> {
-        let added = self.shared.with(|state, _| state.world.add_decoys(projects, branches));
-        check(added, || TOO_MANY_DECOYS.to_owned())
+        self.shared.with(|state, _| state.world.add_decoys(projects, branches)).map_err(Error::new)
     }
 
     /// Gives an endpoint or instance readable secondaries, with a host name of their own, or takes them away.
@@ -273,12 +271,8 @@ impl Emulator {
     fn known(&self, endpoint: &str, f: impl FnOnce(&mut State) -> bool) -> Result<(), Error> {
         let known = self.shared.with(|state, _| f(state));
         self.shared.settle();
-        check(known, || format!("no endpoint '{endpoint}'"))
+        known.then_some(()).ok_or_else(|| Error::new(format!("no endpoint '{endpoint}'")))
     }
-}
-
-fn check(done: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
-    if done { Ok(()) } else { Err(Error::new(problem())) }
 }
 
 impl Drop for Emulator {

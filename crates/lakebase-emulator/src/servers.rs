@@ -18,7 +18,7 @@ use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
 use crate::shared::{Order, Shared, wall_clock};
 use crate::state::{Credentials, Settings, State};
 use crate::tls::{Identities, server_config};
-use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY, TOO_MANY_DECOYS};
+use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY};
 use crate::{Config, Description, Error, data_api, dns, door, http, identities, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
@@ -80,9 +80,7 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         .map_err(|e| Error::with("cannot create roles and database", e))?;
     let mut state = state(&config, host.clone(), credentials.clone());
     let (projects, branches) = config.decoys;
-    if !state.world.add_decoys(projects, branches) {
-        return Err(Error::new(TOO_MANY_DECOYS));
-    }
+    state.world.add_decoys(projects, branches).map_err(Error::new)?;
     let host_of = |name| state.world.endpoint(name).map(|it| it.host()).unwrap_or_default();
     let (pg_host, provisioned_host) = (host_of(PRIMARY), host_of(INSTANCE));
     let (orders, received) = mpsc::unbounded_channel();

@@ -25,8 +25,6 @@ pub(crate) const INSTANCES: &str = "instances/";
 pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
 /// The Provisioned instance that serves; another one, which is stopped, is listed before it.
 pub(crate) const INSTANCE: &str = "instances/demo";
-/// Why decoys were not added.
-pub(crate) const TOO_MANY_DECOYS: &str = "at most 10 000 projects and branches can be listed";
 /// Database of every endpoint, as the service names it.
 pub(crate) const DATABASE: &str = "databricks_postgres";
 
@@ -104,11 +102,11 @@ impl World {
             ("frozen", "disabled", ReadWrite),
             ("fresh", "starting", ReadWrite),
         ] {
-            world.add_endpoint(&format!("projects/demo/branches/{branch}/endpoints/{id}"), kind);
+            let _ = world
+                .add_endpoint(&format!("projects/demo/branches/{branch}/endpoints/{id}"), kind);
         }
         world.branches.push("projects/demo/branches/empty".to_owned());
-        world.add_instance("archive", false);
-        world.add_instance("demo", true);
+        let _ = (world.add_instance("archive", false), world.add_instance("demo", true));
         for endpoint in &mut world.endpoints {
             match endpoint.id() {
                 "sleepy" => endpoint.compute = Compute::Suspended,
@@ -123,15 +121,16 @@ impl World {
         world
     }
 
-    /// Adds an endpoint, with its branch and project where they are new. False when the name is malformed or taken.
-    pub(crate) fn add_endpoint(&mut self, name: &str, kind: EndpointKind) -> bool {
+    /// Adds an endpoint, with its branch and project where they are new.
+    pub(crate) fn add_endpoint(&mut self, name: &str, kind: EndpointKind) -> Result<(), String> {
+        let problem = || format!("endpoint name '{name}' is malformed or taken");
         let parts: Vec<&str> = name.split('/').collect();
         let ["projects", project, "branches", branch, "endpoints", id] = parts[..] else {
-            return false;
+            return Err(problem());
         };
         let valid = [project, branch, id].iter().all(|id| valid_id(id));
         if !valid || self.endpoint(name).is_some() {
-            return false;
+            return Err(problem());
         }
         let project = format!("projects/{project}");
         let branch = format!("{project}/branches/{branch}");
@@ -142,40 +141,42 @@ impl World {
             self.branches.push(branch);
         }
         self.endpoints.push(Endpoint::new(name.to_owned(), kind, self.created));
-        true
+        Ok(())
     }
 
-    /// Adds a Provisioned instance. False when the name is malformed or taken.
-    pub(crate) fn add_instance(&mut self, id: &str, readable_secondaries: bool) -> bool {
+    /// Adds a Provisioned instance.
+    pub(crate) fn add_instance(
+        &mut self,
+        id: &str,
+        readable_secondaries: bool,
+    ) -> Result<(), String> {
         let name = format!("{INSTANCES}{id}");
         if !valid_id(id) || self.endpoint(&name).is_some() {
-            return false;
+            return Err(format!("instance name '{id}' is malformed or taken"));
         }
         let instance = Endpoint::new(name, EndpointKind::ReadWrite, self.created);
         self.endpoints.push(Endpoint { readable_secondaries, ..instance });
-        true
+        Ok(())
     }
 
     /// Adds projects before all others, each with as many branches, each with a read-only and a read-write endpoint.
-    ///
-    /// False when there would be [too many](TOO_MANY_DECOYS).
-    pub(crate) fn add_decoys(&mut self, projects: usize, branches: usize) -> bool {
+    pub(crate) fn add_decoys(&mut self, projects: usize, branches: usize) -> Result<(), String> {
         let known = self.projects.len();
         let wanted = projects.saturating_mul(branches).saturating_add(projects);
         if wanted.saturating_add(known + self.branches.len()) > 10_000 {
-            return false;
+            return Err("at most 10 000 projects and branches can be listed".to_owned());
         }
         for _ in 0..projects {
             let project = format!("projects/decoy-{}", random::hex::<4>());
             self.projects.push(project.clone());
             for branch in 1..=branches {
                 let branch = format!("{project}/branches/decoy-{branch}/endpoints");
-                self.add_endpoint(&format!("{branch}/replica"), EndpointKind::ReadOnly);
-                self.add_endpoint(&format!("{branch}/primary"), EndpointKind::ReadWrite);
+                self.add_endpoint(&format!("{branch}/replica"), EndpointKind::ReadOnly)?;
+                self.add_endpoint(&format!("{branch}/primary"), EndpointKind::ReadWrite)?;
             }
         }
         self.projects.rotate_left(known);
-        true
+        Ok(())
     }
 
     /// The endpoint or instance of this name.
@@ -274,13 +275,13 @@ mod tests {
     fn decoys_come_first_and_are_bounded() {
         let mut world = World::demo(SystemTime::UNIX_EPOCH);
         let before = (world.projects.clone(), world.endpoints.len());
-        assert!(world.add_decoys(3, 2));
+        world.add_decoys(3, 2).unwrap();
         assert_eq!(world.projects.len(), before.0.len() + 3);
         assert!(world.projects[..3].iter().all(|name| name.starts_with("projects/decoy-")));
         assert_eq!(world.projects[3..], before.0);
         assert_eq!(world.endpoints.len(), before.1 + 12);
-        assert!(!world.add_decoys(usize::MAX, 2) && !world.add_decoys(100, 100));
-        assert!(world.add_decoys(2, 0), "projects without branches");
+        assert!(world.add_decoys(usize::MAX, 2).is_err() && world.add_decoys(100, 100).is_err());
+        world.add_decoys(2, 0).expect("projects without branches");
     }
 
     #[test]
@@ -292,10 +293,11 @@ mod tests {
             "projects/A/branches/b/endpoints/c",
             "projects/demo/branches/production/endpoints/primary",
         ] {
-            assert!(!world.add_endpoint(name, EndpointKind::ReadWrite), "{name}");
+            assert!(world.add_endpoint(name, EndpointKind::ReadWrite).is_err(), "{name}");
         }
-        assert!(world.add_endpoint("projects/x/branches/y/endpoints/z", EndpointKind::ReadWrite));
-        assert!(!world.add_instance("demo", true) && !world.add_instance("a/b", true));
-        assert!(world.add_instance("more", false));
+        world.add_endpoint("projects/x/branches/y/endpoints/z", EndpointKind::ReadWrite).unwrap();
+        assert!(world.add_instance("demo", true).is_err());
+        assert!(world.add_instance("a/b", true).is_err());
+        world.add_instance("more", false).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use super::Reply;
 use crate::fault::Fault;
 use crate::request::Request;
 use crate::state::{Action, State, TokenFor};
-use crate::world::{EndpointKind, Role, TOO_MANY_DECOYS};
+use crate::world::{EndpointKind, Role};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,37 +73,41 @@ struct DecoyOrder {
 }
 
 pub(super) fn handle(state: &mut State, real: Duration, request: &Request, path: &str) -> Reply {
-    let done = match (request.method.as_str(), path) {
-        ("GET", "state") => return Reply::ok(state.report(real)),
-        ("POST", "faults") => inject(state, &request.body),
-        ("DELETE", "faults") => {
-            state.faults.clear();
-            Ok(())
-        }
-        ("DELETE", "requests") => {
-            state.log.clear();
-            Ok(())
-        }
-        ("POST", "revoke") => {
-            state.revoke_tokens();
-            Ok(())
-        }
-        ("POST", "tokens") => match parse(&request.body) {
-            Ok(order) => return Reply::ok(json!({"token": issue(state, real, &order)})),
-            Err(problem) => Err(problem),
-        },
-        ("POST", "clock") => parse(&request.body).and_then(|order| clock(state, real, &order)),
-        ("POST", "suspend") => parse(&request.body).and_then(|order: SuspendOrder| {
-            let known = state.suspend(&order.endpoint);
-            known.then_some(()).ok_or_else(|| format!("no endpoint '{}'", order.endpoint))
-        }),
-        ("POST", "world") => parse(&request.body).and_then(|order| world(state, order)),
-        _ => return Reply::error(404, "ENDPOINT_NOT_FOUND", "No such path below /_emulator/"),
-    };
-    match done {
-        Ok(()) => Reply::ok(json!({})),
-        Err(message) => Reply::error(400, "INVALID_PARAMETER_VALUE", message),
+    match carry_out(state, real, request, path) {
+        Ok(Some(answer)) => Reply::ok(answer),
+        Ok(None) => Reply::error(404, "ENDPOINT_NOT_FOUND", "No such path below /_emulator/"),
+        Err(message) => Reply::invalid(message),
     }
+}
+
+/// The answer; `None` for an unknown path.
+fn carry_out(
+    state: &mut State,
+    real: Duration,
+    request: &Request,
+    path: &str,
+) -> Result<Option<Value>, String> {
+    match (request.method.as_str(), path) {
+        ("GET", "state") => return Ok(Some(state.report(real))),
+        ("POST", "faults") => inject(state, &request.body)?,
+        ("DELETE", "faults") => state.faults.clear(),
+        ("DELETE", "requests") => state.log.clear(),
+        ("POST", "revoke") => state.revoke_tokens(),
+        ("POST", "tokens") => {
+            let token = issue(state, real, &parse(&request.body)?);
+            return Ok(Some(json!({"token": token})));
+        }
+        ("POST", "clock") => clock(state, real, &parse(&request.body)?)?,
+        ("POST", "suspend") => {
+            let SuspendOrder { endpoint } = parse(&request.body)?;
+            if !state.suspend(&endpoint) {
+                return Err(format!("no endpoint '{endpoint}'"));
+            }
+        }
+        ("POST", "world") => world(state, parse(&request.body)?)?,
+        _ => return Ok(None),
+    }
+    Ok(Some(json!({})))
 }
 
 fn issue(state: &mut State, real: Duration, order: &TokenOrder) -> String {
@@ -145,22 +149,16 @@ fn clock(state: &mut State, real: Duration, order: &ClockOrder) -> Result<(), St
 
 fn world(state: &mut State, order: WorldOrder) -> Result<(), String> {
     for endpoint in order.endpoints {
-        if !state.world.add_endpoint(&endpoint.name, endpoint.kind) {
-            return Err(format!("endpoint name '{}' is malformed or taken", endpoint.name));
-        }
+        state.world.add_endpoint(&endpoint.name, endpoint.kind)?;
         if let Some(added) = state.world.endpoint_mut(&endpoint.name) {
             added.readable_secondaries = endpoint.readable_secondaries;
         }
     }
     for instance in order.instances {
-        if !state.world.add_instance(&instance.name, instance.readable_secondaries) {
-            return Err(format!("instance name '{}' is malformed or taken", instance.name));
-        }
+        state.world.add_instance(&instance.name, instance.readable_secondaries)?;
     }
-    if let Some(DecoyOrder { projects, branches }) = order.decoys
-        && !state.world.add_decoys(projects, branches)
-    {
-        return Err(TOO_MANY_DECOYS.to_owned());
+    if let Some(DecoyOrder { projects, branches }) = order.decoys {
+        state.world.add_decoys(projects, branches)?;
     }
     for role in order.roles {
         create_role(state, &role);

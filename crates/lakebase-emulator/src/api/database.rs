@@ -24,26 +24,24 @@ pub(super) fn named(path: &str) -> Option<&str> {
 }
 
 /// `GET /api/2.0/database/instances`.
-pub(super) fn list(state: &State, request: &Request) -> Reply {
+pub(super) fn list(state: &State, request: &Request) -> Result<Reply, Reply> {
     let items: Vec<Value> = state.world.instances().map(|it| instance_json(state, it)).collect();
     page(state, request, "database_instances", &items)
 }
 
 /// One instance, by its name in the path or by the field `uid` of the query.
-pub(super) fn get(state: &State, request: &Request) -> Reply {
+pub(super) fn get(state: &State, request: &Request) -> Result<Reply, Reply> {
     let found = if let Some(id) = named(&request.path) {
         state.world.endpoint(&format!("{INSTANCES}{id}"))
     } else {
         let uid = form_value(&request.query, "uid").unwrap_or_default();
         if uid.is_empty() {
-            return required("uid");
+            return Err(required("uid"));
         }
         state.world.instances().find(|instance| instance.uid == uid)
     };
-    found.map_or_else(
-        || Reply::not_found("database instance"),
-        |it| Reply::ok(instance_json(state, it)),
-    )
+    let found = found.ok_or_else(|| Reply::not_found("database instance"))?;
+    Ok(Reply::ok(instance_json(state, found)))
 }
 
 fn instance_json(state: &State, instance: &Endpoint) -> Value {
@@ -80,30 +78,21 @@ pub(super) fn credentials(
     context: &Context,
     identity: &str,
     request: &Request,
-) -> Reply {
-    let body = match body_of(request) {
-        Ok(body) => body,
-        Err(reply) => return reply,
-    };
-    let names = match names(&body) {
-        Ok(names) => names,
-        Err(message) => return Reply::invalid(message),
-    };
-    if let Err(message) = check_claims(body.get("claims")) {
-        return Reply::invalid(message);
-    }
+) -> Result<Reply, Reply> {
+    let body = body_of(request)?;
+    let names = names(&body).map_err(Reply::invalid)?;
+    check_claims(body.get("claims")).map_err(Reply::invalid)?;
     let claims = body.get("claims").and_then(Value::as_array);
     if names.is_empty() && claims.is_none_or(Vec::is_empty) {
-        return required("instance_names");
+        return Err(required("instance_names"));
     }
-    let unknown = names.iter().any(|name| state.world.endpoint(name).is_none());
-    if unknown {
-        return Reply::not_found("database instance");
+    if names.iter().any(|name| state.world.endpoint(name).is_none()) {
+        return Err(Reply::not_found("database instance"));
     }
     let id = match body.get("request_id") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) => Some(format!("{identity} {id} {names:?}")),
-        Some(_) => return Reply::invalid("Field 'request_id' must be a string"),
+        Some(_) => return Err(Reply::invalid("Field 'request_id' must be a string")),
     };
     let known = id.as_ref().and_then(|id| state.answered.get(id)).cloned();
     let known = known.filter(|(_, expires)| *expires > context.now && !context.expired);
@@ -116,7 +105,7 @@ pub(super) fn credentials(
     if let Some(id) = id {
         state.remember_answer(id, (token.clone(), expires), context.now);
     }
-    Reply::ok(json!({ "token": token, "expiration_time": rfc3339(context.skewed(expires)) }))
+    Ok(Reply::ok(json!({ "token": token, "expiration_time": rfc3339(context.skewed(expires)) })))
 }
 
 /// Full names of the instances that `body` asks for.

@@ -158,7 +158,10 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Ta
             let sequence = state.log.begin(request, 0, real);
             return Taken::DataApi(Delivery { plan, context, sequence });
         }
-        None => plan.garble(respond(state, &context, operation, request)),
+        None => {
+            let reply = respond(state, &context, operation, request).unwrap_or_else(|reply| reply);
+            plan.garble(reply)
+        }
     };
     plan.deliver(&mut response);
     sign(state, &context, &mut response);
@@ -173,53 +176,45 @@ fn sign(state: &State, context: &Context, response: &mut Response) {
     response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
 }
 
-fn respond(state: &mut State, context: &Context, operation: Operation, request: &Request) -> Reply {
+fn respond(
+    state: &mut State,
+    context: &Context,
+    operation: Operation,
+    request: &Request,
+) -> Result<Reply, Reply> {
     let method = request.method.as_str();
     match operation {
-        Operation::Token => oauth::token(state, context, request),
-        Operation::Discovery => oauth::discovery(state, request),
-        Operation::TokenService => match services::of(&request.path) {
-            Some(service) => services::answer(state, context, service, request),
-            None => Reply::not_found("service"),
-        },
-        Operation::Credentials
-        | Operation::InstanceCredentials
-        | Operation::Me
-        | Operation::EndpointGet
-        | Operation::EndpointList
-        | Operation::BranchList
-        | Operation::ProjectList
-        | Operation::InstanceGet
-        | Operation::InstanceList => {
-            let identity = match authenticate(state, context, request) {
-                Ok(identity) => identity,
-                Err(reply) => return reply,
-            };
-            match (operation, method) {
-                (Operation::Credentials, "POST") => {
-                    postgres::credentials(state, context, &identity, request)
-                }
-                (Operation::InstanceCredentials, "POST") => {
-                    database::credentials(state, context, &identity, request)
-                }
-                (Operation::Me, "GET") => scim::me(state, &identity),
-                (Operation::EndpointGet, "GET") => postgres::get(state, request),
-                (Operation::InstanceGet, "GET") => database::get(state, request),
-                (Operation::InstanceList, "GET") => database::list(state, request),
-                (
-                    Operation::EndpointList | Operation::BranchList | Operation::ProjectList,
-                    "GET",
-                ) => postgres::list(state, request),
-                _ => {
-                    Reply::error(501, "NOT_IMPLEMENTED", "The emulator does not simulate this call")
-                }
-            }
+        Operation::Token => return Ok(oauth::token(state, context, request)),
+        Operation::Discovery => return Ok(oauth::discovery(state, request)),
+        Operation::TokenService => {
+            let service = services::of(&request.path).ok_or_else(|| Reply::not_found("service"))?;
+            return Ok(services::answer(state, context, service, request));
         }
-        _ => Reply::error(
-            404,
-            "ENDPOINT_NOT_FOUND",
-            format!("No API found for '{method} {}'", request.path),
-        ),
+        Operation::Any | Operation::DataApi | Operation::Login | Operation::Dns => {
+            let text = format!("No API found for '{method} {}'", request.path);
+            return Err(Reply::error(404, "ENDPOINT_NOT_FOUND", text));
+        }
+        _ => {}
+    }
+    let identity = authenticate(state, context, request)?;
+    match (operation, method) {
+        (Operation::Credentials, "POST") => {
+            postgres::credentials(state, context, &identity, request)
+        }
+        (Operation::InstanceCredentials, "POST") => {
+            database::credentials(state, context, &identity, request)
+        }
+        (Operation::Me, "GET") => Ok(scim::me(state, &identity)),
+        (Operation::EndpointGet, "GET") => postgres::get(state, request),
+        (Operation::InstanceGet, "GET") => database::get(state, request),
+        (Operation::InstanceList, "GET") => database::list(state, request),
+        (Operation::EndpointList | Operation::BranchList | Operation::ProjectList, "GET") => {
+            postgres::list(state, request)
+        }
+        _ => {
+            let text = "The emulator does not simulate this call";
+            Err(Reply::error(501, "NOT_IMPLEMENTED", text))
+        }
     }
 }
 

@@ -9,12 +9,17 @@ use crate::request::{Request, form_value};
 use crate::state::State;
 
 /// The page that `request` asks for; `next_page_token` is there as long as more follows.
-pub(super) fn page(state: &State, request: &Request, plural: &str, items: &[Value]) -> Reply {
+pub(super) fn page(
+    state: &State,
+    request: &Request,
+    plural: &str,
+    items: &[Value],
+) -> Result<Reply, Reply> {
     let start = match form_value(&request.query, "page_token").filter(|token| !token.is_empty()) {
         None => 0,
         Some(token) => match read_page_token(&token) {
             Some(start) if start <= items.len() => start,
-            _ => return Reply::invalid("Invalid page token"),
+            _ => return Err(Reply::invalid("Invalid page token")),
         },
     };
     let wanted = form_value(&request.query, "page_size").and_then(|size| size.parse().ok());
@@ -26,7 +31,7 @@ pub(super) fn page(state: &State, request: &Request, plural: &str, items: &[Valu
         let token = URL_SAFE_NO_PAD.encode(format!("from:{end}"));
         reply.as_object_mut().map(|reply| reply.insert("next_page_token".to_owned(), token.into()));
     }
-    Reply::ok(reply)
+    Ok(Reply::ok(reply))
 }
 
 fn read_page_token(token: &str) -> Option<usize> {

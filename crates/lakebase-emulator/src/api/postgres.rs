@@ -16,11 +16,9 @@ pub(super) const PREFIX: &str = "/api/2.0/postgres/";
 /// Shortest and longest lifetime that may be asked for.
 const TTL: std::ops::RangeInclusive<u64> = 300..=3_600;
 
-pub(super) fn get(state: &State, request: &Request) -> Reply {
+pub(super) fn get(state: &State, request: &Request) -> Result<Reply, Reply> {
     let name = request.path.strip_prefix(PREFIX).unwrap_or_default();
-    if let Some(missing) = missing(&state.world, name) {
-        return missing;
-    }
+    find(&state.world, name)?;
     let found = if let Some(endpoint) = state.world.endpoint(name) {
         endpoint_json(state, endpoint)
     } else if name.contains("/branches/") {
@@ -28,16 +26,14 @@ pub(super) fn get(state: &State, request: &Request) -> Reply {
     } else {
         project_json(&state.world, name)
     };
-    Reply::ok(found)
+    Ok(Reply::ok(found))
 }
 
-pub(super) fn list(state: &State, request: &Request) -> Reply {
+pub(super) fn list(state: &State, request: &Request) -> Result<Reply, Reply> {
     let path = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let (parent, plural) = path.rsplit_once('/').unwrap_or(("", path));
-    if !parent.is_empty()
-        && let Some(missing) = missing(&state.world, parent)
-    {
-        return missing;
+    if !parent.is_empty() {
+        find(&state.world, parent)?;
     }
     let world = &state.world;
     let depth = if parent.is_empty() { 0 } else { parent.split('/').count() };
@@ -53,29 +49,35 @@ pub(super) fn list(state: &State, request: &Request) -> Reply {
             let of_branch = world.endpoints.iter().filter(|endpoint| endpoint.branch() == parent);
             of_branch.map(|endpoint| endpoint_json(state, endpoint)).collect()
         }
-        _ => return Reply::error(404, "ENDPOINT_NOT_FOUND", format!("No API found for '{path}'")),
+        _ => {
+            let text = format!("No API found for '{path}'");
+            return Err(Reply::error(404, "ENDPOINT_NOT_FOUND", text));
+        }
     };
     page(state, request, plural, &items)
 }
 
-/// The 404 for the first part of a name that does not exist; 400 for a malformed name.
-fn missing(world: &World, name: &str) -> Option<Reply> {
+/// Refuses a name with 404 for its first part that does not exist, and with 400 if it is malformed.
+fn find(world: &World, name: &str) -> Result<(), Reply> {
     let parts: Vec<&str> = name.split('/').collect();
     let (project, branch) = match parts[..] {
         ["projects", project] => (project, None),
         ["projects", project, "branches", branch] => (project, Some(branch)),
         ["projects", project, "branches", branch, "endpoints", _] => (project, Some(branch)),
-        _ => return Some(Reply::invalid(format!("Invalid resource name: '{name}'"))),
+        _ => return Err(Reply::invalid(format!("Invalid resource name: '{name}'"))),
     };
     let project = format!("projects/{project}");
     if !world.projects.contains(&project) {
-        return Some(Reply::not_found("project"));
+        return Err(Reply::not_found("project"));
     }
-    let branch = format!("{project}/branches/{}", branch?);
-    if !world.branches.contains(&branch) {
-        return Some(Reply::not_found("branch"));
+    let Some(branch) = branch else { return Ok(()) };
+    if !world.branches.contains(&format!("{project}/branches/{branch}")) {
+        return Err(Reply::not_found("branch"));
     }
-    (parts.len() == 6 && world.endpoint(name).is_none()).then(|| Reply::not_found("endpoint"))
+    match parts.len() == 6 && world.endpoint(name).is_none() {
+        true => Err(Reply::not_found("endpoint")),
+        false => Ok(()),
+    }
 }
 
 fn project_json(world: &World, name: &str) -> Value {
@@ -150,30 +152,21 @@ pub(super) fn credentials(
     context: &Context,
     identity: &str,
     request: &Request,
-) -> Reply {
-    let body = match body_of(request) {
-        Ok(body) => body,
-        Err(reply) => return reply,
-    };
+) -> Result<Reply, Reply> {
+    let body = body_of(request)?;
     let endpoint = body.get("endpoint").and_then(Value::as_str).unwrap_or_default();
     if endpoint.is_empty() {
-        return required("endpoint");
+        return Err(required("endpoint"));
     }
     if endpoint.split('/').count() != 6 {
-        return Reply::invalid(format!("Invalid resource name: '{endpoint}'"));
+        return Err(Reply::invalid(format!("Invalid resource name: '{endpoint}'")));
     }
-    if let Some(missing) = missing(&state.world, endpoint) {
-        return missing;
-    }
-    if let Err(message) = check_claims(body.get("claims")) {
-        return Reply::invalid(message);
-    }
-    let lifetime = match asked_lifetime(&body, context) {
-        Ok(asked) => asked.unwrap_or(state.settings.database_token_lifetime),
-        Err(message) => return Reply::invalid(message),
-    };
+    find(&state.world, endpoint)?;
+    check_claims(body.get("claims")).map_err(Reply::invalid)?;
+    let asked = asked_lifetime(&body, context).map_err(Reply::invalid)?;
+    let lifetime = asked.unwrap_or(state.settings.database_token_lifetime);
     let (token, expires) = mint(state, context, identity, TokenUse::Database, lifetime);
-    Reply::ok(json!({ "token": token, "expire_time": rfc3339(context.skewed(expires)) }))
+    Ok(Reply::ok(json!({ "token": token, "expire_time": rfc3339(context.skewed(expires)) })))
 }
 
 fn asked_lifetime(body: &Value, context: &Context) -> Result<Option<Duration>, String> {

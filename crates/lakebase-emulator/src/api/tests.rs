@@ -158,7 +158,7 @@ fn lists_come_in_pages_of_one_with_the_reader_first() {
 #[test]
 fn a_host_is_found_over_all_pages_of_projects_branches_and_endpoints() {
     let mut state = state();
-    assert!(state.world.add_decoys(2, 2));
+    state.world.add_decoys(2, 2).unwrap();
     let wanted = state.world.endpoint(PRIMARY).unwrap().host();
     let mut requests = 0;
     let mut all = |path: &str, plural: &str| {

@@ -106,7 +106,7 @@ fn tokens_are_checked_against_identity_and_time() {
 #[test]
 fn credentials_of_instances_open_these_instances_only() {
     let mut state = state();
-    assert!(state.world.add_instance("second", false));
+    state.world.add_instance("second", false).unwrap();
     let now = state.clock.now(START);
     let later = now + Duration::from_secs(10);
     let user = "ada@example.com";
