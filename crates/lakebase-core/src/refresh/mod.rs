@@ -95,7 +95,7 @@ impl<T: Expires> Cache<T> {
         let guard = self.0.slot.load();
         match &*guard {
             Some(entry) if demand.force => self.invalidate(entry.generation),
-            Some(entry) if entry.is_fresh(now) && entry.left(now) >= demand.at_least => {
+            Some(entry) if entry.is_fresh(now) && entry.is_valid_for(demand.at_least, now) => {
                 return Ok(Held(guard));
             }
             _ => {}
@@ -129,7 +129,7 @@ impl<T: Expires> Cache<T> {
         self.0.revalidate(generation);
     }
 
-    /// The state of the value and of its last fetch. Asks nobody.
+    /// The state of the value and of its last fetch. Starts no fetch.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.status()

@@ -106,6 +106,11 @@ impl<T> Entry<T> {
         now.is_before(self.fresh_until) && !self.stale.load(Ordering::Relaxed)
     }
 
+    /// Whether it is valid for `at_least` longer. Zero, which most callers ask for, needs no calculation.
+    pub(super) fn is_valid_for(&self, at_least: Duration, now: Moment) -> bool {
+        at_least.is_zero() || self.left(now) >= at_least
+    }
+
     /// How long it is still valid at `now`; zero means that it has expired.
     pub(super) fn left(&self, now: Moment) -> Duration {
         self.lifetime.saturating_sub(now.since(self.started))
