@@ -113,7 +113,7 @@ impl WorkspaceClient {
         let date = wire::served_at(reply.headers());
         match reply.status() {
             StatusCode::NOT_FOUND => Ok(date),
-            _ => session.judge(reply, &[]).map(|_| date),
+            _ => session.expect_success(reply, &[]).map(|_| date),
         }
     }
 
@@ -264,7 +264,7 @@ impl Inner {
                 reply = self.send(request, &held).await?;
             }
         }
-        self.session.judge(reply, &held.secrets()).map_err(|error| match error.kind() {
+        self.session.expect_success(reply, &held.secrets()).map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => {
                 error.context(format!("the workspace refused {}", self.source.describe()))
             }

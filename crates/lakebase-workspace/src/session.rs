@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// The reply if it is a success, otherwise its error.
-    pub(crate) fn judge(
+    pub(crate) fn expect_success(
         &self,
         reply: Response<Bytes>,
         secrets: &[Secret],

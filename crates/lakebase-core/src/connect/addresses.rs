@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::notify::lock;
 use crate::{Error, Result, Runtime};
 
-/// How long an answer is used again, whatever its TTL is.
+/// How long an answer is used again. Its TTL is ignored.
 const KEEP: Duration = Duration::from_secs(60);
 /// How long an answer is used while DNS fails. RFC 8767 recommends one to three days.
 const KEEP_STALE: Duration = Duration::from_secs(24 * 60 * 60);

@@ -117,7 +117,7 @@ impl Connector {
     ) -> Result<Self> {
         let Inner { config, runtime, endpoint, addresses, .. } = &*self.0;
         if !matches!(config.auth, Auth::Credential { .. }) {
-            let problem = "logins are not made with tokens here, so nobody can be logged in by a token of theirs";
+            let problem = "logins do not use tokens here, so a user's token cannot log in";
             return Err(Error::new(ErrorKind::Unsupported, problem));
         }
         Ok(Self(Arc::new(Inner {

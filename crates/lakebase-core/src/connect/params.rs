@@ -145,11 +145,11 @@ impl ConnectParams {
     #[must_use]
     pub fn describe(&self) -> String {
         let Self { user, database, host, port, .. } = self;
-        let place = match &self.socket_directory {
+        let address = match &self.socket_directory {
             Some(directory) => directory.display().to_string(),
             None => format!("{host}:{port}"),
         };
-        format!("database {database:?} at {place} as {user:?}")
+        format!("database {database:?} at {address} as {user:?}")
     }
 }
 

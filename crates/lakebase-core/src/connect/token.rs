@@ -34,7 +34,7 @@ pub(super) fn check_host_is_reported(host: &str, endpoint: &Endpoint) -> Result<
     ))
 }
 
-/// Raises the mode of `params` to `verify-full`, because whoever gets a token can use it. Returns whether it did.
+/// Raises the mode of `params` to `verify-full`, because a server that gets a token can use it. Returns whether it did.
 ///
 /// The mode of logins to this machine stays.
 ///

@@ -16,7 +16,7 @@ use crate::{MaybeSend, Spawn, Timer};
 #[derive(Debug, Default)]
 pub(super) struct Background {
     state: Mutex<State>,
-    /// Notified when the cache changed, or when the last handle is gone.
+    /// Notified when the cache changed, or when the last handle was dropped.
     pub(super) changed: Notify,
 }
 
@@ -57,7 +57,7 @@ impl Drop for KeepFresh {
 impl Background {
     /// Spawns the task if there is a handle and no task runs, for example because its runtime ended.
     ///
-    /// `refresh` starts a fetch if one is due and returns the time until the next one is; `None` once the cache is gone.
+    /// `refresh` starts a fetch if one is due and returns the time until the next one is; `None` if the cache was dropped.
     pub(super) fn start(
         self: &Arc<Self>,
         spawn: &dyn Spawn,
@@ -98,7 +98,7 @@ impl Task {
         }
     }
 
-    /// Whether the last handle is gone. In the same step it makes room for the next task.
+    /// Whether the last handle was dropped. If so, the next handle starts a new task.
     fn ends(&self) -> bool {
         let mut state = lock(&self.background.state);
         let ends = state.handles == 0;

@@ -43,7 +43,7 @@ pub enum Event {
         flight: FlightId,
         /// When the attempt that brought it started.
         started: Moment,
-        /// How long it lives, from `started`.
+        /// How long it is valid, from `started`.
         lifetime: Duration,
         /// Whether it is the current value again.
         same: bool,
@@ -52,7 +52,7 @@ pub enum Event {
     Failed {
         /// Which flight; ignored unless it is the current one.
         flight: FlightId,
-        /// Whether the same fetch fails until somebody changes something.
+        /// Whether the same fetch fails until a setting or a grant changes.
         permanent: bool,
         /// The least pause that the service asked for.
         retry_after: Option<Duration>,
@@ -328,7 +328,7 @@ impl Machine {
             Phase::Fresh
         }
     }
-    /// The status at `now`; `failure` says since when fetching fails, and why it failed last.
+    /// The status at `now`; `failure` is the time of the first failure since the last success, and the last error.
     #[must_use]
     pub fn status(&self, now: Moment, failure: Option<&(Timestamp, Error)>) -> Status {
         let good_until = self.left(now).map(|left| now.wall.saturating_add(left));

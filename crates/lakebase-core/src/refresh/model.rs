@@ -51,7 +51,7 @@ struct Model {
     older: FlightId,
     failures: u32,
     losses: u32,
-    /// When the last fetch ended without a gain, the least pause after it with a living value and without,
+    /// When the last fetch ended without a gain, the least pause after it with a valid value and without,
     /// and the longest.
     quiet: Option<(Moment, Duration, Duration, Duration)>,
     longer: bool,

@@ -165,7 +165,7 @@ impl<T: Expires> Shared<T> {
         }
     }
 
-    /// The current value, if it lives for `at_least` longer.
+    /// The current value, if it is valid for `at_least` longer.
     fn old_value(&self, at_least: Duration) -> Option<Held<T>> {
         let now = self.now();
         self.valid(now).filter(|held| held.entry().left(now) >= at_least)

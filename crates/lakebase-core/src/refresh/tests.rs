@@ -241,8 +241,8 @@ fn what_came_at_need_or_after_a_failure_is_renewed_at_any_time_of_its_life() {
         machine.handle(at(3000), event);
         let late = hold(&mut machine, 3001);
         // A life and more later.
-        let dead = hold(&mut machine, 7000);
-        for (minutes, fresh) in minutes.iter_mut().zip([first, late, dead]) {
+        let expired = hold(&mut machine, 7000);
+        for (minutes, fresh) in minutes.iter_mut().zip([first, late, expired]) {
             minutes[usize::try_from(fresh.as_secs() / 60).unwrap().min(49)] += 1;
         }
     }
@@ -290,11 +290,11 @@ fn phases_have_the_documented_bounds() {
     }
     assert_eq!(machine.left(at(3599)), Some(secs(1)));
     assert_eq!(machine.left(at(3600)), None);
-    let generation = machine.generation().expect("it is dead, but there");
+    let generation = machine.generation().expect("it has expired, but exists");
     machine.handle(at(3), Event::Stale { generation });
     for (second, phase) in [(3, Phase::Mandatory), (3599, Phase::Mandatory), (3600, Phase::Expired)]
     {
         assert_eq!(phase_at(&machine, second), phase, "stale, second {second}");
     }
-    assert_eq!(machine.left(at(3)), Some(secs(3597)), "it lives as long as before");
+    assert_eq!(machine.left(at(3)), Some(secs(3597)), "it is valid as long as before");
 }

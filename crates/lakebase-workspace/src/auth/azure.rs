@@ -168,7 +168,7 @@ impl Tenant {
         }
         let reply = self.session.send(wire::azure_login(&self.session.host)?).await?;
         if reply.status().is_server_error() {
-            return Err(self.session.judge(reply, &[]).map_or_else(
+            return Err(self.session.expect_success(reply, &[]).map_or_else(
                 |error| error.context("asking the workspace for its tenant"),
                 |_| unknown_tenant(&self.session),
             ));

@@ -76,7 +76,7 @@ impl<T: IdTokens> Federated<T> {
         let client_id = self.client_id.as_ref().map(|id| id.value.as_str());
         let make = |uri: &_| Ok(wire::token_exchange(uri, id_token, client_id));
         let (asked_at, reply) = self.endpoint.ask(make).await?;
-        let reply = self.endpoint.session.judge(reply, std::slice::from_ref(id_token))?;
+        let reply = self.endpoint.session.expect_success(reply, std::slice::from_ref(id_token))?;
         wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
     }
 

@@ -56,7 +56,7 @@ impl OauthM2m {
         let (asked_at, reply) =
             self.endpoint.ask(|uri| wire::client_credentials(uri, id, secret)).await?;
         let secrets = [secret.clone(), wire::basic(id, secret)];
-        let reply = self.endpoint.session.judge(reply, &secrets)?;
+        let reply = self.endpoint.session.expect_success(reply, &secrets)?;
         wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
     }
 }

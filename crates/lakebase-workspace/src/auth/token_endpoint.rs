@@ -86,7 +86,7 @@ impl TokenEndpoint {
 
     async fn document(&self, request: Request<Bytes>) -> Result<Bytes> {
         let reply = self.session.send(request).await?;
-        Ok(self.session.judge(reply, &[])?.into_body())
+        Ok(self.session.expect_success(reply, &[])?.into_body())
     }
 }
 

@@ -48,20 +48,20 @@ pub fn failure(
     if status.is_redirection() {
         return redirect(host, reply).with_status(status.as_u16());
     }
-    let said = Said::read(reply.body());
+    let body = ErrorBody::read(reply.body());
     let mut line = format!("{host} answered {}", status.as_u16());
-    match said.code.map(|code| clean_with(&code, secrets)).filter(|code| !code.is_empty()) {
+    match body.code.map(|code| clean_with(&code, secrets)).filter(|code| !code.is_empty()) {
         Some(code) => line.push_str(&format!(" {code}")),
         None => {
             let reason = status.canonical_reason();
             line.push_str(&reason.map_or(String::new(), |reason| format!(" {reason}")));
         }
     }
-    match said.message.map(|text| clean_with(&text, secrets)).filter(|text| !text.is_empty()) {
+    match body.message.map(|text| clean_with(&text, secrets)).filter(|text| !text.is_empty()) {
         Some(message) => line.push_str(&format!(": {message}")),
-        None => line.push_str(said.instead),
+        None => line.push_str(body.instead),
     }
-    let mut error = Error::new(kind(status.as_u16(), said.refined), line);
+    let mut error = Error::new(kind(status.as_u16(), body.refined), line);
     if let Some(delay) = retry_after(reply.headers(), wall) {
         error = error.with_retry_after(delay);
     }
@@ -89,7 +89,7 @@ fn redirect(host: &dyn Display, reply: &Response<Bytes>) -> Error {
 
 /// The content of an error body.
 #[derive(Debug, Default)]
-struct Said {
+struct ErrorBody {
     code: Option<String>,
     message: Option<String>,
     /// The text if there is no message.
@@ -97,17 +97,17 @@ struct Said {
     refined: Option<ErrorKind>,
 }
 
-impl Said {
+impl ErrorBody {
     fn read(body: &[u8]) -> Self {
         let body = body.trim_ascii();
-        let mut said = match serde_json::from_slice(body) {
+        let mut parts = match serde_json::from_slice(body) {
             _ if body.is_empty() => Self { instead: " (empty body)", ..Self::default() },
             Ok(value @ Value::Object(_)) => Self::json(&value),
             _ if body.starts_with(b"<") => Self { instead: " (HTML body)", ..Self::default() },
             Ok(_) | Err(_) => Self::plain(body),
         };
-        said.refined = said.code.as_deref().and_then(refine);
-        said
+        parts.refined = parts.code.as_deref().and_then(refine);
+        parts
     }
 
     /// `{error_code, message}`, `{error, error_description}`, `{errorCode, errorSummary}`, `{error}`,
