@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use lakebase::core::ErrorKind::{self, InvalidRequest, Protocol, TimedOut, Unsupported};
 use lakebase::core::connect::ConnectPolicy;
-use lakebase::{Lakebase, PoolOptions, lakebase_error};
+use lakebase::{Lakebase, PoolOptions, RecyclingOptions, lakebase_error};
 
 use crate::support::Setup;
+use crate::tokio_postgres::pool::kinds;
 
 on_each_runtime! { direct pool tokio_postgres tunnel silences }
 
@@ -179,6 +180,18 @@ async fn tokio_postgres() {
         let error = server.handle().tokio_postgres().await.map(drop).unwrap_err();
         assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
         server.was_cut_off(mode);
+        for pool in kinds() {
+            let server = BadServer::start(mode);
+            let error = match pool.open(&server.handle(), 2, RecyclingOptions::new()).await {
+                Ok(pool) => {
+                    let error = pool.get().await.map(drop).unwrap_err();
+                    lakebase::Error::find_in(&*error).unwrap().clone()
+                }
+                Err(error) => error,
+            };
+            assert_eq!(error.kind(), kind, "{pool:?}: {mode}: {}", error.report());
+            server.was_cut_off(mode);
+        }
     }
 }
 

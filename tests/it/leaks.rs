@@ -40,7 +40,7 @@ impl Budget {
 }
 
 /// Lets go of what it drives once the polls are spent.
-struct Polls<F> {
+pub(crate) struct Polls<F> {
     budget: Arc<Budget>,
     future: Pin<Box<F>>,
 }
@@ -89,28 +89,28 @@ impl Spawn for Counting {
 }
 
 /// What is watched while futures are dropped.
-struct Watched {
-    endpoint: String,
+pub(crate) struct Watched {
+    pub(crate) endpoint: String,
     folder: tempfile::TempDir,
     alive: Arc<AtomicUsize>,
     budget: Arc<Budget>,
 }
 
 impl Watched {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (endpoint, _) = endpoint(shared());
         let folder = tempfile::tempdir().unwrap();
         Self { endpoint, folder, alive: Arc::default(), budget: Arc::default() }
     }
 
     /// Drives `future` until it and the tasks that it started were polled so often.
-    fn polls<F: Future>(&self, count: usize, future: F) -> Polls<F> {
+    pub(crate) fn polls<F: Future>(&self, count: usize, future: F) -> Polls<F> {
         self.budget.left.store(count, Ordering::SeqCst);
         Polls { budget: Arc::clone(&self.budget), future: Box::pin(future) }
     }
 
     /// A handle that holds nothing yet.
-    fn cold(&self) -> Lakebase {
+    pub(crate) fn cold(&self) -> Lakebase {
         let runtime = runtime_with_relays_in(self.folder.path());
         let spawn = runtime.spawn.clone().unwrap();
         let (alive, budget) = (Arc::clone(&self.alive), Arc::clone(&self.budget));
@@ -121,7 +121,7 @@ impl Watched {
     }
 
     /// Everything that was started ends.
-    async fn settles(&self, what: &str) {
+    pub(crate) async fn settles(&self, what: &str) {
         let timer = Setup::m2m(shared()).build();
         let entries = |path: &Path| std::fs::read_dir(path).unwrap().count();
         let open = || shared().counters(&self.endpoint).unwrap().open;
@@ -140,7 +140,7 @@ impl Watched {
 }
 
 /// More polls than any of these needs.
-const ENOUGH: usize = 2_000;
+pub(crate) const ENOUGH: usize = 2_000;
 
 async fn connect() {
     let watched = Watched::new();

@@ -8,12 +8,13 @@ use futures::future::try_join_all;
 use lakebase::core::ErrorKind;
 use lakebase::core::connect::ConnectPolicy;
 use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Lakebase, LakebasePool, PoolOptions};
+use lakebase::{Lakebase, LakebasePool, PoolOptions, RecyclingOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
 use crate::log::{Log, listen};
 use crate::support::{SOON, Setup, block_on, shared, until, within};
+use crate::tokio_postgres::pool::kinds;
 
 on_each_runtime! {
     a_dead_address_costs_little
@@ -52,6 +53,7 @@ async fn a_dead_address_costs_little() {
             let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
             assert_eq!(one, 1);
             connection.close().await.unwrap();
+            drop(within(&lakebase, SOON, lakebase.tokio_postgres()).await.unwrap());
         }
     }
 }
@@ -67,6 +69,12 @@ async fn a_pool_passes_over_it_for_every_clone() {
     });
     assert_eq!(connections.await.len(), 2);
     plain.close().await;
+    for kind in kinds() {
+        let pool = within(&lakebase, SOON, kind.open(&lakebase, 2, RecyclingOptions::new()))
+            .await
+            .unwrap();
+        within(&lakebase, SOON, pool.warm_up(2)).await;
+    }
 }
 
 async fn so_does_a_tunnel() {

@@ -1,4 +1,4 @@
-//! A thousand rotations: eight tasks query through a pool, and pgbench through a proxy, while hour after hour of
+//! A thousand rotations: eight tasks query through a pool of each driver, and pgbench through a proxy, while hour after hour of
 //! token life passes.
 //!
 //! Hours pass on the wall clocks of client and service, as when a machine sleeps. Monotonic clock and timers
@@ -13,19 +13,46 @@ use futures::channel::mpsc;
 use futures::{SinkExt as _, StreamExt as _};
 use lakebase::core::{BoxFuture, Clock, Runtime, Spawn, Timestamp};
 use lakebase::sqlx::{self, Connection as _};
-use lakebase::{Lakebase, LakebasePool, PoolOptions};
+use lakebase::{Lakebase, LakebasePool, PoolOptions, RecyclingOptions};
 use lakebase_emulator::Emulator;
 #[cfg(feature = "tokio")]
 use lakebase_proxy::{Address, Drained, Limits, Listener, Monitor, Proxy};
 
 use crate::support::{Setup, until};
+use crate::tokio_postgres;
+use crate::tokio_postgres::pool::{Failure, Kind};
 
-on_each_runtime! { a_thousand_rotations }
+on_each_runtime! { sqlx_pool deadpool }
 
 const ROTATIONS: u64 = 1000;
 const TASKS: usize = 8;
 /// Into the window of a token that lives for an hour, and not out of it.
 const STEP: Duration = Duration::from_secs(55 * 60);
+
+/// Connections are replaced twice a second.
+const LIFETIME: Duration = Duration::from_millis(500);
+
+/// A pool of any driver.
+#[derive(Clone)]
+enum Pool {
+    Sqlx(LakebasePool),
+    TokioPostgres(tokio_postgres::pool::Pool),
+}
+
+impl Pool {
+    async fn one(&self) -> Result<i32, Failure> {
+        match self {
+            Self::Sqlx(pool) => Ok(sqlx::query_scalar("select 1").fetch_one(pool).await?),
+            Self::TokioPostgres(pool) => pool.one().await,
+        }
+    }
+
+    async fn close(self) {
+        if let Self::Sqlx(pool) = &self {
+            assert!(pool.close().await);
+        }
+    }
+}
 
 /// A real clock whose wall is ahead.
 #[derive(Debug)]
@@ -66,11 +93,10 @@ impl Spawn for Counting {
 type Finished = (u64, Option<String>);
 
 /// Queries until nobody listens any more.
-async fn work(pool: LakebasePool, rotation: Arc<AtomicU64>, mut report: mpsc::Sender<Finished>) {
+async fn work(pool: Pool, rotation: Arc<AtomicU64>, mut report: mpsc::Sender<Finished>) {
     loop {
         let begun = rotation.load(Ordering::SeqCst);
-        let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
-        let failure = one.err().map(|error| format!("{error:?}"));
+        let failure = pool.one().await.err().map(|error| format!("{error:?}"));
         if report.send((begun, failure)).await.is_err() {
             return;
         }
@@ -113,7 +139,34 @@ async fn rotate(
     queries
 }
 
-async fn a_thousand_rotations() {
+async fn sqlx_pool() {
+    a_thousand_rotations(async |lakebase| {
+        let options = PoolOptions::new().max_connections(6).max_lifetime(LIFETIME);
+        Pool::Sqlx(lakebase.pool(options).await.unwrap())
+    })
+    .await;
+}
+
+async fn deadpool() {
+    of_tokio_postgres(Kind::Deadpool).await;
+}
+
+/// bb8 knows no other runtime.
+#[cfg(feature = "tokio")]
+#[test]
+fn bb8() {
+    crate::support::on_tokio(of_tokio_postgres(Kind::Bb8));
+}
+
+async fn of_tokio_postgres(kind: Kind) {
+    a_thousand_rotations(async |lakebase| {
+        let options = RecyclingOptions::new().max_lifetime(LIFETIME);
+        Pool::TokioPostgres(kind.open(lakebase, 6, options).await.unwrap())
+    })
+    .await;
+}
+
+async fn a_thousand_rotations(open: impl AsyncFnOnce(&Lakebase) -> Pool) {
     let emulator = Emulator::builder().start().unwrap();
     let plain = Setup::m2m(&emulator).build();
     let runtime = plain.connector().runtime().clone();
@@ -123,9 +176,7 @@ async fn a_thousand_rotations() {
     let spawn: Arc<dyn Spawn> = Arc::new(counting);
     let runtime = Runtime { clock: clock.clone(), spawn: Some(spawn.clone()), ..runtime };
     let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
-    // Connections are replaced twice a second.
-    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(500));
-    let pool = lakebase.pool(options).await.unwrap();
+    let pool = open(&lakebase).await;
 
     let rotation = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();
@@ -146,8 +197,8 @@ async fn a_thousand_rotations() {
     assert!(queries >= ROTATIONS * TASKS as u64);
     assert!(counters.accepted > ROTATIONS + 20, "the pool logs in, too: {counters:?}");
     assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
-    assert!(pool.close().await);
-    drop((pool, lakebase, spawn));
+    pool.close().await;
+    drop((lakebase, spawn));
     until(&plain, "sessions end", || emulator.counters(name).unwrap().open == 0).await;
     // One is ours.
     until(&plain, "tasks end", || Arc::strong_count(&alive) == 1).await;

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,6 +161,25 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.kind().is_transient()
+    }
+
+    /// The connector's own error behind one of a driver or a pool: `error` itself or the first among its causes.
+    #[must_use]
+    pub fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        let mut level = Some(error);
+        while let Some(error) = level {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            // An I/O error passes over what it wraps when it is asked for its cause.
+            if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+                && let Some(found) = Self::find_in(wrapped)
+            {
+                return Some(found);
+            }
+            level = error.source();
+        }
+        None
     }
 
     /// Whether both are the same error of one shared operation.

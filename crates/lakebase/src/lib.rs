@@ -24,6 +24,8 @@
 //! | `tokio`, `async-std`, `smol` | the runtime; additive, none is default. With several, a running tokio context wins, then smol, then async-std |
 //! | `sqlx` (default) | `connect` and `pool` |
 //! | `tokio-postgres` | `tokio_postgres` and `cancel_query`: clients of tokio-postgres, on every runtime |
+//! | `deadpool` | `deadpool`: pools of deadpool-postgres, on every runtime |
+//! | `bb8` | `bb8`: pools of bb8, on tokio, which this feature brings |
 //! | `http-reqwest` | reqwest as the HTTP client on tokio, instead of hyper alone |
 //! | `http-surf` | surf as the HTTP client, for programs that use it already |
 //! | `tunnel` | a local address for drivers that have no hook for tokens: libpq, JDBC, anything |
@@ -98,6 +100,12 @@ pub use lakebase_core::{Access, Error, ErrorKind, Result, Secret, SslMode};
 pub use lakebase_proxy::Tunnel;
 #[cfg(feature = "sqlx")]
 pub use lakebase_sqlx::{LakebasePool, PoolOptions, lakebase_error, sqlx};
+#[cfg(any(feature = "deadpool", feature = "bb8"))]
+pub use lakebase_tokio_postgres::RecyclingOptions;
+#[cfg(feature = "bb8")]
+pub use lakebase_tokio_postgres::bb8::{LakebaseClient, LakebaseConnections, bb8};
+#[cfg(feature = "deadpool")]
+pub use lakebase_tokio_postgres::deadpool::deadpool_postgres;
 #[cfg(feature = "tokio-postgres")]
 pub use lakebase_tokio_postgres::{Connection as TokioPostgresConnection, tokio_postgres};
 #[doc(inline)]

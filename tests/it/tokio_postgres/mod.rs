@@ -1,7 +1,11 @@
-//! tokio-postgres on every runtime: direct connections, driven by whatever executor there is.
+//! tokio-postgres on every runtime: direct connections, driven by whatever executor there is, and pools.
 
 mod cancel;
 mod direct;
+mod failures;
+mod leaks;
+pub(crate) mod pool;
+mod pools;
 
 use futures::future::join;
 use lakebase::tokio_postgres::Client;

@@ -187,6 +187,24 @@ pub(super) const ABSENT: &[AbsentRule] = &[
         present: &["async-io", "tokio-postgres"],
     },
     AbsentRule {
+        of: Selection::new("lakebase", "tokio,deadpool"),
+        what: "other runtime, other driver or pool",
+        names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY, &["sqlx-core", "bb8"]],
+        present: &["tokio/rt", "deadpool-postgres"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase", "smol,deadpool"),
+        what: "other executor, other driver or pool",
+        names: &[TOKIO_FAMILY, ASYNC_STD, SURF, HEAVY, &["sqlx-core", "bb8", "tokio/macros"]],
+        present: &["async-io", "deadpool-postgres"],
+    },
+    AbsentRule {
+        of: Selection::new("lakebase", "bb8"),
+        what: "other runtime, other driver or pool",
+        names: &[ASYNC_STD, SMOL, ASYNC_IO, SURF, HEAVY, &["sqlx-core", "deadpool"]],
+        present: &["tokio/rt", "bb8"],
+    },
+    AbsentRule {
         of: Selection::new("lakebase-tokio-postgres", ""),
         what: "runtime, other driver, pool or HTTP crate",
         names: &[

@@ -1,0 +1,108 @@
+//! When pools check and replace their connections.
+
+use std::time::Duration;
+
+use lakebase_core::Runtime;
+use lakebase_session::{Liveness, is_young};
+use tokio_postgres::Client;
+
+/// When a pool checks and replaces connections; the defaults fit Lakebase.
+///
+/// ```
+/// use std::time::Duration;
+/// use lakebase_tokio_postgres::RecyclingOptions;
+///
+/// let options = RecyclingOptions::new().max_lifetime(Duration::from_secs(30 * 60));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct RecyclingOptions {
+    pub(crate) ping_after_idle: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) max_lifetime: Duration,
+}
+
+impl Default for RecyclingOptions {
+    fn default() -> Self {
+        Self {
+            ping_after_idle: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(3 * 60),
+            max_lifetime: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+impl RecyclingOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Check that a connection is alive before handing it out if it was idle for this long. Default: 15 s; with zero, each is
+    /// checked. The check costs a round trip.
+    ///
+    /// One that does not answer within 2 s is replaced within the same checkout. Connections that were idle at that time, too, are
+    /// checked whatever this says, for 250 ms, so that many that died together do not cost many limits.
+    pub fn ping_after_idle(mut self, limit: Duration) -> Self {
+        self.ping_after_idle = limit;
+        self
+    }
+
+    /// Close a connection that was idle for this long. Default: 3 min, because Azure's load balancer forgets connections after four minutes
+    /// without a packet.
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+
+    /// Replace a connection of this age, less a random tenth. Default: 1 h. Lakebase ends connections after 24 h without activity and
+    /// may end any after 3 days.
+    pub fn max_lifetime(mut self, limit: Duration) -> Self {
+        self.max_lifetime = limit;
+        self
+    }
+}
+
+/// The same for one pool, with what it knows about its connections.
+#[derive(Debug)]
+pub(crate) struct Recycling {
+    pub(crate) options: RecyclingOptions,
+    liveness: Liveness,
+}
+
+impl Recycling {
+    pub(crate) fn new(runtime: &Runtime, options: RecyclingOptions) -> Self {
+        let liveness = Liveness::new(runtime, options.ping_after_idle);
+        Self { options, liveness }
+    }
+
+    /// How often to look for idle and old connections.
+    pub(crate) fn pause(&self) -> Duration {
+        let limit = self.options.idle_timeout.min(self.options.max_lifetime);
+        (limit / 6).clamp(Duration::from_millis(100), Duration::from_secs(30))
+    }
+
+    /// Whether a connection of this `age` is to be replaced.
+    pub(crate) fn is_old(&self, age: Duration) -> bool {
+        !is_young(age, self.options.max_lifetime)
+    }
+
+    /// Whether a connection that was idle for `idle` has to answer before it is handed out.
+    pub(crate) fn is_in_doubt(&self, idle: Duration) -> bool {
+        self.liveness.limit(idle).is_some()
+    }
+
+    /// Whether `client`, which was idle for `idle`, answers if it has to.
+    pub(crate) async fn answers(&self, client: &Client, idle: Duration) -> bool {
+        match self.liveness.check(idle, client.check_connection()).await {
+            Ok(true) => true,
+            Ok(false) => {
+                #[cfg(feature = "tracing")]
+                tracing::info!("an idle connection did not answer and is replaced");
+                false
+            }
+            // It ended while it was idle, as on a server that was suspended.
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Pools of deadpool and bb8 when something is wrong: refused tokens, sleeping computes, silence, bad servers.
+
+use std::net::Ipv4Addr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use lakebase::{Error, ErrorKind, Lakebase, RecyclingOptions};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation};
+use lakebase_testkit::network::ForgetfulLink;
+
+use super::pool::{Kind, Pool, kinds};
+use crate::support::{SOON, Setup, endpoint, shared, within};
+
+on_each_runtime! {
+    a_refused_token_is_replaced_once a_role_that_stays_refused idle_connections_end_with_the_compute
+    idle_connections_that_were_forgotten a_check_that_is_given_up bb8_on_other_runtimes
+}
+
+/// A pool each of whose checkouts needs a login.
+async fn replacing(kind: Kind, name: &str) -> (Lakebase, Pool) {
+    let lakebase = Setup::m2m(shared()).endpoint(name).build();
+    let options = RecyclingOptions::new().max_lifetime(Duration::ZERO);
+    let pool = kind.open(&lakebase, 3, options).await.unwrap();
+    assert_eq!(pool.one().await.unwrap(), 1);
+    (lakebase, pool)
+}
+
+fn refuse(sqlstate: &str, message: &str) -> Effect {
+    Effect::Refuse { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
+}
+
+async fn a_refused_token_is_replaced_once() {
+    for kind in kinds() {
+        let (name, host) = endpoint(shared());
+        let (lakebase, pool) = replacing(kind, &name).await;
+        let before = lakebase.credential().await.unwrap().generation();
+        let rejected = refuse("28P01", "password authentication failed for user \"x\"");
+        let waking = refuse("57P03", "the database system is starting up");
+        for problem in [rejected, waking] {
+            shared().inject(Fault::new(Operation::Login, problem).only(&host).times(1));
+            let pair = try_join_all([pool.get(), pool.get()]).await.unwrap();
+            for client in &pair {
+                client.check_connection().await.unwrap();
+            }
+        }
+        assert!(lakebase.credential().await.unwrap().generation() > before);
+        assert_eq!(shared().counters(&name).unwrap().refused, 2, "{kind:?}");
+    }
+}
+
+async fn a_role_that_stays_refused() {
+    let (name, host) = endpoint(shared());
+    let (_, pool) = replacing(Kind::Deadpool, &name).await;
+    shared().inject(Fault::new(Operation::Login, refuse("28P01", "no")).only(&host));
+    let error = pool.get().await.map(drop).unwrap_err();
+    let ours = Error::find_in(&*error).expect("the connector's own error");
+    assert_eq!(ours.kind(), ErrorKind::LoginRefused, "{error:?}");
+    assert!(ours.to_string().contains("refused, also with a fresh token"), "{ours}");
+    assert_eq!(shared().counters(&name).unwrap().refused, 2, "one with each token");
+    // Without it is tokio-postgres' business.
+    shared().clear();
+    let error = pool.get().await.unwrap().simple_query("nonsense").await.unwrap_err();
+    assert!(Error::find_in(&error).is_none());
+}
+
+/// The end of a session is seen by its task; nobody has to ask, and no statement fails.
+async fn idle_connections_end_with_the_compute() {
+    for kind in kinds() {
+        let (name, _) = endpoint(shared());
+        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
+        let pool = kind.open(&lakebase, 3, options).await.unwrap();
+        for _ in 0..3 {
+            pool.warm_up(3).await;
+            shared().suspend(&name).unwrap();
+            for _ in 0..5 {
+                assert_eq!(pool.one().await.unwrap(), 1, "{kind:?}");
+            }
+        }
+        assert_eq!(shared().counters(&name).unwrap().wakes, 3, "{kind:?}");
+    }
+}
+
+/// Its sessions may be forgotten, which means that they stay open.
+fn forgotten() -> &'static Emulator {
+    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+    EMULATOR.get_or_init(|| Emulator::builder().start().unwrap())
+}
+
+const IDLE: usize = 5;
+
+/// A pool through `link` with idle connections, each of which is checked.
+async fn idle(kind: Kind, link: &ForgetfulLink) -> (Lakebase, Pool) {
+    let (address, port) = (link.address().ip(), link.address().port());
+    let setup = Setup::m2m(forgotten()).set("PGHOSTADDR", address).set("PGPORT", port);
+    let lakebase = setup.build();
+    let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
+    let pool = kind.open(&lakebase, IDLE, options).await.unwrap();
+    pool.warm_up(IDLE).await;
+    (lakebase, pool)
+}
+
+fn link() -> ForgetfulLink {
+    let server = (Ipv4Addr::LOCALHOST, forgotten().description().pg_port).into();
+    ForgetfulLink::open(server).unwrap()
+}
+
+async fn idle_connections_that_were_forgotten() {
+    for kind in kinds() {
+        let link = link();
+        let (lakebase, pool) = idle(kind, &link).await;
+        link.forget();
+        // As many tasks as there were connections: none gets an error, and none waits a minute.
+        let asks = try_join_all((0..IDLE).map(|_| pool.one()));
+        assert_eq!(within(&lakebase, SOON, asks).await.unwrap(), [1; IDLE], "{kind:?}");
+        // One task meets them all, one after the other: the first costs two seconds, the others little.
+        let (lakebase, pool) = idle(kind, &link).await;
+        link.forget();
+        assert_eq!(within(&lakebase, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
+    }
+}
+
+/// A caller that does not wait for a check leaves a connection that the next one does not take for fresh.
+async fn a_check_that_is_given_up() {
+    for kind in kinds() {
+        let link = link();
+        let (lakebase, pool) = idle(kind, &link).await;
+        link.forget();
+        for _ in 0..3 {
+            assert!(futures::FutureExt::now_or_never(pool.one()).is_none());
+        }
+        assert_eq!(within(&lakebase, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
+    }
+}
+
+async fn bb8_on_other_runtimes() {
+    #[cfg(feature = "tokio")]
+    if !kinds().contains(&Kind::Bb8) {
+        let lakebase = Setup::m2m(shared()).build();
+        let error = lakebase.bb8(lakebase::bb8::Pool::builder()).await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
