@@ -317,6 +317,22 @@ pub(crate) struct Proxy {
     /// Seconds that sessions may go on after SIGTERM.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86400))]
     pub(crate) drain_timeout: u64,
+    /// Keeps sessions of clients that left for those that come after them, at most so many for each listener and target
+    /// [default: every client has a session of its own].
+    #[arg(long, value_name = "SESSIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pool_size: Option<u32>,
+    /// Sessions of a pool that are not closed for being idle; none is opened ahead of need.
+    #[arg(long, value_name = "SESSIONS", default_value_t = 0, requires = "pool_size")]
+    pub(crate) pool_min: u32,
+    /// Seconds that a client waits for a session of the pool.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "pool_size", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) pool_wait: u64,
+    /// Seconds after which an idle session of a pool is closed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180, requires = "pool_size", value_parser = clap::value_parser!(u64).range(1..240))]
+    pub(crate) pool_idle_timeout: u64,
+    /// Seconds after which a session of a pool is not used again, less a random tenth.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, requires = "pool_size", value_parser = clap::value_parser!(u64).range(1..259_200))]
+    pub(crate) pool_max_lifetime: u64,
     /// Allows addresses that other machines can reach; needs --password-file or --client-ca.
     #[arg(long)]
     pub(crate) allow_remote: bool,

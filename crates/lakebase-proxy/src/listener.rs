@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::client_tls::ClientTls;
 use crate::door::Door;
+use crate::pool::PoolOptions;
 use crate::routes::{Route, Routes};
 use crate::session::{self, Entrance, Phase, Shared};
 use crate::stream::{Stream, tune};
@@ -54,6 +55,7 @@ pub struct Listener {
     allow_remote: bool,
     password: Option<Secret>,
     tls: Option<ClientTls>,
+    pool: Option<PoolOptions>,
 }
 
 impl Listener {
@@ -66,6 +68,7 @@ impl Listener {
             allow_remote: false,
             password: None,
             tls: None,
+            pool: None,
         }
     }
 
@@ -93,7 +96,17 @@ impl Listener {
         self
     }
 
+    /// Keeps sessions of clients that left, for those that come after them: a pool for each server that this listener leads
+    /// to. Default: every client has a session of its own.
+    pub fn pool(mut self, options: PoolOptions) -> Self {
+        self.pool = Some(options);
+        self
+    }
+
     fn check(&self) -> Result<()> {
+        if let Some(pool) = &self.pool {
+            pool.check()?;
+        }
         let refuse = |message: String| Err(Error::new(ErrorKind::Config, message));
         let proved =
             self.password.is_some() || self.tls.as_ref().is_some_and(|tls| tls.checks_clients());
@@ -118,7 +131,7 @@ impl Listener {
     /// Opens the socket.
     pub(crate) async fn bind(self) -> Result<Bound> {
         self.check()?;
-        let Self { address, default, routes, password, tls, .. } = self;
+        let Self { address, default, routes, password, tls, pool, .. } = self;
         let socket = match &address {
             Address::Tcp(address) => {
                 Socket::Tcp(TcpListener::bind(address).await.map_err(|error| {
@@ -147,7 +160,7 @@ impl Listener {
         };
         let tls_only = tls.as_ref().is_some_and(ClientTls::checks_clients);
         let door = Door { tls: tls.map(ClientTls::into_config), tls_only, password };
-        let entrance = Entrance { door, routes: Routes::new(default, routes) };
+        let entrance = Entrance { door, routes: Routes::new(default, routes, pool) };
         Ok(Bound { socket, entrance: Arc::new(entrance) })
     }
 }

@@ -11,4 +11,5 @@ mod drain;
 mod drivers;
 mod first_bytes;
 mod hostile;
+mod pooling;
 mod support;
