@@ -100,7 +100,10 @@ async fn serve(
     let carrying = async {
         match relay.carry(&mut client, session).await {
             // Probably it is gone, and hears nobody.
-            Ok(Left::Open) => timeout(LAST_WORDS, relay.carry(&mut client, session)).await?,
+            Ok(Left::Open) => {
+                let _ = timeout(LAST_WORDS, relay.carry(&mut client, session)).await;
+                Ok(Left::Open)
+            }
             left => left,
         }
     };
@@ -117,7 +120,11 @@ async fn serve(
     };
     match left {
         Ok(Left::Client) => After::GiveBack(lease, registered.end()),
-        Ok(Left::Open | Left::Server) | Err(_) => After::Over,
+        Ok(Left::Server) => After::Over,
+        Ok(Left::Open) | Err(_) => {
+            lease.leave_unsettled();
+            After::Over
+        }
     }
 }
 

@@ -155,6 +155,10 @@ impl Pool {
         Err(Denied::Login(Error::new(ErrorKind::Unavailable, message)))
     }
 
+    fn unsettled(&self) {
+        self.counters.unsettled.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Waits in line.
     async fn turn(
         self: &Arc<Self>,
@@ -207,6 +211,13 @@ impl Pool {
 }
 
 impl Lease {
+    /// Closes a session whose client ended while something was open.
+    pub(crate) fn leave_unsettled(self) {
+        if let Some(pool) = &self.place.0 {
+            pool.unsettled();
+        }
+    }
+
     /// Gives the session to the next client after a reset, or closes it. `cancelled`: a cancel request was sent, which may arrive at any
     /// time.
     ///
@@ -217,8 +228,7 @@ impl Lease {
         let settled = session.is_settled()
             || matches!(timeout(SETTLE, session.settle(SETTLE_BYTES)).await, Ok(Ok(())));
         if !settled || cancelled {
-            pool.counters.unsettled.fetch_add(1, Ordering::Relaxed);
-            return;
+            return pool.unsettled();
         }
         if pool.is_draining() || expires <= pool.now() {
             return part(session).await;

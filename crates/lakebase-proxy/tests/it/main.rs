@@ -11,5 +11,6 @@ mod drain;
 mod drivers;
 mod first_bytes;
 mod hostile;
+mod pool_leaks;
 mod pooling;
 mod support;
