@@ -2,6 +2,7 @@
 
 mod admin;
 mod health;
+mod pools;
 mod systemd;
 
 use std::fs;
