@@ -251,3 +251,69 @@ async fn idle_sessions_end_with_their_compute() {
     assert_eq!(stats(&proxy).ended, 3);
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_fails_costs_the_session_and_nobody_notices() {
+    let endpoint = own_endpoint("pooling-reset");
+    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
+    let options = PoolOptions { size: 1, ..PoolOptions::default() };
+    let proxy = Running::start([listener.pool(options)], Limits::default()).await;
+    for round in 0..5 {
+        let (mut raw, _) = Raw::session(&proxy, 0).await;
+        raw.send(TERMINATE).await;
+        // Before, while or after it is reset.
+        for _ in 0..round * 20 {
+            tokio::task::yield_now().await;
+        }
+        shared().end_sessions(&endpoint).unwrap();
+        assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+        at_rest(&proxy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_replaced_when_they_are_old() {
+    let max_lifetime = Duration::from_millis(50);
+    let proxy = pooled(PoolOptions { size: 1, max_lifetime, ..PoolOptions::default() }).await;
+    for opened in 1..=3 {
+        assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+        until("it is closed", || stats(&proxy).idle + stats(&proxy).active == 0).await;
+        assert_eq!((stats(&proxy).opened, stats(&proxy).reused), (opened, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_sessions_are_closed_in_time_and_the_last_ones_stay() {
+    let idle_timeout = Duration::from_millis(50);
+    let options = PoolOptions { min: 1, idle_timeout, ..PoolOptions::default() };
+    let proxy = pooled(options).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(Raw::session(&proxy, 0).await.0);
+    }
+    drop(open);
+    until("one is left", || stats(&proxy).idle + stats(&proxy).active == 1).await;
+    assert_eq!(stats(&proxy).ended, 0, "the server has ended none");
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+    assert_eq!(stats(&proxy).opened, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_proxy_is_that_of_its_sessions() {
+    let endpoint = own_endpoint("pooling-drain");
+    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
+    let proxy = Running::start([listener.pool(PoolOptions::default())], Limits::default()).await;
+    let (mut stays, _) = Raw::session(&proxy, 0).await;
+    let (idle, _) = Raw::session(&proxy, 0).await;
+    drop(idle);
+    until("one is idle", || stats(&proxy).idle == 1).await;
+    let monitor = proxy.monitor.clone();
+    let pool = move || monitor.pools().remove(0).unwrap();
+    let ending = proxy.stop();
+    until("it is closed", || pool().idle == 0).await;
+    assert_eq!(rows(&mut stays, "select 1").await, ["1"]);
+    stays.send(TERMINATE).await;
+    assert!(stays.rest().await.is_empty());
+    assert_eq!(within(ending).await.unwrap().cut, 0);
+    assert_eq!((pool().idle, pool().active, pool().resets_failed), (0, 0, 0));
+}
