@@ -1,25 +1,34 @@
 //! What happens to idle sessions.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::future::abortable;
 use lakebase_session::ReusableSession;
 use tokio::time::timeout;
 
-use super::{Idle, Inner, Key, Pool};
+use super::queue::Swept;
+use super::{Idle, Inner, Key, Pool, PoolOptions};
 use crate::observe;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a reset may take at least; many temporary tables take their time. The keeper may come later, after
+/// [`PoolOptions::idle_timeout`].
+const RESET: Duration = Duration::from_secs(10);
 
 impl Pool {
     /// Listens to idle sessions and closes them in time, until dropped. Asks the server for nothing.
     pub(crate) async fn keep(&self) {
         loop {
-            let due = self.lock().set_alarm(&self.options);
+            let due = {
+                let mut inner = self.lock();
+                inner.alarm = inner.due(&self.options);
+                inner.alarm
+            };
             let pause = due.map(|due| due.saturating_sub(self.now()));
             let timer = &self.connector.runtime().timer;
             let mut alarm = pin!(async {
@@ -69,25 +78,53 @@ impl Pool {
             return inner.queue.free();
         }
         inner.queue.give_back(idle);
-        if inner.alarm.is_none() {
-            inner.alarm = Some(Duration::ZERO);
-            inner.keeper.wake_by_ref();
-        }
+        inner.rouse();
+    }
+
+    /// The result of a reset; `None` if it takes too long, which the keeper says. It looks after idle sessions anyway, and a timer for
+    /// each reset would cost system calls.
+    pub(super) async fn bounded<T>(&self, reset: impl Future<Output = T>) -> Option<T> {
+        let (reset, handle) = abortable(reset);
+        let number = {
+            let mut inner = self.lock();
+            let number = inner.next_reset;
+            inner.next_reset += 1;
+            let until = self.now().saturating_add(RESET);
+            inner.resets.insert(number, (until, handle));
+            inner.rouse();
+            number
+        };
+        let _ended = OnDrop(|| drop(self.lock().resets.remove(&number)));
+        reset.await.ok()
     }
 }
 
 impl Inner {
-    fn set_alarm(&mut self, options: &super::PoolOptions) -> Option<Duration> {
-        self.alarm = self.queue.due(options.idle_timeout, options.min);
-        self.alarm
+    /// When there is something to do for the keeper.
+    fn due(&self, options: &PoolOptions) -> Option<Duration> {
+        let resets = self.resets.values().map(|(until, _)| *until);
+        self.queue.due(options.idle_timeout, options.min).into_iter().chain(resets).min()
+    }
+
+    /// Makes the keeper look when there is something to do, if it would sleep for good.
+    fn rouse(&mut self) {
+        if self.alarm.is_none() {
+            self.alarm = Some(Duration::ZERO);
+            self.keeper.wake_by_ref();
+        }
     }
 
     fn sweep(
         &mut self,
         now: Duration,
-        options: &super::PoolOptions,
+        options: &PoolOptions,
         context: &mut Context<'_>,
-    ) -> super::queue::Swept<Box<ReusableSession>> {
+    ) -> Swept<Box<ReusableSession>> {
+        for (until, reset) in self.resets.values() {
+            if *until <= now {
+                reset.abort();
+            }
+        }
         self.queue.sweep(now, options.idle_timeout, options.min, |session| {
             session.poll_ended(context).is_ready()
         })
@@ -98,4 +135,13 @@ impl Inner {
 pub(super) async fn part(session: Box<ReusableSession>) {
     // It is closed also if the goodbye cannot be sent.
     let _ = timeout(GOODBYE, session.close()).await;
+}
+
+/// Runs `F` on drop, also when a task is cancelled.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use lakebase_core::{Error, ErrorKind};
+use lakebase_session::startup::Startup;
 use lakebase_session::{ReusableSession, Session, StartupFactory};
 use tokio::time::timeout;
 
@@ -21,8 +22,6 @@ const OPENINGS: usize = 3;
 /// How long what a client did not want to hear any more may take to come, and how long it may be.
 const SETTLE: Duration = Duration::from_secs(1);
 const SETTLE_BYTES: usize = 256 * 1024;
-/// How long a reset may take; many temporary tables take their time.
-const RESET: Duration = Duration::from_secs(10);
 
 type Boxed = Box<ReusableSession>;
 
@@ -129,6 +128,18 @@ impl Pool {
             drop(session);
             turn = self.lock().queue.exchange(&key);
         }
+        // In a box of its own, as it is seldom needed.
+        Box::pin(self.open(key, name, startup, place)).await
+    }
+
+    /// Opens a session.
+    async fn open(
+        &self,
+        key: Key,
+        name: Option<Vec<u8>>,
+        startup: Startup,
+        place: Place,
+    ) -> Result<Leased, Denied> {
         let factory = StartupFactory::new(Arc::clone(&self.upstream), startup);
         for _ in 0..OPENINGS {
             let session = self.connector.connect(&factory).await.map_err(Denied::Login)?;
@@ -141,14 +152,8 @@ impl Pool {
             if session.is_named(name.as_deref())
                 || matches!(timeout(LIVENESS, session.rename(name.as_deref())).await, Ok(Ok(())))
             {
-                return Ok(Leased::Pooled(Lease {
-                    session,
-                    reused: false,
-                    key,
-                    name,
-                    expires,
-                    place,
-                }));
+                let lease = Lease { session, reused: false, key, name, expires, place };
+                return Ok(Leased::Pooled(lease));
             }
         }
         let message = "the server ended each session right after its login";
@@ -238,15 +243,15 @@ impl Lease {
             // Probably another one of the same program.
             None => name,
         };
-        match timeout(RESET, session.reset(next.as_deref())).await {
-            Ok(Ok(())) if !pool.is_draining() => {
+        match pool.bounded(session.reset(next.as_deref())).await {
+            Some(Ok(())) if !pool.is_draining() => {
                 place.keep();
                 pool.give_back(Idle { key, session, since: pool.now(), expires });
             }
-            Ok(Ok(())) => part(session).await,
+            Some(Ok(())) => part(session).await,
             failed => {
                 pool.counters.resets_failed.fetch_add(1, Ordering::Relaxed);
-                observe::reset_failed(failed.ok().and_then(Result::err).as_ref());
+                observe::reset_failed(failed.and_then(Result::err).as_ref());
             }
         }
     }

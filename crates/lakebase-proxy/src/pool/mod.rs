@@ -14,11 +14,13 @@ mod lease;
 mod options;
 mod queue;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use futures_util::future::AbortHandle;
 use lakebase_core::Jitter;
 use lakebase_core::connect::Connector;
 use lakebase_session::{ReusableSession, Upstream};
@@ -51,13 +53,22 @@ struct Inner {
     keeper: Waker,
     /// When that task will look after them in any case.
     alarm: Option<Duration>,
+    /// Resets under way, and until when each may last.
+    resets: BTreeMap<u64, (Duration, AbortHandle)>,
+    next_reset: u64,
 }
 
 impl Pool {
     pub(crate) fn new(options: PoolOptions, connector: Connector, upstream: Arc<Upstream>) -> Self {
         let queue = Queue::new(options.size);
-        let inner =
-            Inner { queue, jitter: Jitter::new(), keeper: Waker::noop().clone(), alarm: None };
+        let inner = Inner {
+            queue,
+            jitter: Jitter::new(),
+            keeper: Waker::noop().clone(),
+            alarm: None,
+            resets: BTreeMap::new(),
+            next_reset: 0,
+        };
         Self {
             options,
             connector,

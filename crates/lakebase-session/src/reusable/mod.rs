@@ -19,7 +19,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use futures_util::io::{AsyncRead as _, AsyncWriteExt as _};
@@ -37,6 +37,8 @@ pub use self::relay::{Left, ReusableRelay};
 
 /// A parameter that clients set at their start, and whose value goes to the next one if it is not set again.
 const APPLICATION_NAME: &str = "application_name";
+/// How much is read at once while no client listens.
+const CHUNK: usize = 1024;
 /// A whole `Terminate`.
 const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
@@ -151,7 +153,7 @@ impl ReusableSession {
     /// Looks whether the server has ended the session while nobody used it: ready if so. Values of parameters
     /// that it reports meanwhile are kept. Needs no answer and asks for none.
     pub fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut chunk = [0; 512];
+        let mut chunk = [0; CHUNK];
         let Self { stream, conversation, .. } = self;
         loop {
             match Pin::new(&mut *stream).poll_read(context, &mut chunk) {
@@ -181,16 +183,19 @@ impl ReusableSession {
     }
 
     /// Reads once; how much. `hears` as in [`Conversation::server_answers`].
-    async fn read(&mut self, hears: impl FnMut(u8, &[u8])) -> io::Result<usize> {
-        let mut chunk = [0; 1024];
+    async fn read(&mut self, mut hears: impl FnMut(u8, &[u8])) -> io::Result<usize> {
         let Self { stream, conversation, .. } = self;
-        let count =
-            poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut chunk)).await?;
-        if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        conversation.server_answers(&chunk[..count], hears);
-        Ok(count)
+        // Without a buffer that outlives a poll.
+        poll_fn(|context| {
+            let mut chunk = [0; CHUNK];
+            let count = ready!(Pin::new(&mut *stream).poll_read(context, &mut chunk))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            conversation.server_answers(&chunk[..count], &mut hears);
+            Poll::Ready(Ok(count))
+        })
+        .await
     }
 }
 
