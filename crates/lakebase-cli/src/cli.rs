@@ -18,6 +18,7 @@ const CONNECTION: &str = "Connection";
 const OUTPUT: &str = "Output";
 const ACCESS: &str = "Access";
 const LIMITS: &str = "Limits";
+const POOL: &str = "Pool";
 
 /// Databricks Lakebase Postgres from the command line.
 ///
@@ -324,6 +325,22 @@ pub(crate) struct Proxy {
     /// Seconds that sessions may continue after SIGTERM.
     #[arg(long, help_heading = LIMITS, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86400))]
     pub(crate) drain_timeout: u64,
+    /// Pools sessions: at most this many for each listener and target
+    /// [default: each client has a session of its own].
+    #[arg(long, help_heading = POOL, value_name = "SESSIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pool_size: Option<u32>,
+    /// Sessions that stay open although they are idle. None is opened in advance.
+    #[arg(long, help_heading = POOL, value_name = "SESSIONS", default_value_t = 0, requires = "pool_size")]
+    pub(crate) pool_min: u32,
+    /// Seconds that a client waits for a session.
+    #[arg(long, help_heading = POOL, value_name = "SECONDS", default_value_t = 30, requires = "pool_size", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) pool_wait: u64,
+    /// Seconds after which an idle session is closed.
+    #[arg(long, help_heading = POOL, value_name = "SECONDS", default_value_t = 180, requires = "pool_size", value_parser = clap::value_parser!(u64).range(1..240))]
+    pub(crate) pool_idle_timeout: u64,
+    /// Age in seconds, less a random tenth, after which a session is not used again.
+    #[arg(long, help_heading = POOL, value_name = "SECONDS", default_value_t = 3600, requires = "pool_size", value_parser = clap::value_parser!(u64).range(1..259_200))]
+    pub(crate) pool_max_lifetime: u64,
     /// Allows addresses that other machines can reach. Needs --password-file or --client-ca.
     #[arg(long, help_heading = ACCESS)]
     pub(crate) allow_remote: bool,

@@ -21,17 +21,22 @@
 //!
 //! A [`Tunnel`] is the same inside a program, for drivers that have no hook for tokens; it needs no runtime.
 //!
-//! Nothing is pooled: one client is one connection to the server. Statements are neither read nor repeated.
+//! Statements are neither read nor repeated. One client is one connection to the server, unless a listener has a
+//! [pool](Listener::pool): then a client may get the session of one that left, as good as new, and need not wait for a login.
 //!
 //! With the feature `tracing` every session that opens or ends is an event of level info, and every client that is turned
 //! away one of level warn, with its SQLSTATE, whether it was answered, and what it sent as far as it can be told: at most four bytes,
 //! escaped. Clients that connect and go without a word make no event.
 
+mod cancels;
 mod client_tls;
 mod door;
 mod listener;
 mod observe;
+mod own;
 mod pending;
+mod pool;
+mod pooled;
 mod proxy;
 mod refused;
 mod routes;
@@ -46,6 +51,7 @@ pub use lakebase_core::connect::Connector;
 
 pub use crate::client_tls::ClientTls;
 pub use crate::listener::{Address, Listener};
+pub use crate::pool::{PoolOptions, PoolStats};
 pub use crate::proxy::{Drained, Limits, Monitor, Proxy};
 pub use crate::routes::Route;
 pub use crate::stats::Stats;

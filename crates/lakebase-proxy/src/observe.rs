@@ -3,12 +3,33 @@
 
 use std::time::Duration;
 
-use lakebase_session::ServerError;
+use lakebase_session::{ResetError, ServerError};
 
 /// A session stands.
 pub(crate) fn opened(took: Duration) {
     #[cfg(feature = "tracing")]
     tracing::info!(login_ms = millis(took), "session opened");
+}
+
+/// A client has a session of the pool: one that another client had before, or a new one.
+pub(crate) fn leased(took: Duration, reused: bool) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(login_ms = millis(took), reused, "session opened");
+}
+
+/// An idle session of a pool had ended, or was found dead.
+pub(crate) fn pooled_ended() {
+    #[cfg(feature = "tracing")]
+    tracing::info!("idle session ended by the server");
+}
+
+/// A session is not used again; without an error if the reset took too long.
+pub(crate) fn reset_failed(error: Option<&ResetError>) {
+    #[cfg(feature = "tracing")]
+    {
+        let reason = error.map_or_else(|| "it took too long".to_owned(), ToString::to_string);
+        tracing::warn!(reason, "session not reset");
+    }
 }
 
 /// A session ended: by itself, or cut at the end of a drain.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::listener::{Address, Bound, Listener};
+use crate::pool::{Pool, PoolStats};
 use crate::session::{Phase, Shared};
 use crate::stats::Stats;
 
@@ -103,8 +104,12 @@ impl Proxy {
     /// What tells how the proxy is doing, also while it runs.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        let connectors = self.listeners.iter().flat_map(|bound| bound.entrance.routes.connectors());
-        Monitor { shared: Arc::clone(&self.shared), connectors: connectors.cloned().collect() }
+        let servers = || self.listeners.iter().flat_map(|bound| bound.entrance.routes.servers());
+        Monitor {
+            shared: Arc::clone(&self.shared),
+            connectors: servers().map(|server| server.connector.clone()).collect(),
+            pools: servers().map(|server| server.pool.clone()).collect(),
+        }
     }
 
     /// Serves clients until `shutdown` completes, then lets sessions go on until they end or
@@ -122,8 +127,17 @@ impl Proxy {
         for connector in monitor.connectors {
             renewing.spawn(renew(connector));
         }
+        let pools: Vec<_> = monitor.pools.into_iter().flatten().collect();
+        let mut keeping = JoinSet::new();
+        for pool in &pools {
+            let pool = Arc::clone(pool);
+            keeping.spawn(async move { pool.keep().await });
+        }
         shutdown.await;
         phase.send_replace(Phase::Draining);
+        for pool in &pools {
+            pool.drain().await;
+        }
         // Sockets close before sessions are waited for.
         while accepting.join_next().await.is_some() {}
         if timeout(drain_timeout, phase.closed()).await.is_err() {
@@ -155,6 +169,7 @@ async fn renew(connector: Connector) {
 pub struct Monitor {
     shared: Arc<Shared>,
     connectors: Vec<Connector>,
+    pools: Vec<Option<Arc<Pool>>>,
 }
 
 impl Monitor {
@@ -169,6 +184,12 @@ impl Monitor {
     #[must_use]
     pub fn status(&self) -> Vec<Option<Status>> {
         self.connectors.iter().map(Connector::status).collect()
+    }
+
+    /// How the pool of each server is doing, in the order of [`status`](Self::status). `None` where nothing is pooled.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Option<PoolStats>> {
+        self.pools.iter().map(|pool| pool.as_ref().map(|pool| pool.stats())).collect()
     }
 
     /// Whether there is a living token for every server: for readiness probes. Not before [`Proxy::run`] fetched the

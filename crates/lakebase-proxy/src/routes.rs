@@ -6,6 +6,8 @@ use lakebase_core::connect::Connector;
 use lakebase_session::Upstream;
 use lakebase_session::startup::Startup;
 
+use crate::pool::{Pool, PoolOptions};
+
 /// What sends a client to another server than the listener's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -20,12 +22,16 @@ pub enum Route {
 pub(crate) struct Server {
     pub(crate) connector: Connector,
     pub(crate) upstream: Arc<Upstream>,
+    /// Where sessions are used again.
+    pub(crate) pool: Option<Arc<Pool>>,
 }
 
 impl Server {
-    fn new(connector: Connector) -> Self {
+    fn new(connector: Connector, pool: Option<PoolOptions>) -> Self {
         let upstream = Arc::new(Upstream::new(Arc::clone(&connector.runtime().dial)));
-        Self { connector, upstream }
+        let pool = pool
+            .map(|options| Arc::new(Pool::new(options, connector.clone(), Arc::clone(&upstream))));
+        Self { connector, upstream, pool }
     }
 }
 
@@ -37,9 +43,16 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(default: Connector, others: Vec<(Route, Connector)>) -> Self {
-        let other = |(route, connector)| (route, Server::new(connector));
-        Self { default: Server::new(default), others: others.into_iter().map(other).collect() }
+    pub(crate) fn new(
+        default: Connector,
+        others: Vec<(Route, Connector)>,
+        pool: Option<PoolOptions>,
+    ) -> Self {
+        let other = |(route, connector)| (route, Server::new(connector, pool));
+        Self {
+            default: Server::new(default, pool),
+            others: others.into_iter().map(other).collect(),
+        }
     }
 
     /// The first route that fits, else the default.
@@ -53,9 +66,7 @@ impl Routes {
     }
 
     /// All of them.
-    pub(crate) fn connectors(&self) -> impl Iterator<Item = &Connector> {
-        let servers =
-            std::iter::once(&self.default).chain(self.others.iter().map(|(_, server)| server));
-        servers.map(|server| &server.connector)
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.default).chain(self.others.iter().map(|(_, server)| server))
     }
 }

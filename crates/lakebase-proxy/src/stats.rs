@@ -46,7 +46,23 @@ pub(crate) fn one_more(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// A session that is counted until dropped.
+#[derive(Debug)]
+pub(crate) struct Counted<'a>(&'a AtomicU64);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Counters {
+    /// One more session, until the result is dropped.
+    pub(crate) fn session(&self) -> Counted<'_> {
+        one_more(&self.sessions);
+        Counted(&self.sessions)
+    }
+
     pub(crate) fn failed(&self, kind: ErrorKind) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         *failed.entry(kind.as_str()).or_default() += 1;

@@ -17,12 +17,12 @@ use tokio::net::UnixStream;
 
 /// How long a client may be silent before the kernel asks whether it is still there, how often it asks, and after how many
 /// questions without an answer the connection ends.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+pub(crate) const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// How long bytes for a client may stay unacknowledged.
 #[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to a client.
 #[derive(Debug)]
@@ -53,9 +53,8 @@ impl Stream {
 }
 
 /// Sends small packets at once and notices clients that are gone.
-pub(crate) fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
+pub(crate) fn tune(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     let keepalive = TcpKeepalive::new()

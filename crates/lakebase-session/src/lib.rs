@@ -4,11 +4,14 @@
 //! in, and reads up to the server's first `ReadyForQuery`: a [`Session`]. From then on a [`Relay`] carries its bytes to and from
 //! whoever wanted it. What a server may say during a login is bounded, and so is what a client may say first.
 //!
+//! A [`ReusableSession`] is one that client after client can have, each behind a [`ReusableRelay`] that follows what is said.
+//!
 //! A [`SessionSocket`] gives such sessions to drivers of the same program at a private address.
 //!
 //! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and whoever polls drives them.
 
 mod client;
+mod direction;
 mod error;
 mod factory;
 mod liveness;
@@ -16,6 +19,7 @@ mod login;
 pub mod message;
 mod read_ahead;
 mod relay;
+mod reusable;
 pub mod scram;
 mod socket;
 pub mod startup;
@@ -30,6 +34,7 @@ pub use crate::liveness::{Liveness, is_young};
 pub use crate::message::ServerError;
 pub use crate::read_ahead::ReadAhead;
 pub use crate::relay::Relay;
+pub use crate::reusable::{Left, ResetError, ReusableRelay, ReusableSession};
 pub use crate::socket::{Explain, PrivateAddress, SessionSocket};
 pub use crate::stream::ServerStream;
 pub use crate::upstream::{Address, Reached, Upstream};

@@ -43,8 +43,9 @@ impl Liveness {
         }
     }
 
-    /// A connection is handed out: how many were found dead before it, in this checkout and in those beside it.
-    pub(crate) fn replaced(&self) -> Option<u32> {
+    /// Call this when a connection is handed out: the number of connections that were found dead since the last call, in this
+    /// checkout and in those beside it. `None` for none.
+    pub fn replaced(&self) -> Option<u32> {
         match self.dead.load(Ordering::Relaxed) {
             0 => None,
             _ => Some(self.dead.swap(0, Ordering::Relaxed)).filter(|count| *count > 0),

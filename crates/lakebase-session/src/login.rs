@@ -15,7 +15,7 @@ use crate::stream::ServerStream;
 const MAX_GREETING: usize = 1024 * 1024;
 
 /// `AuthenticationOk`.
-const AUTHENTICATION_OK: [u8; 9] = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
+pub(crate) const AUTHENTICATION_OK: [u8; 9] = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
 
 /// What the server said to a login that it accepted.
 #[derive(Debug)]

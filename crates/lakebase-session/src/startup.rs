@@ -22,6 +22,7 @@ mod error;
 use std::fmt;
 
 pub use error::StartupError;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// The longest first packet, its length included. PostgreSQL's `MAX_STARTUP_PACKET_LENGTH` does not include it.
 pub const MAX_LENGTH: usize = 10_004;
@@ -38,6 +39,8 @@ pub const TLS: u32 = 80_877_103;
 /// The code of `GSSENCRequest`, which stands where a version does.
 pub const GSS: u32 = 80_877_104;
 
+/// Bytes of a backend's process id.
+const PROCESS_ID: usize = 4;
 /// Process id and secret of a backend. The secret has 4 bytes in protocol 3.0 and up to 256 since 3.2.
 const CANCEL_KEY: std::ops::RangeInclusive<usize> = 8..=260;
 
@@ -163,6 +166,13 @@ impl Startup {
         self.parameters.push((name.into(), value.to_vec()));
     }
 
+    /// Leaves `name` out; its value, if it had one.
+    pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
+        let value = self.get(name).map(<[u8]>::to_vec);
+        self.parameters.retain(|(key, _)| key != name.as_bytes());
+        value
+    }
+
     /// The packet with its length.
     ///
     /// # Errors
@@ -215,6 +225,17 @@ impl CancelKey {
         } else {
             Err(StartupError::CancelKey(key.len()))
         }
+    }
+
+    /// The same process id with a new secret of the same length; `None` if the system has no random numbers.
+    pub(crate) fn with_other_secret(&self) -> Option<Self> {
+        let mut key = self.0.clone();
+        SystemRandom::new().fill(key.get_mut(PROCESS_ID..)?).ok()?;
+        Some(Self(key))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The `CancelRequest` with its length.

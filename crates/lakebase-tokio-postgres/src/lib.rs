@@ -10,6 +10,9 @@
 //! tokio-postgres does not connect to the server: it gets a [`SessionStream`], on which a session stands already. The code that dials,
 //! verifies and logs in is that of the other drivers ([`lakebase_session`]), and no token is ever in tokio-postgres' configuration.
 //! Its types are public here on purpose.
+//!
+//! Features `smol` and `async-std` give deadpool's pools the time-outs of these runtimes; bb8 runs on tokio only.
+//! Feature `tracing` reports each idle connection that did not answer.
 
 #[cfg(feature = "bb8")]
 pub mod bb8;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod health;
+mod pools;
 mod systemd;
 
 use std::fs;
@@ -16,7 +17,7 @@ use anyhow::{Context, bail};
 use lakebase::core::Target;
 use lakebase::core::connect::{Connector, Sources};
 use lakebase::{Access, Lakebase, Secret};
-use lakebase_proxy::{Address, ClientTls, Limits, Listener, Proxy, Route};
+use lakebase_proxy::{Address, ClientTls, Limits, Listener, PoolOptions, Proxy, Route};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -69,7 +70,7 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
     };
     let mut targets = Targets::new(global, &wanted)?;
     let routes = routes(arguments)?;
-    let (password, tls) = (password(arguments)?, tls(arguments)?);
+    let (password, tls, pool) = (password(arguments)?, tls(arguments)?, pool(arguments)?);
     let mut listeners = Vec::new();
     for one in &wanted {
         let connector = targets.connector(one.target.as_ref(), one.read_only)?;
@@ -78,6 +79,9 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
         for (route, target) in &routes {
             let connector = targets.connector(Some(target), one.read_only)?;
             listener = listener.route(route.clone(), connector);
+        }
+        if let Some(pool) = pool {
+            listener = listener.pool(pool);
         }
         if let Some(password) = &password {
             listener = listener.password(password.clone());
@@ -342,6 +346,18 @@ fn tls(arguments: &Arguments) -> anyhow::Result<Option<ClientTls>> {
     let (certificate, key) = (read("--tls-cert", certificate)?, read("--tls-key", key)?);
     let tls = ClientTls::from_pem(&certificate, &key, authority.as_deref());
     Ok(Some(tls.context("--tls-cert, --tls-key or --client-ca")?))
+}
+
+fn pool(arguments: &Arguments) -> anyhow::Result<Option<PoolOptions>> {
+    let Some(size) = arguments.pool_size else { return Ok(None) };
+    Ok(Some(PoolOptions {
+        size: usize::try_from(size)?,
+        min: usize::try_from(arguments.pool_min)?,
+        wait: Duration::from_secs(arguments.pool_wait),
+        idle_timeout: Duration::from_secs(arguments.pool_idle_timeout),
+        max_lifetime: Duration::from_secs(arguments.pool_max_lifetime),
+        ..PoolOptions::default()
+    }))
 }
 
 /// How many signals have asked for the end.

@@ -43,6 +43,23 @@ impl Running {
         panic!("not {state} within a minute: {:?}", self.ready_z());
     }
 
+    /// Waits until the first metric whose name begins so has this value.
+    #[expect(clippy::disallowed_methods, reason = "another process, with clocks of its own")]
+    fn until_metric(&self, name: &str, goal: f64) {
+        let read = || {
+            let (_, text) = self.ask("GET /metrics");
+            let line = text.lines().find(|line| line.starts_with(name))?;
+            line.rsplit(' ').next()?.parse::<f64>().ok()
+        };
+        for _ in 0..1_200 {
+            if read().is_some_and(|value| (value - goal).abs() < 0.1) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{name} is not {goal} within a minute: {:?}", read());
+    }
+
     /// The value of a metric, labels included in its name.
     fn metric(&self, name: &str) -> f64 {
         let (status, text) = self.ask("GET /metrics");
@@ -99,6 +116,46 @@ fn metrics_tell_what_the_proxy_and_its_connector_do() {
     assert!(text.contains("# HELP lakebase_proxy_sessions"), "{text}");
     for secret in [&emulator.description().client_secret, "eyJ", "select"] {
         assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn pools_are_shown_to_people_probes_and_monitoring() {
+    let emulator = emulator();
+    let proxy = Running::start(&emulator, &[&ADMIN[..], &["--pool-size", "3"]].concat());
+    for _ in 0..2 {
+        assert_eq!(Run::of(&mut proxy.psql(0, &["-c", "select 1"])).success().trim(), "1");
+        // The session is idle before the next client comes.
+        proxy.until_metric("lakebase_proxy_pool_idle", 1.0);
+    }
+    let (_, body) = proxy.until("fresh");
+    let pool = &body["targets"][0]["pool"];
+    assert_eq!(
+        (&pool["size"], &pool["opened"], &pool["reused"]),
+        (&3.into(), &1.into(), &1.into())
+    );
+    let (status, table) = proxy.ask("GET /pools");
+    assert_eq!(status, 200);
+    let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(rows.len(), 2, "{table}");
+    let shown: Vec<_> = rows[0].iter().zip(&rows[1]).skip(2).collect();
+    assert_eq!(
+        shown[..5],
+        [
+            (&"access", &"read_write"),
+            (&"size", &"3"),
+            (&"active", &"0"),
+            (&"idle", &"1"),
+            (&"waiting", &"0"),
+        ]
+    );
+    let (_, text) = proxy.ask("GET /metrics");
+    for part in [
+        "# TYPE lakebase_proxy_pool_wait_seconds histogram",
+        ",le=\"0.001\"} 2\n",
+        ",le=\"+Inf\"} 2\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
     }
 }
 

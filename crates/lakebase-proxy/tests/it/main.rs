@@ -11,4 +11,7 @@ mod drain;
 mod drivers;
 mod first_bytes;
 mod hostile;
+mod pool_cancels;
+mod pool_leaks;
+mod pooling;
 mod support;

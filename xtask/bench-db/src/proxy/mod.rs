@@ -20,9 +20,10 @@ use crate::world::World;
 const IDLE: usize = 500;
 
 /// In the order of the table.
-const SUBJECTS: [(&str, Kind); 6] = [
+const SUBJECTS: [(&str, Kind); 7] = [
     ("direct", Kind::Direct),
     ("lakebase proxy", Kind::Ours),
+    ("lakebase proxy --pool-size", Kind::OursPooled),
     ("pgbouncer, session mode", Kind::PgBouncer),
     ("socat openssl", Kind::Socat),
     ("stunnel", Kind::Stunnel),
@@ -30,10 +31,12 @@ const SUBJECTS: [(&str, Kind); 6] = [
 ];
 
 /// What pgbench does.
-const LOADS: [(&str, Load); 3] = [
+const LOADS: [(&str, Load); 5] = [
     ("pgbench -S, 1 client", Load { clients: 1, reconnect: false }),
     ("pgbench -S, 8 clients", Load { clients: 8, reconnect: false }),
     ("pgbench -S -C, 1 client", Load { clients: 1, reconnect: true }),
+    ("pgbench -S -C, 8 clients", Load { clients: 8, reconnect: true }),
+    ("pgbench -S -C, 64 clients", Load { clients: 64, reconnect: true }),
 ];
 
 const COPY: &str = "COPY of 1 GB";
@@ -41,8 +44,8 @@ const SESSIONS: &str = "500 idle connections";
 
 /// Per load: transactions a second. For a copy of 1 GB: seconds, and the relay's processor time. For idle connections: memory of the relay per connection.
 ///
-/// The server is a real Postgres with TLS. Every relay verifies its certificate and name, but pgbouncer keeps sessions at the server, so its new
-/// connections cost no login there. socat cannot send the request for TLS that Postgres wants first; a shim in this process does, which costs a
+/// The server is a real Postgres with TLS. Every relay verifies its certificate and name, but pgbouncer and our pool keep sessions at the server, so their
+/// new connections cost no login there. socat cannot send the request for TLS that Postgres wants first; a shim in this process does, which costs a
 /// hop that the last subject shows.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let world = World::start(Emulator::builder(), &settings.peers)?;

@@ -17,6 +17,8 @@ use crate::peers::Peers;
 use crate::postgres::{DATABASE, HOST, Postgres};
 use crate::world::World;
 
+/// Sessions at the server, for all that keep them.
+const POOL_SIZE: &str = "600";
 /// How long a relay may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -24,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) enum Kind {
     Direct,
     Ours,
+    OursPooled,
     PgBouncer,
     Socat,
     Stunnel,
@@ -67,7 +70,7 @@ impl Relay {
                     if kind == Kind::Shim { shim::open(postgres.address, false)? } else { server };
                 return Ok(Ok(Self { way: Way::Tls(port), child: None, _folder: None }));
             }
-            Kind::Ours => "lakebase",
+            Kind::Ours | Kind::OursPooled => "lakebase",
             Kind::PgBouncer => "pgbouncer",
             Kind::Socat => "socat",
             Kind::Stunnel => "stunnel",
@@ -82,6 +85,10 @@ impl Relay {
         let mut command = Command::new(program);
         match kind {
             Kind::Ours => ours(&mut command, postgres, world, port)?,
+            Kind::OursPooled => {
+                ours(&mut command, postgres, world, port)?;
+                command.args(["--pool-size", POOL_SIZE]);
+            }
             Kind::PgBouncer => pgbouncer(&mut command, postgres, folder.path(), port)?,
             Kind::Stunnel => stunnel(&mut command, postgres, folder.path(), port)?,
             _ => socat(&mut command, postgres, port)?,
@@ -143,7 +150,7 @@ fn pgbouncer(command: &mut Command, postgres: &Postgres, folder: &Path, port: u1
         &file,
         format!(
             "[databases]\n{DATABASE} = host={HOST} port={server} user={user}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             unix_socket_dir =\nauth_type = any\npool_mode = session\nmax_client_conn = 1000\ndefault_pool_size = 600\n\
+             unix_socket_dir =\nauth_type = any\npool_mode = session\nmax_client_conn = 1000\ndefault_pool_size = {POOL_SIZE}\n\
              ignore_startup_parameters = extra_float_digits\nserver_tls_sslmode = verify-full\nserver_tls_ca_file = {}\n",
             certificate.display()
         ),

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::health::{Health, Served, good_until};
+use super::pools;
 
 /// Requests at once; more wait in the system's queue.
 const REQUESTS: usize = 32;
@@ -151,12 +152,21 @@ impl Watched {
             }
             (&Method::GET | &Method::HEAD, "/metrics") => {
                 self.record();
-                (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics.render())
+                let mut text = metrics.render();
+                text.push_str(&pools::metrics(&self.served, &self.monitor.pools()));
+                (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
             }
-            (_, "/livez" | "/readyz" | "/metrics") => {
+            (&Method::GET | &Method::HEAD, "/pools") => {
+                (StatusCode::OK, TEXT, pools::table(&self.served, &self.monitor.pools()))
+            }
+            (_, "/livez" | "/readyz" | "/metrics" | "/pools") => {
                 (StatusCode::METHOD_NOT_ALLOWED, TEXT, "accepted: GET\n".to_owned())
             }
-            _ => (StatusCode::NOT_FOUND, TEXT, "accepted: /livez, /readyz, /metrics\n".to_owned()),
+            _ => (
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "accepted: /livez, /readyz, /metrics, /pools\n".to_owned(),
+            ),
         };
         let mut response = Response::new(Full::new(Bytes::from(body)));
         *response.status_mut() = status;
@@ -166,7 +176,7 @@ impl Watched {
 
     fn health(&self) -> Health {
         let draining = self.draining.load(Ordering::Relaxed);
-        Health::new(draining, &self.served, &self.monitor.status())
+        Health::new(draining, &self.served, &self.monitor.status(), &self.monitor.pools())
     }
 
     /// Copies what the proxy counted; the connector's own metrics are there already.

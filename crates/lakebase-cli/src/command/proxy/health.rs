@@ -2,7 +2,10 @@
 
 use lakebase::core::Timestamp;
 use lakebase::core::refresh::Status;
+use lakebase_proxy::PoolStats;
 use serde::Serialize;
+
+use super::pools::Pool;
 
 /// One server, as one listener or one of its routes leads to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,11 +57,21 @@ struct Target {
     /// The kind of the last failure only: whoever can ask is not asked who it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<Pool>,
 }
 
 impl Health {
-    pub(super) fn new(draining: bool, served: &[Served], statuses: &[Option<Status>]) -> Self {
-        let targets: Vec<_> = served.iter().zip(statuses).map(target).collect();
+    pub(super) fn new(
+        draining: bool,
+        served: &[Served],
+        statuses: &[Option<Status>],
+        pools: &[Option<PoolStats>],
+    ) -> Self {
+        let mut targets: Vec<_> = served.iter().zip(statuses).map(target).collect();
+        for (target, pool) in targets.iter_mut().zip(pools) {
+            target.pool = pool.as_ref().map(Pool::from);
+        }
         let worst = targets.iter().map(|target| target.status).max().unwrap_or(State::Fresh);
         let first = statuses.iter().flatten().filter_map(good_until).min();
         Self {
@@ -93,6 +106,7 @@ fn target((served, status): (&Served, &Option<Status>)) -> Target {
         status: state,
         good_until: until.map(|until| until.to_string()),
         error: error.map(|error| error.kind().as_str()),
+        pool: None,
     }
 }
 
@@ -117,7 +131,7 @@ mod tests {
             read_only: false,
         };
         let served: Vec<_> = (0..statuses.len()).map(one).collect();
-        Health::new(draining, &served, statuses)
+        Health::new(draining, &served, statuses, &[])
     }
 
     fn fresh(second: i64) -> Status {

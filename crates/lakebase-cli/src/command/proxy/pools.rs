@@ -1,0 +1,132 @@
+//! How pools are doing, for people and for Prometheus.
+
+use std::fmt::Write as _;
+
+use lakebase_proxy::PoolStats;
+use serde::Serialize;
+
+use super::health::Served;
+
+/// The pool of a target, as `/readyz` shows it. See [`PoolStats`].
+#[derive(Debug, Serialize)]
+pub(super) struct Pool {
+    size: u64,
+    active: u64,
+    idle: u64,
+    waiting: u64,
+    opened: u64,
+    reused: u64,
+    resets_failed: u64,
+    timed_out: u64,
+}
+
+impl From<&PoolStats> for Pool {
+    fn from(stats: &PoolStats) -> Self {
+        let PoolStats { size, active, idle, waiting, .. } = *stats;
+        let PoolStats { opened, reused, resets_failed, timed_out, .. } = *stats;
+        Self { size, active, idle, waiting, opened, reused, resets_failed, timed_out }
+    }
+}
+
+/// A number of a pool: its name, what it is, and where it stands.
+type Number = (&'static str, &'static str, fn(&PoolStats) -> u64);
+
+/// What is as of now.
+const GAUGES: [Number; 4] = [
+    ("size", "The most sessions at once", |pool| pool.size),
+    ("active", "Sessions that clients have, or that are being opened or reset", |pool| pool.active),
+    ("idle", "Sessions that nobody uses", |pool| pool.idle),
+    ("waiting", "Clients that wait for their turn", |pool| pool.waiting),
+];
+
+/// What only grows.
+const COUNTERS: [Number; 6] = [
+    ("opened", "Sessions that were opened", |pool| pool.opened),
+    ("reused", "Clients that got a session which another one had before", |pool| pool.reused),
+    ("resets_failed", "Sessions closed because the reset failed", |pool| pool.resets_failed),
+    ("unsettled", "Sessions closed because something was open in them", |pool| pool.unsettled),
+    ("ended", "Idle sessions that the server ended", |pool| pool.ended),
+    ("timed_out", "Clients whose turn did not come in time", |pool| pool.timed_out),
+];
+
+/// What it is that the histogram holds.
+const WAIT: &str = "lakebase_proxy_pool_wait_seconds";
+
+/// A table with a line for each pool.
+pub(super) fn table(served: &[Served], pools: &[Option<PoolStats>]) -> String {
+    let numbers = || GAUGES.iter().chain(&COUNTERS);
+    let mut rows = vec![["listener", "target", "access"].map(str::to_owned).to_vec()];
+    rows[0].extend(numbers().map(|(name, ..)| (*name).to_owned()));
+    for (served, pool) in served.iter().zip(pools) {
+        let Some(pool) = pool else { continue };
+        let access = served.access().to_owned();
+        let mut row = vec![served.listener.clone(), served.target.clone(), access];
+        row.extend(numbers().map(|(_, _, read)| read(pool).to_string()));
+        rows.push(row);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
+    let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The same in Prometheus' text format, with how long clients waited; nothing if there are no pools.
+pub(super) fn metrics(served: &[Served], pools: &[Option<PoolStats>]) -> String {
+    let pools: Vec<_> = served
+        .iter()
+        .zip(pools)
+        .filter_map(|(served, pool)| Some((labels(served), pool.as_ref()?)))
+        .collect();
+    let mut text = String::new();
+    if pools.is_empty() {
+        return text;
+    }
+    for (kind, suffix, numbers) in [("gauge", "", &GAUGES[..]), ("counter", "_total", &COUNTERS)] {
+        for (name, what, read) in numbers {
+            let name = format!("lakebase_proxy_pool_{name}{suffix}");
+            head(&mut text, &name, what, kind);
+            for (labels, pool) in &pools {
+                line(&mut text, &format!("{name}{{{labels}}}"), read(pool));
+            }
+        }
+    }
+    head(&mut text, WAIT, "How long clients waited for their turn", "histogram");
+    for (labels, pool) in &pools {
+        let bucket = |text: &mut String, end: &str, count: u64| {
+            line(text, &format!("{WAIT}_bucket{{{labels},le=\"{end}\"}}"), count);
+        };
+        for (end, count) in &pool.waits {
+            bucket(&mut text, &end.as_secs_f64().to_string(), *count);
+        }
+        bucket(&mut text, "+Inf", pool.waits_count);
+        line(&mut text, &format!("{WAIT}_sum{{{labels}}}"), pool.waits_sum.as_secs_f64());
+        line(&mut text, &format!("{WAIT}_count{{{labels}}}"), pool.waits_count);
+    }
+    text
+}
+
+/// Labels as Prometheus writes them.
+fn labels(served: &Served) -> String {
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!(
+        "listener=\"{}\",target=\"{}\",access=\"{}\"",
+        escape(&served.listener),
+        escape(&served.target),
+        served.access()
+    )
+}
+
+fn head(text: &mut String, name: &str, what: &str, kind: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "# HELP {name} {what}\n# TYPE {name} {kind}");
+}
+
+fn line(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{name} {value}");
+}

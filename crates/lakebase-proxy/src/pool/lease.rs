@@ -1,0 +1,258 @@
+//! A session for one client: how it gets one, and what becomes of it afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use lakebase_core::{Error, ErrorKind};
+use lakebase_session::startup::Startup;
+use lakebase_session::{ReusableSession, Session, StartupFactory};
+use tokio::time::timeout;
+
+use super::keep::part;
+use super::queue::{Idle, Ticket, Turn};
+use super::{Key, Pool, Wanted};
+use crate::observe;
+
+/// How long an idle session may take to show that it is alive.
+const LIVENESS: Duration = Duration::from_secs(2);
+/// How often a session is opened for a client, if the server ends each at once.
+const OPENINGS: usize = 3;
+/// How long what a client did not want to hear any more may take to come, and how long it may be.
+const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE_BYTES: usize = 256 * 1024;
+
+type Boxed = Box<ReusableSession>;
+
+/// Why a client gets no session.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// Its turn did not come in time.
+    Crowded,
+    /// The login failed.
+    Login(Error),
+}
+
+/// What a client gets.
+pub(crate) enum Leased {
+    /// A session that goes back to the pool.
+    Pooled(Lease),
+    /// One that cannot, with the place that it takes.
+    Alone(Box<Session>, Place),
+}
+
+/// A session that a client has.
+pub(crate) struct Lease {
+    pub(crate) session: Boxed,
+    /// Whether somebody had it before.
+    pub(crate) reused: bool,
+    key: Key,
+    name: Option<Vec<u8>>,
+    expires: Duration,
+    place: Place,
+}
+
+/// A place in a pool, free when dropped.
+pub(crate) struct Place(Option<Arc<Pool>>);
+
+impl Place {
+    fn new(pool: &Arc<Pool>) -> Self {
+        Self(Some(Arc::clone(pool)))
+    }
+
+    /// It goes with the session.
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.0 {
+            pool.lock().queue.free();
+        }
+    }
+}
+
+/// A place in the line, left when dropped.
+struct Line<'a> {
+    pool: &'a Arc<Pool>,
+    ticket: Ticket<Key, Boxed>,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.pool.lock().queue.leave(self.ticket.number);
+        self.ticket.turn.close();
+        // The turn came and nobody took it.
+        match self.ticket.turn.try_recv() {
+            Ok(Turn::Reuse(idle)) => self.pool.give_back(idle),
+            Ok(Turn::Open | Turn::Replace(_)) => self.pool.lock().queue.free(),
+            Err(_) => {}
+        }
+    }
+}
+
+impl Pool {
+    /// A session for a client, in turn.
+    ///
+    /// **Cancellation:** gives up the place in line, or the one that was got.
+    pub(crate) async fn lease(self: &Arc<Self>, wanted: Wanted) -> Result<Leased, Denied> {
+        let Wanted { key, application_name: name, startup } = wanted;
+        let turn = self.turn(&key, name.as_deref()).await?;
+        let place = Place::new(self);
+        let mut turn = match turn {
+            Turn::Reuse(idle) => Some(idle),
+            Turn::Open => None,
+            Turn::Replace(old) => {
+                part(old).await;
+                None
+            }
+        };
+        while let Some(idle) = turn {
+            let Idle { mut session, since, expires, .. } = idle;
+            if self.is_alive(&mut session, name.as_deref(), since).await {
+                self.counters.reused.fetch_add(1, Ordering::Relaxed);
+                return Ok(Leased::Pooled(Lease {
+                    session,
+                    reused: true,
+                    key,
+                    name,
+                    expires,
+                    place,
+                }));
+            }
+            self.counters.ended.fetch_add(1, Ordering::Relaxed);
+            observe::pooled_ended();
+            drop(session);
+            turn = self.lock().queue.exchange(&key);
+        }
+        // In a box of its own, as it is seldom needed.
+        Box::pin(self.open(key, name, startup, place)).await
+    }
+
+    /// Opens a session.
+    async fn open(
+        &self,
+        key: Key,
+        name: Option<Vec<u8>>,
+        startup: Startup,
+        place: Place,
+    ) -> Result<Leased, Denied> {
+        let factory = StartupFactory::new(Arc::clone(&self.upstream), startup);
+        for _ in 0..OPENINGS {
+            let session = self.connector.connect(&factory).await.map_err(Denied::Login)?;
+            self.counters.opened.fetch_add(1, Ordering::Relaxed);
+            let expires = self.expiry();
+            let mut session = match ReusableSession::new(session) {
+                Ok(session) => Box::new(session),
+                Err(session) => return Ok(Leased::Alone(session, place)),
+            };
+            if session.is_named(name.as_deref())
+                || matches!(timeout(LIVENESS, session.rename(name.as_deref())).await, Ok(Ok(())))
+            {
+                let lease = Lease { session, reused: false, key, name, expires, place };
+                return Ok(Leased::Pooled(lease));
+            }
+        }
+        let message = "the server ended each session right after its login";
+        Err(Denied::Login(Error::new(ErrorKind::Unavailable, message)))
+    }
+
+    fn unsettled(&self) {
+        self.counters.unsettled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits in line.
+    async fn turn(
+        self: &Arc<Self>,
+        key: &Key,
+        name: Option<&[u8]>,
+    ) -> Result<Turn<Key, Boxed>, Denied> {
+        let entered = self.lock().queue.enter(key, name);
+        let ticket = match entered {
+            Ok(turn) => {
+                self.counters.waited(Duration::ZERO);
+                return Ok(turn);
+            }
+            Err(ticket) => ticket,
+        };
+        let mut line = Line { pool: self, ticket };
+        let begun = self.now();
+        match timeout(self.options.wait, &mut line.ticket.turn).await {
+            Ok(Ok(turn)) => {
+                self.counters.waited(self.now().saturating_sub(begun));
+                Ok(turn)
+            }
+            _ => {
+                self.counters.timed_out.fetch_add(1, Ordering::Relaxed);
+                Err(Denied::Crowded)
+            }
+        }
+    }
+
+    /// Whether an idle session can serve a client of this name, which costs a round trip at most.
+    async fn is_alive(&self, session: &mut Boxed, name: Option<&[u8]>, since: Duration) -> bool {
+        // What the server said while nobody listened.
+        if session.poll_ended(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return false;
+        }
+        let long = self.now().saturating_sub(since) > self.options.check_after_idle;
+        if !long && session.is_named(name) {
+            return true;
+        }
+        match timeout(LIVENESS, session.rename(name)).await {
+            Ok(answered) => answered.is_ok(),
+            Err(_) => {
+                // Others that were silent for as long probably share its fate.
+                let moment = self.now().saturating_sub(LIVENESS);
+                let dead = self.lock().queue.idle_before(moment);
+                self.counters.ended.fetch_add(dead.len() as u64, Ordering::Relaxed);
+                false
+            }
+        }
+    }
+}
+
+impl Lease {
+    /// Closes a session whose client ended while something was open.
+    pub(crate) fn leave_unsettled(self) {
+        if let Some(pool) = &self.place.0 {
+            pool.unsettled();
+        }
+    }
+
+    /// Gives the session to the next client after a reset, or closes it. `cancelled`: a cancel request was sent, which may arrive at any
+    /// time.
+    ///
+    /// **Cancellation:** closes the session.
+    pub(crate) async fn give_back(self, cancelled: bool) {
+        let Self { mut session, key, name, expires, place, .. } = self;
+        let Some(pool) = place.0.clone() else { return };
+        let settled = session.is_settled()
+            || matches!(timeout(SETTLE, session.settle(SETTLE_BYTES)).await, Ok(Ok(())));
+        if !settled || cancelled {
+            return pool.unsettled();
+        }
+        if pool.is_draining() || expires <= pool.now() {
+            return part(session).await;
+        }
+        let next = match pool.lock().queue.next_name(&key) {
+            Some(name) => name.map(<[u8]>::to_vec),
+            // Probably another one of the same program.
+            None => name,
+        };
+        match pool.bounded(session.reset(next.as_deref())).await {
+            Some(Ok(())) if !pool.is_draining() => {
+                place.keep();
+                pool.give_back(Idle { key, session, since: pool.now(), expires });
+            }
+            Some(Ok(())) => part(session).await,
+            failed => {
+                pool.counters.resets_failed.fetch_add(1, Ordering::Relaxed);
+                observe::reset_failed(failed.and_then(Result::err).as_ref());
+            }
+        }
+    }
+}

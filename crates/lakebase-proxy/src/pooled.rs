@@ -1,0 +1,161 @@
+//! A client that has a session of the pool for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakebase_core::{Error, ErrorKind};
+use lakebase_session::{Left, ReusableRelay, ServerError, log_in_for, to_client};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::cancels::{Cancellable, vanished};
+use crate::pool::{Denied, Lease, Leased, Pool, Wanted};
+use crate::refused::TurnedAway;
+use crate::session::{Phase, Shared, closing, dismiss, fatal, turn_away, until};
+use crate::stats::one_more;
+use crate::stream::Stream;
+use crate::{observe, own};
+
+/// How long the server may go on answering a client that ended while something was open. Its place in the pool is free then.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Gets a session for a client, serves it until it leaves, and gives the session back.
+pub(crate) async fn session(
+    mut client: Stream,
+    wanted: Wanted,
+    pool: &Arc<Pool>,
+    shared: &Shared,
+    phase: &mut watch::Receiver<Phase>,
+) {
+    let session = shared.counters.session();
+    let clock = Arc::clone(&pool.connector().runtime().clock);
+    let begun = clock.monotonic();
+    let lease = tokio::select! {
+        biased;
+        lease = log_in_for(&mut client, pool.lease(wanted)) => lease,
+        () = until(phase, Phase::Closing) => {
+            return Box::pin(turn_away(TurnedAway::answered(client, closing()))).await;
+        }
+    };
+    // Gone.
+    let Some((lease, early)) = lease else { return };
+    let lease = match lease {
+        Ok(Leased::Pooled(lease)) => lease,
+        Ok(Leased::Alone(own, _place)) => {
+            one_more(&shared.counters.logins);
+            let server = (&*clock, pool.upstream());
+            return own::carry(client, *own, early, server, shared, phase).await;
+        }
+        Err(denied) => {
+            let why = refusal(denied, pool, shared);
+            return Box::pin(turn_away(TurnedAway::answered(client, why))).await;
+        }
+    };
+    one_more(&shared.counters.logins);
+    let standing = clock.monotonic();
+    observe::leased(standing.saturating_sub(begun), lease.reused);
+    let left = serve(client, lease, early, pool, shared, phase).await;
+    observe::ended(clock.monotonic().saturating_sub(standing), matches!(left, After::Cut));
+    // The client is gone, and counts no more.
+    drop(session);
+    if let After::GiveBack(lease, cancelled) = left {
+        tokio::select! {
+            biased;
+            () = lease.give_back(cancelled) => {}
+            () = until(phase, Phase::Closing) => {}
+        }
+    }
+}
+
+/// What is left of a session after a client.
+enum After {
+    /// Somebody else may have it, unless a cancel request was sent to it.
+    GiveBack(Lease, bool),
+    /// Nothing.
+    Over,
+    /// Nothing, because the proxy ends.
+    Cut,
+}
+
+/// Carries bytes until the client leaves or the server ends.
+async fn serve(
+    mut client: Stream,
+    mut lease: Lease,
+    early: Vec<u8>,
+    pool: &Arc<Pool>,
+    shared: &Shared,
+    phase: &mut watch::Receiver<Phase>,
+) -> After {
+    let session = &mut *lease.session;
+    let Some((greeting, key)) = session.greet() else {
+        let error = Error::new(ErrorKind::Unsupported, "the system has no random numbers");
+        Box::pin(turn_away(TurnedAway::answered(client, to_client(&error)))).await;
+        return After::Over;
+    };
+    let upstream = Arc::clone(pool.upstream());
+    let (reached, at_server) = (session.reached().clone(), session.cancel_key().clone());
+    let registered = shared.cancels.register(key, Cancellable::new(upstream, reached, at_server));
+    let counts = [&shared.counters.to_servers, &shared.counters.to_clients];
+    let mut relay = ReusableRelay::new(session, early, greeting, counts);
+    let carrying = async {
+        match relay.carry(&mut client, session).await {
+            // Probably it is gone, and hears nobody.
+            Ok(Left::Open) => {
+                let _ = timeout(LAST_WORDS, relay.carry(&mut client, session)).await;
+                Ok(Left::Open)
+            }
+            left => left,
+        }
+    };
+    let left = tokio::select! {
+        biased;
+        left = carrying => left,
+        () = until(phase, Phase::Closing) => {
+            one_more(&shared.counters.cut);
+            if relay.is_between_messages(session) {
+                dismiss(&mut client).await;
+            }
+            return After::Cut;
+        }
+    };
+    match left {
+        Ok(Left::Client) => After::GiveBack(lease, registered.end()),
+        Ok(Left::Server) => After::Over,
+        Ok(Left::Open) => {
+            lease.leave_unsettled();
+            After::Over
+        }
+        Err(error) => {
+            lease.leave_unsettled();
+            if vanished(&error) {
+                drop(client);
+                Box::pin(registered.abandon()).await;
+            }
+            After::Over
+        }
+    }
+}
+
+fn refusal(denied: Denied, pool: &Pool, shared: &Shared) -> ServerError {
+    match denied {
+        Denied::Login(error) => {
+            shared.counters.failed(error.kind());
+            to_client(&error)
+        }
+        Denied::Crowded => {
+            one_more(&shared.counters.refused);
+            let options = pool.options();
+            ServerError {
+                hint: Some(format!(
+                    "All {} sessions of the pool are in use. Let more of them be opened (--pool-size), wait longer \
+                     (--pool-wait), or end clients that do nothing.",
+                    options.size
+                )),
+                ..fatal(
+                    "53300",
+                    &format!("no session of the pool became free within {:?}", options.wait),
+                )
+            }
+        }
+    }
+}

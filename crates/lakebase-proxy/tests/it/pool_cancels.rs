@@ -1,0 +1,95 @@
+//! A cancel request reaches the statement of the client that sent it and no other, also when the session changes hands.
+
+use std::time::Duration;
+
+use lakebase_proxy::{Limits, Listener, PoolOptions};
+
+use crate::support::{
+    Raw, Running, connector, field, loopback, shared, until, with_length, within,
+};
+
+/// Clients that end while a request of theirs is under way.
+const ROUNDS: usize = 150;
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
+
+async fn pooled() -> Running {
+    let connector = connector(shared(), &shared().description().endpoint);
+    let listener = Listener::new(loopback(), connector)
+        .pool(PoolOptions { size: 1, ..PoolOptions::default() });
+    Running::start([listener], Limits::default()).await
+}
+
+async fn session(proxy: &Running) -> (Raw, Vec<u8>) {
+    let (raw, greeting) = within(Raw::session(proxy, 0)).await;
+    let key = greeting.iter().find(|(kind, _)| *kind == b'K').unwrap().1.clone();
+    (raw, key)
+}
+
+/// Sends a request; done when the proxy has dealt with it.
+async fn request(proxy: &Running, key: &[u8]) {
+    let mut raw = Raw::open(proxy).await;
+    raw.send(&with_length(&[&80_877_102_u32.to_be_bytes()[..], key].concat())).await;
+    raw.rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_a_used_session_cancels_its_own_statement() {
+    let proxy = pooled().await;
+    let (mut first, old) = session(&proxy).await;
+    first.send(TERMINATE).await;
+    let (mut second, key) = session(&proxy).await;
+    assert_eq!(old[..4], key[..4], "the same session");
+    second.query("select pg_sleep(600)").await;
+    // The key of a client that left is nobody's.
+    request(&proxy, &old).await;
+    let answer = tokio::spawn(async move { second.messages_until(b'Z').await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!answer.is_finished());
+    // The statement may not run yet when the first request arrives.
+    within(async {
+        while !answer.is_finished() {
+            request(&proxy, &key).await;
+        }
+    })
+    .await;
+    let answer = answer.await.unwrap();
+    let (_, error) = answer.iter().find(|(kind, _)| *kind == b'E').unwrap();
+    assert_eq!(field(error, b'C'), "57014");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_late_reach_nobody_else() {
+    let proxy = pooled().await;
+    for round in 0..ROUNDS {
+        let (mut first, key) = session(&proxy).await;
+        // Before, while and after the session changes hands.
+        let leaving = async {
+            for _ in 0..round % 10 {
+                tokio::task::yield_now().await;
+            }
+            first.send(TERMINATE).await;
+        };
+        let late = async {
+            for _ in 0..round % 7 {
+                tokio::task::yield_now().await;
+            }
+            request(&proxy, &key).await;
+        };
+        let next = async {
+            let (mut second, _) = session(&proxy).await;
+            second.query("select pg_sleep(0.005)").await;
+            let answer = second.messages_until(b'Z').await;
+            second.send(TERMINATE).await;
+            answer
+        };
+        let ((), (), answer) = tokio::join!(leaving, late, next);
+        assert!(answer.iter().all(|(kind, _)| *kind != b'E'), "round {round}: {answer:?}");
+    }
+    until("nobody has a session", || proxy.monitor.pools()[0].as_ref().unwrap().active == 0).await;
+    let stats = proxy.monitor.pools().remove(0).unwrap();
+    // Both happened: requests in time, after which the session is closed, and requests that came too late.
+    let in_time = proxy.monitor.stats().cancel_requests;
+    assert!(in_time > 0 && stats.unsettled == in_time, "{in_time}, {stats:?}");
+    assert!(in_time < ROUNDS as u64, "{in_time}");
+    assert_eq!(stats.opened + stats.reused, 2 * ROUNDS as u64);
+}

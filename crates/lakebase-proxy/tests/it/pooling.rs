@@ -1,0 +1,319 @@
+//! Sessions that one client after another has.
+
+use std::time::Duration;
+
+use lakebase_proxy::{Limits, Listener, PoolOptions, PoolStats};
+
+use crate::support::{
+    Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until, within,
+};
+
+/// A proxy with a pool in front of the shared emulator.
+async fn pooled(options: PoolOptions) -> Running {
+    let connector = connector(shared(), &shared().description().endpoint);
+    let listener = Listener::new(loopback(), connector).pool(options);
+    Running::start([listener], Limits::default()).await
+}
+
+async fn pooled_by(size: usize) -> Running {
+    pooled(PoolOptions { size, ..PoolOptions::default() }).await
+}
+
+fn stats(proxy: &Running) -> PoolStats {
+    proxy.monitor.pools().remove(0).unwrap()
+}
+
+/// Until nobody has a session any more.
+async fn at_rest(proxy: &Running) {
+    until("all sessions are idle", || stats(proxy).active == 0).await;
+}
+
+/// The process that serves a session, as its greeting and it itself says.
+async fn process(raw: &mut Raw) -> String {
+    rows(raw, "select pg_backend_pid()").await.remove(0)
+}
+
+/// The first column of all rows.
+async fn rows(raw: &mut Raw, sql: &str) -> Vec<String> {
+    raw.query(sql).await;
+    let answer = raw.messages_until(b'Z').await;
+    let failed = answer.iter().find(|(kind, _)| *kind == b'E');
+    assert!(failed.is_none(), "{sql}: {}", field(&failed.unwrap().1, b'M'));
+    let rows = answer.iter().filter(|(kind, _)| *kind == b'D');
+    rows.map(|(_, body)| String::from_utf8(body[6..].to_vec()).unwrap()).collect()
+}
+
+const TERMINATE: &[u8] = b"X\0\0\0\x04";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_client_gets_the_session_as_good_as_new() {
+    let proxy = pooled_by(1).await;
+    let sql = "set work_mem = '321kB'; set role pg_monitor; create temporary table mine (x int); \
+               prepare mine as select 1; listen mine; select pg_advisory_lock(15); \
+               declare mine cursor with hold for select 1; begin; select 1/0";
+    let mut psql = proxy.psql(&["-c", sql]);
+    psql.env("PGAPPNAME", "first");
+    let _ = within(psql.output()).await.unwrap();
+    at_rest(&proxy).await;
+    let sql = "select current_setting('work_mem') <> '321kB', \
+               current_user = session_user, to_regclass('pg_temp.mine') is null, \
+               (select count(*) from pg_prepared_statements), (select count(*) from pg_listening_channels()), \
+               (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()), \
+               (select count(*) from pg_cursors), current_setting('application_name')";
+    for name in ["first", "it's \\ another"] {
+        let mut psql = proxy.psql(&["-c", sql]);
+        psql.env("PGAPPNAME", name);
+        assert_eq!(success(psql).await, format!("t|t|t|0|0|0|0|{name}"));
+    }
+    at_rest(&proxy).await;
+    let stats = stats(&proxy);
+    assert_eq!((stats.opened, stats.reused, stats.resets_failed), (1, 2, 0), "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_greeted_as_the_server_would() {
+    let proxy = pooled_by(1).await;
+    let own = Running::usual().await;
+    let without_secret = |greeting: Vec<(u8, Vec<u8>)>| {
+        let mut secret = Vec::new();
+        let mut said = greeting;
+        for (kind, body) in &mut said {
+            if *kind == b'K' {
+                secret = body.split_off(4);
+                body.clear();
+            }
+        }
+        said.sort();
+        (said, secret)
+    };
+    for minor in [0, 2] {
+        let (mut direct, expected) = Raw::session(&own, minor).await;
+        direct.send(TERMINATE).await;
+        let (mut first, greeting) = Raw::session(&proxy, minor).await;
+        let process = process(&mut first).await;
+        // A parameter that changes in the session is what it was for the next one.
+        rows(&mut first, "set timezone = 'Asia/Tokyo'; set application_name = 'x'").await;
+        first.send(TERMINATE).await;
+        at_rest(&proxy).await;
+        let (mut second, again) = Raw::session(&proxy, minor).await;
+        assert_eq!(self::process(&mut second).await, process);
+        second.send(TERMINATE).await;
+        let [(expected, server), (greeting, one), (again, other)] =
+            [expected, greeting, again].map(without_secret);
+        assert_eq!(greeting, expected);
+        assert_eq!(again, expected);
+        assert_eq!((one.len(), other.len()), (server.len(), server.len()));
+        assert_ne!(one, other);
+        at_rest(&proxy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_wait_in_line_and_are_told_when_it_takes_too_long() {
+    let wait = Duration::from_secs(20);
+    let proxy = pooled(PoolOptions { size: 1, wait, ..PoolOptions::default() }).await;
+    let (mut first, _) = Raw::session(&proxy, 0).await;
+    let mut line = Vec::new();
+    for number in 1..=4 {
+        let mut raw = Raw::open(&proxy).await;
+        // What is said early is heard later.
+        raw.send(&startup(0, &[("user", "x"), ("application_name", &number.to_string())])).await;
+        raw.query("select now()::text").await;
+        line.push(raw);
+        until("it waits", || stats(&proxy).waiting == number).await;
+    }
+    // Whoever goes makes room.
+    drop(line.remove(1));
+    until("it is gone", || stats(&proxy).waiting == 3).await;
+    first.send(TERMINATE).await;
+    for mut raw in line {
+        raw.messages_until(b'Z').await;
+        let answer = raw.messages_until(b'Z').await;
+        assert!(answer.iter().any(|(kind, _)| *kind == b'D'), "{answer:?}");
+        raw.send(TERMINATE).await;
+    }
+    at_rest(&proxy).await;
+    assert_eq!((stats(&proxy).opened, stats(&proxy).reused), (1, 3));
+
+    let wait = Duration::from_millis(50);
+    let proxy = pooled(PoolOptions { size: 1, wait, ..PoolOptions::default() }).await;
+    let (_first, _) = Raw::session(&proxy, 0).await;
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&startup(0, &[("user", "x")])).await;
+    let (kind, body) = raw.message().await;
+    assert_eq!((kind, field(&body, b'C')), (b'E', "53300".to_owned()));
+    assert!(field(&body, b'H').contains("--pool-size"), "{}", field(&body, b'H'));
+    assert_eq!(stats(&proxy).timed_out, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_another_kind_makes_room() {
+    let proxy = pooled_by(1).await;
+    let mut processes = Vec::new();
+    for database in ["postgres", "x", "postgres"] {
+        let mut raw = Raw::open(&proxy).await;
+        raw.send(&startup(0, &[("user", "x"), ("database", database)])).await;
+        raw.messages_until(b'Z').await;
+        processes.push(process(&mut raw).await);
+        raw.send(TERMINATE).await;
+        at_rest(&proxy).await;
+    }
+    let stats = stats(&proxy);
+    assert_eq!((stats.opened, stats.reused, stats.idle), (3, 0, 1), "{stats:?}");
+    processes.dedup();
+    assert_eq!(processes.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_in_which_something_is_open_are_not_used_again() {
+    let proxy = pooled_by(1).await;
+    let query = |sql: &str| {
+        let body = [sql.as_bytes(), &[0]].concat();
+        [&b"Q"[..], &crate::support::with_length(&body)].concat()
+    };
+    let parse = [&b"P"[..], &crate::support::with_length(b"\0select 1\0\0\0")].concat();
+    let mut closed = 0;
+    for (what, said, last) in [
+        ("the middle of a message", vec![b'Q', 0, 0, 0, 100, b's'], None),
+        ("COPY", query("create temp table t (x int); copy t from stdin"), None),
+        (
+            "COPY that the server has begun",
+            query("create temp table t (x int); copy t from stdin"),
+            Some(b'G'),
+        ),
+        ("a pipeline without Sync", parse.clone(), None),
+        ("a statement that runs", query("select pg_sleep(600)"), None),
+        (
+            "large results",
+            query("select repeat('x', 1000) from generate_series(1, 100000)"),
+            Some(b'D'),
+        ),
+    ] {
+        for terminate in [true, false] {
+            let (mut raw, _) = Raw::session(&proxy, 0).await;
+            let process = process(&mut raw).await;
+            raw.send(&said).await;
+            if let Some(kind) = last {
+                raw.messages_until(kind).await;
+            }
+            if terminate && what != "the middle of a message" {
+                raw.send(TERMINATE).await;
+            }
+            drop(raw);
+            closed += 1;
+            let (mut next, _) = within(Raw::session(&proxy, 0)).await;
+            assert_ne!(self::process(&mut next).await, process, "{what}, {terminate}");
+            next.send(TERMINATE).await;
+            at_rest(&proxy).await;
+            let all = stats(&proxy);
+            assert_eq!(all.opened, closed + 1, "{what}, {terminate}: {all:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_results_that_nobody_wants_are_dropped() {
+    let proxy = pooled_by(1).await;
+    let (mut raw, _) = Raw::session(&proxy, 0).await;
+    let process = process(&mut raw).await;
+    raw.query("select repeat('x', 1000) from generate_series(1, 20)").await;
+    raw.send(TERMINATE).await;
+    drop(raw);
+    let (mut next, _) = Raw::session(&proxy, 0).await;
+    assert_eq!(self::process(&mut next).await, process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replication_passes_by() {
+    let proxy = pooled_by(1).await;
+    let (_first, _) = Raw::session(&proxy, 0).await;
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&startup(0, &[("user", "x"), ("replication", "database")])).await;
+    // Whether this role may is for the server to say.
+    let (kind, _) = raw.message().await;
+    assert!(matches!(kind, b'R' | b'E'));
+    assert_eq!(stats(&proxy).opened, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_sessions_end_with_their_compute() {
+    let endpoint = own_endpoint("pooling-suspend");
+    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
+    let proxy = Running::start([listener.pool(PoolOptions::default())], Limits::default()).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(Raw::session(&proxy, 0).await.0);
+    }
+    drop(open);
+    until("all are idle", || stats(&proxy).idle == 3).await;
+    shared().suspend(&endpoint).unwrap();
+    until("all are gone", || stats(&proxy).idle == 0).await;
+    assert_eq!(stats(&proxy).ended, 3);
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_fails_costs_the_session_and_nobody_notices() {
+    let endpoint = own_endpoint("pooling-reset");
+    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
+    let options = PoolOptions { size: 1, ..PoolOptions::default() };
+    let proxy = Running::start([listener.pool(options)], Limits::default()).await;
+    for round in 0..5 {
+        let (mut raw, _) = Raw::session(&proxy, 0).await;
+        raw.send(TERMINATE).await;
+        // Before, while or after it is reset.
+        for _ in 0..round * 20 {
+            tokio::task::yield_now().await;
+        }
+        shared().end_sessions(&endpoint).unwrap();
+        assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+        at_rest(&proxy).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_replaced_when_they_are_old() {
+    let max_lifetime = Duration::from_millis(50);
+    let proxy = pooled(PoolOptions { size: 1, max_lifetime, ..PoolOptions::default() }).await;
+    for opened in 1..=3 {
+        assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+        until("it is closed", || stats(&proxy).idle + stats(&proxy).active == 0).await;
+        assert_eq!((stats(&proxy).opened, stats(&proxy).reused), (opened, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_sessions_are_closed_in_time_and_the_last_ones_stay() {
+    let idle_timeout = Duration::from_millis(50);
+    let options = PoolOptions { min: 1, idle_timeout, ..PoolOptions::default() };
+    let proxy = pooled(options).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(Raw::session(&proxy, 0).await.0);
+    }
+    drop(open);
+    until("one is left", || stats(&proxy).idle + stats(&proxy).active == 1).await;
+    assert_eq!(stats(&proxy).ended, 0, "the server has ended none");
+    assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
+    assert_eq!(stats(&proxy).opened, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_the_proxy_is_that_of_its_sessions() {
+    let endpoint = own_endpoint("pooling-drain");
+    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
+    let proxy = Running::start([listener.pool(PoolOptions::default())], Limits::default()).await;
+    let (mut stays, _) = Raw::session(&proxy, 0).await;
+    let (idle, _) = Raw::session(&proxy, 0).await;
+    drop(idle);
+    until("one is idle", || stats(&proxy).idle == 1).await;
+    let monitor = proxy.monitor.clone();
+    let pool = move || monitor.pools().remove(0).unwrap();
+    let ending = proxy.stop();
+    until("it is closed", || pool().idle == 0).await;
+    assert_eq!(rows(&mut stays, "select 1").await, ["1"]);
+    stays.send(TERMINATE).await;
+    assert!(stays.rest().await.is_empty());
+    assert_eq!(within(ending).await.unwrap().cut, 0);
+    assert_eq!((pool().idle, pool().active, pool().resets_failed), (0, 0, 0));
+}
