@@ -178,8 +178,8 @@ pub(crate) struct Query {
     pub(crate) sql: String,
 }
 
-/// psql connects to a private Unix socket of this command, which logs in for it. What stands behind -- is for
-/// psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is passed on.
+/// psql connects to a private Unix socket of this command (on Windows a port of 127.0.0.1 with a random password),
+/// which logs in for it. What stands behind -- is for psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is passed on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase psql --project shop
@@ -194,7 +194,8 @@ pub(crate) struct Psql {
 /// The address is a private Unix socket of this command, which lives as long as the program and logs in for
 /// whoever connects, with fresh tokens. The program gets PGHOST, PGPORT, PGUSER, PGDATABASE and
 /// PGSSLMODE=disable; variables that say otherwise, and the secrets of this command, are taken away. Its exit
-/// code is passed on: 128 and the signal's number if it was killed, 127 if it was not found.
+/// code is passed on: 128 and the signal's number if it was killed, 127 if it was not found. On Windows --tcp is
+/// always on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase exec --project shop -- pg_dump --format custom --file shop.dump

@@ -69,6 +69,7 @@ mod listen;
 #[cfg(feature = "_runtime")]
 mod net;
 mod options;
+pub mod platform;
 #[cfg(feature = "_runtime")]
 mod process;
 #[cfg(any(feature = "_runtime", unix))]

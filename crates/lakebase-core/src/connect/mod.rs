@@ -27,9 +27,7 @@ pub use config::{Auth, ConnectorConfig, Login, Sources};
 pub use connector::Connector;
 pub use factory::{ConnectFailure, ConnectionFactory};
 pub use failure::{Cause, Failure};
-pub use params::{
-    ConnectParams, SOCKET_PATH_LIMIT, SslMode, StartupOption, Tls, is_loopback_name, socket_path,
-};
+pub use params::{ConnectParams, SslMode, StartupOption, Tls, is_loopback_name, socket_path};
 pub use policy::{Attempts, ConnectPolicy, Next};
 pub use refusal::classify_refusal;
 pub use tcp::{Keepalive, LoadBalanceHosts, TcpOptions};
