@@ -12,7 +12,7 @@ use std::fs;
 pub(crate) use self::baseline::sqlx_alone;
 pub(crate) use self::graph::Graph;
 use self::graph::resolve;
-use self::rules::{ABSENT, AT_MOST, AbsentRule, AtMostRule, PUBLIC, SQLX};
+use self::rules::{ABSENT, AT_MOST, AbsentRule, AtMostRule, PLATFORM, PORTABLE, PUBLIC, SQLX};
 use crate::Outcome;
 use crate::system::{Doing, Failure, cargo, root};
 use crate::tidy::source_files;
@@ -41,6 +41,10 @@ pub(crate) fn command() -> Outcome {
     for package in PUBLIC {
         let name = format!("public signatures of {package} name no HTTP or TLS library");
         verdicts.push(verdict(name, public(package).map(|broken| (broken, None))));
+    }
+    for package in PORTABLE {
+        let name = format!("{package} is the same on every platform");
+        verdicts.push(verdict(name, portable(package).map(|broken| (broken, None))));
     }
 
     let failed = verdicts.iter().filter(|verdict| !verdict.broken.is_empty()).count();
@@ -110,20 +114,42 @@ fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> (Vec<String>, 
 }
 
 fn public(package: &str) -> Result<Vec<String>, Failure> {
-    let root = root();
-    let folder = format!("crates/{package}/src");
-    let files = source_files(&root, &folder)?;
-    if files.is_empty() {
-        return Err(Failure::new(format!("{folder} holds no source")));
-    }
     let mut broken = Vec::new();
-    for path in files {
-        let text = fs::read_to_string(root.join(&path)).doing(format!("read {path}"))?;
+    for (path, text) in sources(package)? {
         for found in surface::leaks(&text) {
             broken.push(format!("{path}:{}: {} in `{}`", found.line, found.word, found.item));
         }
     }
     Ok(broken)
+}
+
+/// The sources of a package with their paths.
+fn sources(package: &str) -> Result<Vec<(String, String)>, Failure> {
+    let (root, folder) = (root(), format!("crates/{package}/src"));
+    let files = source_files(&root, &folder)?;
+    if files.is_empty() {
+        return Err(Failure::new(format!("{folder} holds no source")));
+    }
+    let read = |path: String| {
+        let text = fs::read_to_string(root.join(&path)).doing(format!("read {path}"))?;
+        Ok((path, text))
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn portable(package: &str) -> Result<Vec<String>, Failure> {
+    let manifest = format!("crates/{package}/Cargo.toml");
+    let text = fs::read_to_string(root().join(&manifest)).doing(format!("read {manifest}"))?;
+    let mut all = sources(package)?;
+    all.push((manifest, text));
+    Ok(all.iter().flat_map(|(path, text)| platforms(path, text)).collect())
+}
+
+/// The lines that ask which platform it is.
+fn platforms(path: &str, text: &str) -> Vec<String> {
+    let asks = |line: &str| PLATFORM.iter().any(|word| line.contains(word));
+    let lines = text.lines().enumerate().filter(|(_, line)| asks(line));
+    lines.map(|(index, line)| format!("{path}:{}: `{}`", index + 1, line.trim())).collect()
 }
 
 #[cfg(test)]
@@ -177,6 +203,23 @@ mod tests {
                     "{name}: {broken:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn questions_about_the_platform_are_found_and_wasm_is_none() {
+        let text =
+            "#[cfg(not(all(target_family = \"wasm\", target_os = \"unknown\")))]\nfn a() {}\n";
+        assert!(platforms("a.rs", text).is_empty());
+        for line in [
+            "#[cfg(unix)]",
+            "if cfg!(windows) {",
+            "#[cfg(any(test, unix))]",
+            "#[cfg(not(windows))]",
+            "use std::os::unix::fs::PermissionsExt;",
+            "[target.'cfg(target_os = \"linux\")'.dependencies]",
+        ] {
+            assert_eq!(platforms("a.rs", &format!("\n{line}")), [format!("a.rs:2: `{line}`")]);
         }
     }
 

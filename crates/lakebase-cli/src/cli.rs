@@ -186,8 +186,9 @@ pub(crate) struct Query {
     pub(crate) sql: String,
 }
 
-/// psql connects to a private address of this command, which logs in for it. Arguments after -- are passed
-/// to psql. psql is searched for in LAKEBASE_PSQL, PATH and the usual folders. Its exit code is returned.
+/// psql connects to a private address of this command, which logs in for it: a Unix socket, on Windows a port of
+/// 127.0.0.1 with a random password. Arguments after -- are passed to psql. psql is searched for in
+/// LAKEBASE_PSQL, PATH and the usual folders. Its exit code is returned.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase psql --project shop
@@ -202,7 +203,8 @@ pub(crate) struct Psql {
 /// The address is a private Unix socket that lives as long as the program. Each connection to it is logged in
 /// with a fresh token. The program gets PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE=disable. Variables
 /// that contradict them, and the secrets of this command, are removed. The exit code of the program is
-/// returned: 128 plus the signal's number if it was killed, 127 if it was not found.
+/// returned: 128 plus the signal's number if it was killed, 127 if it was not found. On Windows
+/// --tcp is always on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   lakebase exec --project shop -- pg_dump --format custom --file shop.dump

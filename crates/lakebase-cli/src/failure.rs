@@ -1,20 +1,19 @@
 //! Errors: one line for people, a number for scripts.
 
 use std::io;
-use std::process::ExitCode;
 
 use lakebase::sqlx;
 use lakebase::sqlx::postgres::PgDatabaseError;
 
 use crate::output::complain;
 
-/// Prints `error` and says how the process shall end.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+/// Prints `error`; the exit code that goes with it.
+pub(crate) fn report(error: &anyhow::Error) -> i32 {
     if is_reader_gone(error) {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     complain(line(error));
-    ExitCode::FAILURE
+    1
 }
 
 /// Whether the reader of the output went away, which is no failure.

@@ -16,14 +16,12 @@ mod process;
 mod progress;
 mod settings;
 
-use std::process::ExitCode;
-
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 
-fn main() -> ExitCode {
+fn main() {
     // Ends the process with 2 for wrong usage, and with 0 after printing help or the version.
     let cli = Cli::parse();
     if let Some(flag) = cli.unused_flag() {
@@ -38,10 +36,8 @@ fn main() -> ExitCode {
         (None, true) => log::be_verbose(),
         (None, false) => {}
     }
-    match run(&cli) {
-        Ok(code) => code,
-        Err(error) => failure::report(&error),
-    }
+    // All is dropped by now. Windows' exit codes have 32 bits, and those of programs are passed on whole.
+    std::process::exit(run(&cli).unwrap_or_else(|error| failure::report(&error)));
 }
 
 /// How much a log holds.
@@ -57,7 +53,7 @@ fn level(quiet: bool, verbose: bool) -> tracing::Level {
 ///
 /// A proxy gets one for every two cores: on two cores, with eight clients of pgbench, one thread carries 14 % more than
 /// two, which wake each other (row `proxy` of the benchmarks).
-fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+fn run(cli: &Cli) -> anyhow::Result<i32> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let threads = if matches!(cli.command, Command::Proxy(_)) { (cores / 2).max(1) } else { 2 };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -71,7 +67,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     result
 }
 
-async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
+async fn dispatch(cli: &Cli) -> anyhow::Result<i32> {
     let global = &cli.global;
     match &cli.command {
         Command::Query(args) => command::query::run(global, args).await?,
@@ -85,18 +81,12 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Emulator(args) => command::emulator::run(args).await?,
         #[cfg(unix)]
         Command::Demo(args) => return demo::run(global, args).await,
-        #[cfg(unix)]
         Command::Psql(args) => return command::psql::run_psql(global, args).await,
-        #[cfg(unix)]
         Command::Exec(args) => return command::exec::run_command(global, args).await,
-        #[cfg(not(unix))]
-        Command::Psql(_) | Command::Exec(_) => {
-            anyhow::bail!("private tunnels need Unix: use `lakebase proxy`, or run this in WSL")
-        }
         #[cfg(not(unix))]
         Command::Demo(_) => {
             anyhow::bail!("the demo needs Unix: run it on Linux or macOS, or in WSL")
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }

@@ -13,6 +13,7 @@ pub(crate) fn can_redraw() -> bool {
 }
 
 /// The terminal's width in columns as the shell exports it; 80 if it does not.
+#[cfg(unix)] // for the demo
 pub(crate) fn columns() -> usize {
     variable("COLUMNS")
         .and_then(|text| text.parse().ok())
@@ -20,8 +21,10 @@ pub(crate) fn columns() -> usize {
         .unwrap_or(80)
 }
 
+/// Consoles of Windows show escape sequences as text until they are told not to; older ones know no other way.
 fn is_dumb() -> bool {
     variable("TERM").is_some_and(|term| term == "dumb")
+        || anstyle_query::windows::enable_ansi_colors() == Some(false)
 }
 
 #[expect(

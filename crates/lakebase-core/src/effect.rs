@@ -110,7 +110,8 @@ pub struct ProcessOutput {
 #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
 #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub trait Process: fmt::Debug + MaybeSend + MaybeSync {
-    /// Runs `program` with `arguments` and no standard input, and collects its output.
+    /// Runs `program` with `arguments` and no standard input, and collects its output. On Windows a name without an extension may be
+    /// that of a batch file (`.cmd`), too.
     ///
     /// **Cancellation:** dropping the future kills the program.
     ///

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn report_prints_each_level_once() {
-        let io = std::io::Error::other("connection reset");
+        let io = io::Error::other("connection reset");
         let error = Error::new(ErrorKind::Unavailable, "could not reach https://w.example")
             .with_source(io)
             .context("minting a token for projects/p/branches/b/endpoints/e");

@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use lakebase_core::connect::{SOCKET_PATH_LIMIT, socket_path};
+use lakebase_core::connect::socket_path;
 use lakebase_core::{Error, ErrorKind, Result};
+use lakebase_runtime::platform::SOCKET_PATH_LIMIT;
 use tokio::net::{UnixListener, UnixStream};
 
 /// A listening socket, removed on drop.

@@ -68,6 +68,7 @@ mod listen;
 #[cfg(feature = "_runtime")]
 mod net;
 mod options;
+pub mod platform;
 #[cfg(feature = "_runtime")]
 mod process;
 mod proxies;

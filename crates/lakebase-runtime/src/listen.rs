@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 #[cfg(unix)]
-use lakebase_core::connect::{SOCKET_PATH_LIMIT, socket_path};
+use lakebase_core::connect::socket_path;
 use lakebase_core::effect::{ByteStream, LocalAddress, LocalSocket};
 use lakebase_core::{Error, ErrorKind, Listen, Result};
 
@@ -16,6 +16,8 @@ use crate::Options;
 #[cfg(unix)]
 use crate::folder::PrivateFolder;
 use crate::net::Net;
+#[cfg(unix)]
+use crate::platform::SOCKET_PATH_LIMIT;
 
 /// The port of Unix sockets, which clients take for granted.
 #[cfg(unix)]

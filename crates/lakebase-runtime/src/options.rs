@@ -19,7 +19,7 @@ pub struct Options {
     pub(crate) roots: Arc<[CertificateDer<'static>]>,
     pub(crate) dns_servers: Arc<[SocketAddr]>,
     pub(crate) dns_timeout: Duration,
-    pub(crate) resolv_conf: PathBuf,
+    pub(crate) resolv_conf: Option<PathBuf>,
     pub(crate) socket_parent: Option<PathBuf>,
     pub(crate) proxies: Proxies,
     pub(crate) proxy_timeout: Duration,
@@ -28,13 +28,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Public and platform roots, the servers of `/etc/resolv.conf`, the runtime's own HTTP client.
+    /// Public and platform roots, the system's DNS servers, the runtime's own HTTP client.
     pub fn new() -> Self {
         Self {
             roots: Arc::new([]),
             dns_servers: Arc::new([]),
             dns_timeout: Duration::from_secs(2),
-            resolv_conf: PathBuf::from("/etc/resolv.conf"),
+            resolv_conf: None,
             socket_parent: None,
             proxies: Proxies::new(),
             proxy_timeout: Duration::from_secs(8),
@@ -71,8 +71,8 @@ impl Options {
         Ok(self)
     }
 
-    /// The servers that direct DNS queries go to, in order. Default: none, which means those that
-    /// `/etc/resolv.conf` names at the time of the query.
+    /// The servers that direct DNS queries go to, in order. Default: none, which means those that the system uses at the
+    /// time of the query: by `/etc/resolv.conf`, on macOS by `scutil --dns`, on Windows by its network adapters.
     pub fn dns_servers(mut self, servers: impl Into<Arc<[SocketAddr]>>) -> Self {
         self.dns_servers = servers.into();
         self
@@ -86,10 +86,10 @@ impl Options {
         self
     }
 
-    /// The file that names DNS servers when [`dns_servers`](Self::dns_servers) does not. Default:
-    /// `/etc/resolv.conf`.
+    /// A file in the form of `resolv.conf` that names DNS servers when [`dns_servers`](Self::dns_servers) does not.
+    /// Default: none, which means what the system uses.
     pub fn resolv_conf(mut self, path: impl Into<PathBuf>) -> Self {
-        self.resolv_conf = path.into();
+        self.resolv_conf = Some(path.into());
         self
     }
 

@@ -4,6 +4,7 @@
 //! machinery of signals.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,8 @@ use async_trait::async_trait;
 use futures_channel::oneshot;
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::{Error, ErrorKind, Process, Result, Secret};
+
+use crate::platform::batch_file;
 
 /// How often a program is looked at that closed its output and still runs.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -33,9 +36,7 @@ struct Ended {
 impl Process for ThreadProcess {
     async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
         let failed = |error| failure(program, error);
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(failed)?;
+        let child = start(program, arguments).map_err(failed)?;
         let child = KillOnDrop(Arc::new(Mutex::new(child)));
         let (sender, receiver) = oneshot::channel();
         let waiter = Arc::clone(&child.0);
@@ -56,6 +57,20 @@ impl Process for ThreadProcess {
             stderr: String::from_utf8_lossy(&ended.stderr).into_owned(),
         })
     }
+}
+
+/// The Azure CLI is a batch file on Windows.
+fn start(program: &str, arguments: &[&str]) -> io::Result<Child> {
+    let spawn = |program: &Path| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn()
+    };
+    let program = Path::new(program);
+    spawn(program).or_else(|error| match batch_file(program) {
+        Some(batch) if error.kind() == io::ErrorKind::NotFound => spawn(&batch),
+        _ => Err(error),
+    })
 }
 
 fn failure(program: &str, error: io::Error) -> Error {

@@ -37,11 +37,11 @@ impl PrivateAddress {
     ///
     /// Those of [`Listen`].
     pub fn open(listen: &dyn Listen) -> Result<Self> {
-        if cfg!(unix) {
-            let socket = listen.open_unix()?;
-            return Ok(Self { socket, verifier: None, password: None });
+        match listen.open_unix() {
+            Ok(socket) => Ok(Self { socket, verifier: None, password: None }),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Self::open_tcp(listen),
+            Err(error) => Err(error),
         }
-        Self::open_tcp(listen)
     }
 
     /// A port of loopback with a random password.

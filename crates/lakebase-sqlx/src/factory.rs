@@ -33,7 +33,7 @@ impl SqlxFactory {
     #[must_use]
     pub fn new(runtime: &Runtime) -> Self {
         let upstream = Arc::new(Upstream::new(Arc::clone(&runtime.dial)));
-        Self { runtime: runtime.clone(), upstream, tcp: !cfg!(unix) }
+        Self { runtime: runtime.clone(), upstream, tcp: false }
     }
 
     /// Hands sessions over on a port of loopback with a random password. The default on platforms without Unix sockets.

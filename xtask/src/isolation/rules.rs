@@ -256,6 +256,35 @@ pub(super) const AT_MOST: &[AtMostRule] =
 pub(super) const SQLX: OverSqlxRule =
     OverSqlxRule { of: Selection::new("lakebase", "sqlx,tokio"), extra: 26, goal: 15 };
 
+/// Crates that are the same on every platform: those that differ are runtime, proxy and command, and those for tests.
+pub(super) const PORTABLE: &[&str] = &[
+    "lakebase-core",
+    "lakebase-workspace",
+    "lakebase-session",
+    "lakebase-sqlx",
+    "lakebase",
+    "lakebase-wasm",
+];
+/// What asks which platform it is. Browsers and workers (`wasm`, `unknown`) are no platform but a target.
+pub(super) const PLATFORM: &[&str] = &[
+    "cfg(unix",
+    "cfg!(unix",
+    "(unix,",
+    ", unix)",
+    "not(unix",
+    "cfg(windows",
+    "cfg!(windows",
+    "(windows,",
+    ", windows)",
+    "not(windows",
+    "os::unix",
+    "os::windows",
+    "target_vendor",
+    "target_os = \"linux",
+    "target_os = \"macos",
+    "target_os = \"windows",
+];
+
 /// Crates whose public signatures name no type of these libraries.
 pub(super) const PUBLIC: &[&str] = &["lakebase-core", "lakebase-workspace", "lakebase"];
 pub(super) const PRIVATE_LIBRARIES: &[&str] = &["reqwest", "hyper", "surf", "rustls"];

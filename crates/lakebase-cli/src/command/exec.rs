@@ -1,7 +1,5 @@
 //! `lakebase exec`: any program, told by libpq's variables to connect to a private tunnel.
 
-use std::process::ExitCode;
-
 use tokio::process::Command;
 
 use super::child::address::LocalAddress;
@@ -10,7 +8,7 @@ use crate::cli::{Exec, Global};
 use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
-pub(crate) async fn run_command(global: &Global, arguments: &Exec) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run_command(global: &Global, arguments: &Exec) -> anyhow::Result<i32> {
     let lakebase = lakebase(global)?;
     let open = LocalAddress::open(&lakebase, arguments.tcp);
     let address = progress::during(global, ASKING, open).await?;

@@ -8,7 +8,6 @@ mod systemd;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,7 +56,7 @@ struct Wanted {
     read_only: bool,
 }
 
-pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Result<i32> {
     let wanted = wanted(arguments)?;
     // First of all, so that nothing is done that is not counted.
     let admin = match &arguments.admin {
@@ -130,13 +129,13 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
         drained = proxy.run(drain) => drained.cut,
         () = nth(2) => {
             note("lakebase: a second signal; sessions were cut");
-            return Ok(ExitCode::FAILURE);
+            return Ok(1);
         }
     };
     if cut > 0 {
         note(format!("lakebase: the time was over; sessions cut: {cut}"));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 /// Every listener with its default and after it its routes: the order of [`lakebase_proxy::Monitor::status`].

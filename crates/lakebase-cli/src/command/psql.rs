@@ -1,8 +1,8 @@
 //! `lakebase psql`: PostgreSQL's own terminal through a private tunnel.
 
+use std::env::consts::EXE_SUFFIX;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use lakebase::Lakebase;
@@ -21,6 +21,9 @@ use crate::settings::lakebase;
 const SETTING: &str = "LAKEBASE_PSQL";
 
 /// Folders of the usual packages; one `*` stands for a version.
+#[cfg(windows)]
+const USUAL: &[&str] = &["C:/Program Files/PostgreSQL/*/bin"];
+#[cfg(not(windows))]
 const USUAL: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -33,7 +36,7 @@ const USUAL: &[&str] = &[
     "/usr/local/pgsql/bin",
 ];
 
-pub(crate) async fn run_psql(global: &Global, arguments: &Psql) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run_psql(global: &Global, arguments: &Psql) -> anyhow::Result<i32> {
     let program = find(&variable, USUAL)?;
     let lakebase = lakebase(global)?;
     // What cannot work is said here, and better than psql could.
@@ -69,10 +72,12 @@ fn find(lookup: &dyn Fn(&str) -> Option<String>, usual: &[&str]) -> anyhow::Resu
     let path = lookup("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
     let mut programs = folders.chain(usual.iter().flat_map(|pattern| expand(pattern)));
-    programs.find_map(|folder| Some(folder.join("psql")).filter(|file| file.is_file())).with_context(|| {
+    let name = format!("psql{EXE_SUFFIX}");
+    programs.find_map(|folder| Some(folder.join(&name)).filter(|file| file.is_file())).with_context(|| {
         format!(
             "there is no psql: looked for it in {SETTING} (not set), PATH ({path}) and {}; install it (Debian/Ubuntu: \
-             apt install postgresql-client, Fedora: dnf install postgresql, macOS: brew install libpq) or set {SETTING}",
+             apt install postgresql-client, Fedora: dnf install postgresql, macOS: brew install libpq, Windows: winget \
+             install PostgreSQL.PostgreSQL.17) or set {SETTING}",
             usual.join(", ")
         )
     })
@@ -102,7 +107,7 @@ mod tests {
 
     fn psql_in(folder: &Path) -> PathBuf {
         std::fs::create_dir_all(folder).unwrap();
-        let program = folder.join("psql");
+        let program = folder.join(format!("psql{EXE_SUFFIX}"));
         std::fs::write(&program, "").unwrap();
         program
     }
@@ -111,7 +116,7 @@ mod tests {
     fn the_setting_wins_then_the_path_then_the_newest() {
         let base = tempfile::tempdir().unwrap();
         let [old, new] = ["9", "17"].map(|version| psql_in(&base.path().join(version).join("bin")));
-        let pattern = format!("{}/*/bin", base.path().display());
+        let pattern = format!("{}/*/bin", base.path().display()).replace('\\', "/");
         let found = |variables: &[(&str, &Path)]| {
             let lookup = |name: &str| {
                 let (_, value) = variables.iter().find(|(known, _)| *known == name)?;

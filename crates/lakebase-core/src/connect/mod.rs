@@ -28,9 +28,7 @@ mod token;
 pub use config::{Auth, ConnectorConfig, Login, Sources};
 pub use connector::Connector;
 pub use factory::{ConnectFailure, ConnectionFactory};
-pub use params::{
-    ConnectParams, SOCKET_PATH_LIMIT, SslMode, StartupOption, Tls, is_loopback_name, socket_path,
-};
+pub use params::{ConnectParams, SslMode, StartupOption, Tls, is_loopback_name, socket_path};
 pub use policy::ConnectPolicy;
 pub use progress::{LoginPhase, LoginProgress};
 pub use refusal::classify_refusal;

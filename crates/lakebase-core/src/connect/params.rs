@@ -85,9 +85,6 @@ pub struct Tls {
     pub extra_roots: Option<Bytes>,
 }
 
-/// The longest path of a Unix socket that the platform accepts, in bytes.
-pub const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
-
 /// The path of a server's Unix socket, for the folder and port that a client gives.
 ///
 /// Source: PostgreSQL's documentation, "Connection Settings", `unix_socket_directories`.

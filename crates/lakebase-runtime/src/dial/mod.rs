@@ -231,11 +231,15 @@ fn set(socket: SockRef<'_>, options: TcpOptions) -> io::Result<()> {
         if let Some(interval) = interval {
             keepalive = keepalive.with_interval(interval);
         }
-        if let Some(probes) = probes {
-            keepalive = keepalive.with_retries(probes);
-        }
         socket.set_keepalive(true)?;
         socket.set_tcp_keepalive(&keepalive)?;
+        if let Some(probes) = probes {
+            let counted = socket.set_tcp_keepalive(&keepalive.with_retries(probes));
+            // Windows before 10 (1703), and Wine, always ask ten times.
+            if !cfg!(windows) {
+                counted?;
+            }
+        }
     }
     #[cfg(any(target_os = "android", target_os = "linux"))]
     if options.user_timeout.is_some() {

@@ -14,7 +14,7 @@ use lakebase_core::connect::TcpOptions;
 use lakebase_core::{Clock, Error, ErrorKind, HostResolver, Result};
 
 use super::message::{self, Answer, RecordType};
-use super::resolv_conf::{interface_index, parse_resolv_conf};
+use super::system;
 use crate::dial::{Dialer, describe};
 use crate::net::{Net, within};
 use crate::random::unpredictable;
@@ -36,7 +36,7 @@ pub(crate) struct DirectResolver<N> {
     dialer: Arc<Dialer<N>>,
     clock: Arc<dyn Clock>,
     servers: Arc<[SocketAddr]>,
-    resolv_conf: PathBuf,
+    resolv_conf: Option<PathBuf>,
     timeout: Duration,
     cache: Mutex<HashMap<String, Cached>>,
 }
@@ -79,17 +79,7 @@ impl<N: Net> DirectResolver<N> {
         if !self.servers.is_empty() {
             return Ok(Arc::clone(&self.servers));
         }
-        let path = &self.resolv_conf;
-        let refuse = |problem: &str| {
-            let message = format!(
-                "no DNS server is known to ask for {name}: {path:?} {problem}; set LAKEBASE_DNS to ip:port of one"
-            );
-            Error::new(ErrorKind::Unavailable, message)
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| refuse("cannot be read").with_source(error))?;
-        let servers = parse_resolv_conf(&text, interface_index);
-        if servers.is_empty() { Err(refuse("names none")) } else { Ok(servers.into()) }
+        system::servers(self.resolv_conf.as_deref(), name).map(Into::into)
     }
 
     /// Both kinds of addresses from one server.

@@ -97,7 +97,7 @@ fn without_a_runtime_errors_say_what_to_do() {
             assert!(error.to_string().contains("#[tokio::main]"), "{error}");
         }
         assert_eq!(runtime.hosts.resolve("127.0.0.1").await.unwrap().len(), 1);
-        assert!(runtime.process.output("true", &[]).await.unwrap().success);
+        assert!(runtime.process.output("hostname", &[]).await.unwrap().success);
         runtime.timer.sleep(Duration::from_millis(5)).await;
         let (ran, was_run) = futures::channel::oneshot::channel::<()>();
         runtime.spawn.as_ref().unwrap().spawn(Box::pin(async move {

@@ -31,7 +31,12 @@ async fn resolve(
 
 async fn finds_addresses(resolver: &dyn HostResolver, timer: &dyn Timer) {
     let both = [IpAddr::V4(V4), IpAddr::V6(V6)];
-    let cases: [(&str, &[IpAddr]); 11] = [
+    // Longer than the names that macOS's resolver was seen to fail on.
+    let long = ["a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(48), "both.test".into()];
+    let long = long.join(".");
+    assert_eq!(long.len(), 250);
+    let cases: [(&str, &[IpAddr]); 12] = [
+        (&long, &both),
         ("both.test", &both),
         ("BOTH.test.", &both),
         ("brief.test", &both),

@@ -213,6 +213,7 @@ impl Question {
             "both.test" | "lost.test" | "large.test" | "forged.test" | "garbage.test" => {
                 self.reply(0, &[address(name, 3600)])
             }
+            name if name.ends_with(".both.test") => self.reply(0, &[address(name, 60)]),
             "brief.test" => self.reply(0, &[address(name, 0)]),
             "alias.test" => self.reply(
                 0,

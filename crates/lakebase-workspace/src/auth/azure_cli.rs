@@ -23,9 +23,6 @@ use crate::wire;
 
 pub(super) const KIND: Kind = Kind { name: "azure-cli", needs: "a workspace on Azure", read };
 
-/// On Windows it is a batch file.
-const PROGRAM: &str = if cfg!(windows) { "az.cmd" } else { "az" };
-
 /// The time limit: the CLI may request a new token from Entra.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -52,7 +49,7 @@ impl AzureCli {
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<ProcessOutput> {
-        let run = self.session.runtime.process.output(PROGRAM, arguments);
+        let run = self.session.runtime.process.output("az", arguments);
         match select(run, self.session.runtime.timer.sleep(TIMEOUT)).await {
             Either::Left((output, _)) => output.map_err(|error| {
                 error.context("the Azure CLI \"az\" could not be started; install it, or choose another identity")

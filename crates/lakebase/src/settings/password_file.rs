@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lakebase_core::{Environment, Secret, Setting, SettingOrigin};
+use lakebase_runtime::platform::IS_WINDOWS;
 
 use super::Settings;
 use crate::pgpass::{self, Login};
@@ -26,6 +27,10 @@ impl Settings<'_> {
     ///
     /// Asked only where no other setting has a password. Without a user there is nothing to look for.
     pub(super) fn password_file(&self) -> PasswordFile {
+        self.password_file_on(IS_WINDOWS)
+    }
+
+    fn password_file_on(&self, windows: bool) -> PasswordFile {
         let (Ok(Place::Static), Some(user), Ok(port)) =
             (self.place(), self.text("user"), self.port())
         else {
@@ -34,7 +39,7 @@ impl Settings<'_> {
         let Some(path) = self
             .get("passfile")
             .map(|path| path.value.into())
-            .or_else(|| default_path(self.environment, cfg!(windows)))
+            .or_else(|| default_path(self.environment, windows))
         else {
             return PasswordFile::Silent;
         };
@@ -118,13 +123,15 @@ mod tests {
         });
         let explicit = BTreeMap::new();
         let settings = Settings::new(&explicit, &environment).unwrap();
-        match settings.password_file() {
+        let found = match settings.password_file_on(false) {
             PasswordFile::Silent => "silent".to_owned(),
             PasswordFile::Ignored(reason) => reason,
             PasswordFile::Password(Setting { value, origin }) => {
                 format!("{} from {origin}", value.expose())
             }
-        }
+        };
+        // As paths are joined where the tests run.
+        found.replace('\\', "/")
     }
 
     const HOME: (&str, &str) = ("HOME", "/home/me");

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use lakebase::workspace::secret_variables;
 use lakebase::{Lakebase, Secret};
 use lakebase_proxy::Tunnel;
-use tempfile::NamedTempFile;
+use lakebase_runtime::platform::IS_WINDOWS;
+use tempfile::TempPath;
 use tokio::process::Command;
 
 use crate::process;
@@ -44,7 +45,7 @@ const MISLEADING: [&str; 21] = [
 pub(crate) struct LocalAddress {
     tunnel: Tunnel,
     /// With TCP: the password, in libpq's form, where nobody else can read it.
-    passfile: Option<NamedTempFile>,
+    passfile: Option<TempPath>,
     user: Arc<str>,
 }
 
@@ -82,7 +83,7 @@ impl LocalAddress {
             }
         }
         if let Some(passfile) = &self.passfile {
-            command.env("PGPASSFILE", passfile.path());
+            command.env("PGPASSFILE", passfile);
         }
         command
             .env("PGHOST", self.tunnel.host())
@@ -98,9 +99,15 @@ impl LocalAddress {
     }
 }
 
-/// A new file with mode 0600, as libpq wants it.
-fn passfile(tunnel: &Tunnel, password: &Secret) -> io::Result<NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("lakebase-").tempfile()?;
+/// A new file that nobody else may read: by its mode (0600), and on Windows, whose files inherit who may read them, by lying in the
+/// user's profile. It is closed, because Windows refuses some programs a file that another has open.
+fn passfile(tunnel: &Tunnel, password: &Secret) -> io::Result<TempPath> {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix("lakebase-");
+    let mut file = match process::variable("LOCALAPPDATA").filter(|_| IS_WINDOWS) {
+        Some(profile) => builder.tempfile_in(profile)?,
+        None => builder.tempfile()?,
+    };
     writeln!(file, "{}:{}:*:*:{}", tunnel.host(), tunnel.port(), password.expose())?;
-    Ok(file)
+    Ok(file.into_temp_path())
 }

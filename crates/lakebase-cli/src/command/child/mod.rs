@@ -1,6 +1,12 @@
 //! Programs that run beside a tunnel: what they are told, and how they end.
 
 pub(crate) mod address;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod platform;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod platform;
 mod run;
 
 pub(crate) use self::run::run;

@@ -9,7 +9,6 @@ mod report;
 mod tls;
 mod workspace;
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use lakebase_runtime::SystemClock;
@@ -19,7 +18,7 @@ use crate::cli::Global;
 use crate::settings;
 
 /// Examines what the flags and the environment describe. Exit code 1 if anything is wrong.
-pub(crate) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(global: &Global) -> anyhow::Result<i32> {
     let mut report = Report::new(global, Arc::new(SystemClock));
     let mut shown = Vec::new();
     let configuration = async {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_rustls::rustls::{self, CertificateError};
-use lakebase::core::connect::{Connector, ConnectorConfig, socket_path};
+use lakebase::core::connect::{Connector, ConnectorConfig};
 use lakebase::core::effect::{ByteStream, DialTarget, Route};
 use lakebase::core::{HostResolver, Tls};
 use lakebase::{Lakebase, SslMode};
@@ -94,7 +94,7 @@ pub(super) async fn examine_socket(
 #[cfg(unix)]
 async fn socket(config: &ConnectorConfig) -> Examined<()> {
     let folder = config.socket_directory.clone().unwrap_or_default();
-    let path = socket_path(&folder, config.port);
+    let path = lakebase::core::connect::socket_path(&folder, config.port);
     match tokio::net::UnixStream::connect(&path).await {
         Ok(_) => Ok(((), format!("not TCP, but the Unix socket {}", path.display()))),
         Err(error) => {
