@@ -13,14 +13,19 @@
 //! | expectations about calls | [`mocks`] |
 //! | services with names of their own, played by one server | [`Led`] |
 //! | what every implementation of a trait must do | [`conformance`] |
+//! | a server that misbehaves during a login | `bad_server` |
 //!
-//! It compiles for browsers and workers too, without `mocks` and `Led`, which must be `Send`.
+//! It compiles for browsers and workers too, without `bad_server`, and without `mocks` and `Led`, which must be `Send`.
 
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub mod bad_server;
 pub mod conformance;
 mod executor;
 mod idle;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod led;
+#[cfg(target_os = "linux")]
+pub mod memory;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
 #[cfg(target_os = "linux")]

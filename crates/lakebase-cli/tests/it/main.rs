@@ -15,6 +15,8 @@ mod programs;
 mod proxy;
 mod proxy_admin;
 mod proxy_log;
+#[cfg(target_os = "linux")]
+mod proxy_memory;
 mod socks;
 mod support;
 mod terminal;
