@@ -15,6 +15,9 @@ use super::forward;
 
 /// The port of the server behind a link.
 const PORT: u16 = 5432;
+/// The last part of the address of this end, and of the other.
+const NEAR: u8 = 1;
+const FAR: u8 = 2;
 
 /// A pair of virtual Ethernet devices, one in this process's network, the other in a namespace of its own, and behind it a server.
 ///
@@ -25,6 +28,8 @@ pub struct Link {
     number: u8,
     /// Lives in the namespace and keeps it; ends with its standard input.
     holder: Child,
+    /// How often connections were forgotten.
+    forgotten: AtomicU8,
 }
 
 impl Link {
@@ -46,32 +51,22 @@ impl Link {
             .stdout
             .take()
             .map_or(Ok(0), |it| BufReader::new(it).read_line(&mut String::new()))?;
-        let link = Self { number, holder };
+        let link = Self { number, holder, forgotten: AtomicU8::new(0) };
         if ready == 0 {
             return Err(io::Error::other("no network namespace can be made"));
         }
-        let Self { number, holder } = &link;
-        let (near, far, server_side) = (link.near(), link.far(), link.address().ip());
-        ip(
-            &format!(
-                "link add near{number} type veth peer name far netns {pid}
-             address add {near}/29 dev near{number}
-             address add {other}/29 dev near{number}
-             link set near{number} up",
-                pid = holder.id(),
-                other = link.other(),
-            ),
-            Command::new("ip"),
-        )?;
-        ip(
-            &format!(
-                "address add {far}/29 dev far
-             address add {server_side}/32 dev lo
-             link set far up"
-            ),
-            link.beyond("ip"),
-        )?;
-        ip(&format!("route add {server_side}/32 via {far} src {near}"), Command::new("ip"))?;
+        let (near, far, address) = (link.near(), link.side(FAR), link.address().ip());
+        here([
+            format!("link add near{number} type veth peer far netns {}", link.holder.id()),
+            format!("address add {near}/24 dev near{number}"),
+            format!("link set near{number} up"),
+        ])?;
+        link.there([
+            format!("address add {far}/24 dev far"),
+            format!("address add {address}/32 dev lo"),
+            "link set far up".to_owned(),
+        ])?;
+        here([format!("route add {address}/32 via {far} src {near}")])?;
         forward(link.listen()?, server, Arc::default());
         Ok(link)
     }
@@ -95,16 +90,12 @@ impl Link {
     /// Where this side is, for programs on the other.
     #[must_use]
     pub fn near(&self) -> IpAddr {
-        Ipv4Addr::new(198, 18, self.number, 1).into()
+        self.side(NEAR)
     }
 
-    fn far(&self) -> IpAddr {
-        Ipv4Addr::new(198, 18, self.number, 2).into()
-    }
-
-    /// A second address of this side.
-    fn other(&self) -> IpAddr {
-        Ipv4Addr::new(198, 18, self.number, 3).into()
+    /// An address of the link itself.
+    fn side(&self, last: u8) -> IpAddr {
+        Ipv4Addr::new(198, 18, self.number, last).into()
     }
 
     fn namespace(&self) -> String {
@@ -125,7 +116,7 @@ impl Link {
     ///
     /// Those of `ip`.
     pub fn down(&self) -> io::Result<()> {
-        ip("link set far down", self.beyond("ip"))
+        self.there(["link set far down".to_owned()])
     }
 
     /// Carries packets again.
@@ -134,7 +125,7 @@ impl Link {
     ///
     /// Those of `ip`.
     pub fn up(&self) -> io::Result<()> {
-        ip("link set far up", self.beyond("ip"))
+        self.there(["link set far up".to_owned()])
     }
 
     /// Takes this end away, as when a cable is pulled or a laptop leaves its network: this side has no route any more.
@@ -143,18 +134,29 @@ impl Link {
     ///
     /// Those of `ip`.
     pub fn pull(&self) -> io::Result<()> {
-        ip(&format!("link set near{} down", self.number), Command::new("ip"))
+        here([format!("link set near{} down", self.number)])
     }
 
-    /// Loses the answers to the connections that there are; later ones work, from another address. Once.
+    /// Loses whatever is sent to this side over the connections that there are. Later ones work, from another address. At most 200 times.
     ///
     /// # Errors
     ///
     /// Those of `ip`.
     pub fn forget(&self) -> io::Result<()> {
-        let (server, far, other) = (self.address().ip(), self.far(), self.other());
-        ip(&format!("route add blackhole {}/32", self.near()), self.beyond("ip"))?;
-        ip(&format!("route replace {server}/32 via {far} src {other}"), Command::new("ip"))
+        let times = self.forgotten.fetch_add(1, Ordering::SeqCst);
+        let own = |times| self.side(if times == 0 { NEAR } else { FAR + times });
+        let (old, new) = (own(times), own(times + 1));
+        self.there([format!("route add blackhole {old}/32")])?;
+        let (address, far) = (self.address().ip(), self.side(FAR));
+        here([
+            format!("address add {new}/24 dev near{}", self.number),
+            format!("route replace {address}/32 via {far} src {new}"),
+        ])
+    }
+
+    /// Has `ip` carry out `lines` at the far end.
+    fn there<const N: usize>(&self, lines: [String; N]) -> io::Result<()> {
+        ip(self.beyond("ip"), &lines)
     }
 }
 
@@ -165,10 +167,15 @@ impl Drop for Link {
     }
 }
 
-/// Has `command`, which is `ip`, carry out these lines.
-fn ip(lines: &str, mut command: Command) -> io::Result<()> {
-    let mut child =
-        command.args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+/// Has `ip` carry out `lines` on this side.
+fn here<const N: usize>(lines: [String; N]) -> io::Result<()> {
+    ip(Command::new("ip"), &lines)
+}
+
+fn ip(mut command: Command, lines: &[String]) -> io::Result<()> {
+    command.args(["-batch", "-"]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let lines = lines.join("\n");
     if let Some(mut input) = child.stdin.take() {
         input.write_all(lines.as_bytes())?;
     }
