@@ -124,11 +124,20 @@ fn parse(args: &[&str], here: &Path) -> Result<Options, Failure> {
 /// Runs the program of one row.
 fn run(row: &Row, rounds: Option<u32>) -> Result<Measured, Failure> {
     let (program, without) = match row.program {
-        Program::Member(package) => (build(&mut member(package), package, &target_dir())?, None),
+        Program::Member(package) | Program::Netns(package) => {
+            (build(&mut member(package), package, &target_dir())?, None)
+        }
         Program::Peers(package) => peers(package)?,
         Program::Own(run) => return run(rounds),
     };
-    let mut command = Command::new(program);
+    let mut command = match row.program {
+        Program::Netns(_) => {
+            let mut enter = Command::new("sh");
+            enter.arg(provide::netns()?).arg(program);
+            enter
+        }
+        _ => Command::new(program),
+    };
     command.arg(row.name).current_dir(root());
     if let Some(rounds) = rounds {
         command.args(["--rounds", &rounds.to_string()]);

@@ -12,13 +12,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub(crate) use self::netns::provide as netns;
 pub(crate) use self::package::Package;
 use crate::Outcome;
 use crate::process::{captured, describe, shown};
 use crate::system::{Doing, Failure, target_dir};
 
 /// Python packages, pinned.
-const PYTHON: &[&str] = &["databricks-sdk==0.162.0", "psycopg[binary]==3.3.9"];
+const PYTHON: &[&str] =
+    &["databricks-sdk==0.162.0", "psycopg[binary]==3.3.9", "psycopg-pool==3.3.3"];
 /// npm packages, pinned.
 const NODE: &[&str] = &[
     "@databricks/lakebase@0.6.0",

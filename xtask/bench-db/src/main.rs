@@ -12,6 +12,8 @@
 mod clock;
 mod first_query;
 mod link;
+#[cfg(target_os = "linux")]
+mod network;
 mod peers;
 mod pool;
 mod postgres;
@@ -47,6 +49,8 @@ const ROWS: &[(&str, Row)] = &[
     ("rotation", rotation::run),
     ("wake-up", wake_up::run),
     ("proxy", proxy::run),
+    #[cfg(target_os = "linux")]
+    ("network", network::run),
 ];
 
 fn main() -> ExitCode {

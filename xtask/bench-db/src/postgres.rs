@@ -17,8 +17,10 @@ use crate::clock;
 use crate::peers::Peers;
 use crate::process::bare;
 
-/// The name in the server's certificate; every system resolves it.
+/// The first name in the server's certificate; every system resolves it.
 pub(crate) const HOST: &str = "localhost";
+/// The others: those of the test kit's `netns/hosts`.
+const MORE_HOSTS: [&str; 3] = ["server.test", "one-of-two.test", "one-of-three.test"];
 /// As the service names it.
 pub(crate) const DATABASE: &str = "databricks_postgres";
 
@@ -43,7 +45,8 @@ impl Postgres {
         let bin = bin.map_err(|reason| anyhow!("this row needs a Postgres server: {reason}"))?;
         let folder = tempfile::Builder::new().prefix("lakebase-bench-").tempdir()?;
         let path = folder.path();
-        let made = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
+        let names: Vec<_> = [HOST].into_iter().chain(MORE_HOSTS).map(str::to_owned).collect();
+        let made = rcgen::generate_simple_self_signed(names)?;
         let (certificate, key) = (path.join("server.pem"), path.join("server.key"));
         fs::write(&certificate, made.cert.pem())?;
         fs::write(&key, made.signing_key.serialize_pem())?;

@@ -23,6 +23,11 @@ pub(super) fn node() -> Result<PathBuf, Failure> {
     provision::node()
 }
 
+/// The script that runs a program in a network of its own.
+pub(super) fn netns() -> Result<PathBuf, Failure> {
+    provision::netns()
+}
+
 /// deadpool-postgres as a subject; its lock file is its own, since it needs none of the other peers.
 pub(super) fn deadpool() -> Result<PathBuf, Failure> {
     let target = target_dir().join("bench");

@@ -39,6 +39,8 @@ pub(crate) enum Program {
     Member(&'static str),
     /// A package of `xtask/peers`, whose feature `peers` brings the peers in and is left out if they cannot be built.
     Peers(&'static str),
+    /// The same, in a network of its own.
+    Netns(&'static str),
     /// A part of this program, which is told the number of rounds if one was chosen.
     Own(fn(Option<u32>) -> Result<Measured, Failure>),
 }
@@ -117,6 +119,13 @@ pub(crate) const ROWS: &[Row] = &[
         program: DB,
         rounds: true,
         peers: &[POSTGRES, LAKEBASE, PGBOUNCER, SOCAT, STUNNEL],
+    },
+    Row {
+        name: "network",
+        purpose: "dead addresses and connections that were lost in silence: how long tasks wait",
+        program: Program::Netns("xtask-bench-db"),
+        rounds: false,
+        peers: &[POSTGRES, DEADPOOL, NODE, PYTHON],
     },
     Row {
         name: "dependencies",

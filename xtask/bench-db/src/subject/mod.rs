@@ -1,6 +1,7 @@
 //! Subjects that are this program again: ours and plain sqlx.
 
 mod connect;
+mod network;
 mod pool;
 mod settings;
 
@@ -18,6 +19,8 @@ pub(crate) fn run(name: &str) -> Result<()> {
         "pool-sqlx" => on_tokio(pool::sqlx(true)),
         "pool-sqlx-no-ping" => on_tokio(pool::sqlx(false)),
         "pool-sqlx-timer" => on_tokio(pool::sqlx_timer()),
+        "network-ours" => on_tokio(network::ours()),
+        "network-sqlx" => on_tokio(network::sqlx()),
         other => bail!("there is no subject `{other}`"),
     }
 }

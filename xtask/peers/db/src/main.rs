@@ -1,4 +1,4 @@
-//! deadpool-postgres as a subject of the row `pool`: obeys lines on standard input until it ends.
+//! deadpool-postgres as a subject of the row `pool`, and with the argument `network` of that row: obeys lines on standard input until it ends.
 //!
 //! Settings come from the variables that the driver sets (`PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`, `PGSSLROOTCERT`, `BENCH_CONNECTIONS`).
 //! A line is `{"operation":"acquire"|"query","tasks":N,"millis":N}`; the answer is `{"operations":N,"micros":N}`.
@@ -7,6 +7,8 @@
     clippy::disallowed_methods,
     reason = "a program of its own that measures real time and reads its environment"
 )]
+
+mod network;
 
 use std::env;
 use std::error::Error;
@@ -27,6 +29,9 @@ fn main() -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let pool = pool()?;
+    if env::args().nth(1).as_deref() == Some("network") {
+        return runtime.block_on(network::serve(&pool));
+    }
     let mut answers = std::io::stdout();
     let held = runtime.block_on(warm_up(&pool))?;
     writeln!(answers, "{}", json!({ "ready": held }))?;
@@ -60,7 +65,11 @@ fn pool() -> Result<Pool, Failure> {
         .port(env::var("PGPORT")?.parse()?)
         .user(env::var("PGUSER")?)
         .dbname(env::var("PGDATABASE")?)
-        .ssl_mode(tokio_postgres::config::SslMode::Require);
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        // As our own; libpq and tokio-postgres leave it to the system otherwise, which waits two hours.
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, MakeRustlsConnect::new(tls), recycling);
     let size = env::var("BENCH_CONNECTIONS")?.parse()?;

@@ -1,0 +1,186 @@
+//! Addresses that swallow packets, and connections whose packets have stopped: how long tasks wait for an answer.
+//!
+//! Runs in a network of its own (`netns/enter` of the test kit), in which packets are lost for real. All subjects wait side by side.
+
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use lakebase_testkit::network::Link;
+use serde_json::{Value, json};
+
+use crate::first_query::{own, script};
+use crate::postgres::{DATABASE, Postgres};
+use crate::process::{Dialogue, number};
+use crate::report::Report;
+use crate::world::Variables;
+use crate::{Settings, clock};
+
+const ROUNDS: usize = 3;
+/// How long a task may wait.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long connections are idle before their packets stop; ours are checked after 15 s.
+const IDLE: Duration = Duration::from_secs(16);
+const USER: &str = "bench";
+
+const SUBJECTS: [&str; 5] = ["ours", "sqlx", "deadpool-postgres", "pg", "psycopg_pool"];
+
+struct Case {
+    name: &'static str,
+    /// A name of `netns/hosts`.
+    host: &'static str,
+    tasks: u32,
+    /// How long the packets of idle connections have stopped when the tasks ask; `None` if they open the connections.
+    silence: Option<Duration>,
+}
+
+const CASES: [Case; 5] = [
+    case("1 of 2 addresses dead", "one-of-two.test", 1, None),
+    case("2 of 3 addresses dead", "one-of-three.test", 1, None),
+    case("1 idle connection lost", "server.test", 1, Some(Duration::ZERO)),
+    case("10 idle connections lost", "server.test", 10, Some(Duration::ZERO)),
+    case("10 lost 75 s ago", "server.test", 10, Some(Duration::from_secs(75))),
+];
+
+const fn case(
+    name: &'static str,
+    host: &'static str,
+    tasks: u32,
+    silence: Option<Duration>,
+) -> Case {
+    Case { name, host, tasks, silence }
+}
+
+/// A subject in a case.
+struct Running {
+    subject: &'static str,
+    case: &'static Case,
+    dialogue: Dialogue,
+}
+
+/// Per case: milliseconds until every task had an answer, and how many had none.
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
+    let postgres = Postgres::start(&settings.peers, USER)?;
+    let link = Link::open(postgres.address)?;
+    for _ in 0..ROUNDS {
+        let (mut opening, mut idle) = (Vec::new(), Vec::new());
+        for case in &CASES {
+            for subject in SUBJECTS {
+                match command(subject, case, settings, &postgres, &link)? {
+                    Ok(mut command) => {
+                        let dialogue = Dialogue::start(&mut command)?;
+                        let group = if case.silence.is_none() { &mut opening } else { &mut idle };
+                        group.push(Running { subject, case, dialogue });
+                    }
+                    Err(reason) => report.note(case.name, subject, UNIT, reason),
+                }
+            }
+        }
+        let at_once = |_: &Case| Duration::ZERO;
+        add(report, ask(&mut opening, "select 1", at_once)?);
+        drop(opening);
+        for (subject, case, answer) in ask(&mut idle, "select pg_sleep(1)", at_once)? {
+            ensure!(failed(&answer)? == 0.0, "{subject}, {}: no connections: {answer}", case.name);
+        }
+        clock::pause(IDLE);
+        link.forget()?;
+        let later = |case: &Case| case.silence.unwrap_or_default();
+        add(report, ask(&mut idle, "select 1", later)?);
+    }
+    Ok(())
+}
+
+const UNIT: &str = "ms until all have an answer";
+
+fn add(report: &mut Report, answers: Vec<(&'static str, &'static Case, Value)>) {
+    for (subject, case, answer) in answers {
+        let (Ok(millis), Ok(failed)) = (number(&answer, "millis"), failed(&answer)) else {
+            continue;
+        };
+        if failed == 0.0 {
+            report.add(case.name, subject, UNIT, millis);
+        } else {
+            let why = answer.get("why").and_then(Value::as_str).unwrap_or_default();
+            let note = format!("after {:.0} s: {why}", millis / 1e3);
+            report.note(case.name, subject, UNIT, note);
+        }
+        report.add(case.name, subject, "tasks without an answer", failed);
+    }
+}
+
+fn failed(answer: &Value) -> Result<f64> {
+    number(answer, "failed")
+}
+
+/// What comes of it when the tasks of each subject run `sql`, all subjects side by side, each `after` so long.
+fn ask(
+    running: &mut [Running],
+    sql: &str,
+    after: fn(&Case) -> Duration,
+) -> Result<Vec<(&'static str, &'static Case, Value)>> {
+    thread::scope(|scope| {
+        let asking: Vec<_> = running
+            .iter_mut()
+            .map(|Running { subject, case, dialogue }| {
+                let order = json!({ "tasks": case.tasks, "sql": sql, "limit": LIMIT.as_millis() });
+                scope.spawn(move || {
+                    clock::pause(after(case));
+                    Ok((*subject, *case, dialogue.ask(&order)?))
+                })
+            })
+            .collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, Result<_>>| {
+            thread.join().ok().context("a thread panicked")?
+        };
+        asking.into_iter().map(join).collect()
+    })
+}
+
+/// How a subject is started, or why it cannot be.
+fn command(
+    subject: &str,
+    case: &Case,
+    settings: &Settings,
+    postgres: &Postgres,
+    link: &Link,
+) -> Result<Result<Command, String>> {
+    let with_script = |program: &str, name: &str| {
+        let mut command = Command::new(program);
+        command.arg(script(name));
+        command
+    };
+    let peers = &settings.peers;
+    let command = match subject {
+        "ours" => Ok(own("network-ours")?),
+        "sqlx" => Ok(own("network-sqlx")?),
+        "deadpool-postgres" => peers.get("deadpool").map(|program| {
+            let mut command = Command::new(program);
+            command.arg("network");
+            command
+        }),
+        "pg" => peers.get("node").map(|_| with_script("node", "network.mjs")),
+        _ => peers.get("python").map(|python| with_script(&python.to_string_lossy(), "network.py")),
+    };
+    let (host, port) = (case.host, link.address().port());
+    let certificate = postgres.certificate();
+    let certificate = certificate.display();
+    let variables = Variables::default()
+        .set("PGHOST", host)
+        .set("PGPORT", port)
+        .set("PGUSER", USER)
+        .set("PGDATABASE", DATABASE)
+        .set("PGSSLROOTCERT", &certificate)
+        .set("NODE_EXTRA_CA_CERTS", &certificate)
+        .set("BENCH_CONNECTIONS", case.tasks);
+    let url = format!("postgresql://{USER}:any@{host}:{port}/{DATABASE}?sslrootcert={certificate}");
+    Ok(command.map(|mut command| {
+        let variables = match (subject, peers.get("node")) {
+            ("ours", _) => variables.unset("PGHOST").set("LAKEBASE_PG_URL", url),
+            ("pg", Ok(packages)) => variables.set("LAKEBASE_PACKAGES", packages.display()),
+            _ => variables,
+        };
+        variables.describe(&mut command);
+        command
+    }))
+}
