@@ -34,6 +34,14 @@ pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
     }
 }
 
+impl Moment {
+    /// Reads both clocks.
+    #[must_use]
+    pub fn now(clock: &dyn Clock) -> Self {
+        Self { monotonic: clock.monotonic(), wall: clock.wall() }
+    }
+}
+
 /// Sleeps.
 pub trait Timer: fmt::Debug + MaybeSend + MaybeSync {
     /// Completes once `duration` has passed. Dropping the future cancels the wait.

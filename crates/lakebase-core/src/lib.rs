@@ -42,7 +42,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};
 pub use jitter::Jitter;
 pub use name::{BranchName, EndpointName, ProjectName};
-pub use refresh::CredentialCache;
+pub use origins::CredentialCache;
 pub use secret::Secret;
 pub use setting::{Environment, FileStatus, Setting, SettingOrigin};
 pub use target::{ComputeName, Target};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Clock, Timestamp};
+use crate::Timestamp;
 
 /// A reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +14,6 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Reads both clocks.
-    #[must_use]
-    pub fn now(clock: &dyn Clock) -> Self {
-        Self { monotonic: clock.monotonic(), wall: clock.wall() }
-    }
-
     /// The time since `earlier`: the larger of the two clocks' differences.
     ///
     /// The wall clock shows how long a laptop or container was suspended. The monotonic clock still counts after the

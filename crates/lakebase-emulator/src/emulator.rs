@@ -11,7 +11,8 @@ use crate::fault::Fault;
 use crate::log::RequestRecord;
 use crate::servers::{Started, run};
 use crate::shared::Shared;
-use crate::state::{State, TokenFor};
+use crate::state::State;
+use crate::token::TokenFor;
 use crate::world::{Counters, EndpointKind};
 use crate::{Config, Description, Error, api};
 

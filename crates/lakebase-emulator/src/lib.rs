@@ -79,6 +79,7 @@ mod shared;
 mod state;
 mod time;
 mod tls;
+mod token;
 mod world;
 
 pub use config::Config;
@@ -87,5 +88,5 @@ pub use emulator::Emulator;
 pub use error::Error;
 pub use fault::{Body, Effect, Fault, Operation, RetryAfter, WrongCertificate};
 pub use log::{RequestRecord, sequential_hops};
-pub use state::TokenFor;
+pub use token::TokenFor;
 pub use world::{Counters, EndpointKind, SessionEnd, WakeStyle};

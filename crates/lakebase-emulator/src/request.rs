@@ -1,4 +1,4 @@
-//! The HTTP requests of clients, as the APIs and the log read them.
+//! The HTTP requests of clients, as the APIs and the log read them, and an API's answer.
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -24,6 +24,14 @@ impl Request {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
     }
+}
+
+/// An answer with headers of its own.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
 }
 
 /// The value of a form or query field, decoded.

@@ -14,11 +14,8 @@ use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::log::RequestLog;
 use crate::time::{later, rfc3339};
+use crate::token::{Token, TokenUse, TokenUseKey};
 use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, World};
-
-pub use tokens::TokenFor;
-pub(crate) use tokens::TokenUse;
-use tokens::{Token, TokenUseKey};
 
 /// Something to be done outside, in order.
 #[derive(Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! [`Workspace`] is a [`CredentialSource`](lakebase_core::CredentialSource). [`Credentials`] caches it for requests of a
-//! worker, core's [`CredentialCache`](lakebase_core::refresh::CredentialCache) for programs with one context
+//! worker, core's [`CredentialCache`](lakebase_core::CredentialCache) for programs with one context
 //! ([`Effects::runtime`]). Nothing is `Send` on the wasm target. The example `worker-rust` is a whole
 //! Cloudflare Worker that logs in with these credentials and `tokio-postgres`.
 //!

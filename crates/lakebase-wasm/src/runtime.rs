@@ -16,7 +16,7 @@ use lakebase_core::{
 use crate::Effects;
 
 impl Effects {
-    /// The clock, timer and tasks that [`CredentialCache`](lakebase_core::refresh::CredentialCache) needs.
+    /// The clock, timer and tasks that [`CredentialCache`](lakebase_core::CredentialCache) needs.
     ///
     /// HTTP, host look-ups, programs and sockets return [`Unsupported`](ErrorKind::Unsupported). A
     /// [`Workspace`](crate::Workspace) sends its requests by [`Fetch`](crate::Fetch).
@@ -27,7 +27,7 @@ impl Effects {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use lakebase_core::refresh::CredentialCache;
+    /// # use lakebase_core::CredentialCache;
     /// # use lakebase_wasm::{Effects, Settings, Workspace};
     /// # fn cache(settings: Settings, effects: Effects) -> lakebase_core::Result<CredentialCache> {
     /// let request = settings.request("projects/shop/branches/production/endpoints/primary".parse()?);

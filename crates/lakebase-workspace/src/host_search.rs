@@ -18,7 +18,7 @@ use lakebase_core::{
     endpoint,
 };
 
-use crate::client::{Inner, MAX_PAGES};
+use crate::calls::{Calls, MAX_PAGES};
 use crate::retry::Attempts;
 use crate::wire::Page;
 use crate::{Retry, wire};
@@ -30,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// A search for one host.
 pub(crate) struct HostSearch<'a> {
-    workspace: &'a Inner,
+    workspace: &'a Calls,
     host: &'a Arc<str>,
 }
 
@@ -65,7 +65,7 @@ enum Read {
 }
 
 impl<'a> HostSearch<'a> {
-    pub(crate) fn new(workspace: &'a Inner, host: &'a Arc<str>) -> Self {
+    pub(crate) fn new(workspace: &'a Calls, host: &'a Arc<str>) -> Self {
         Self { workspace, host }
     }
 

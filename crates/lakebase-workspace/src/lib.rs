@@ -31,6 +31,7 @@
 //! nothing else of its body.
 
 pub mod auth;
+mod calls;
 mod client;
 mod config;
 mod host;

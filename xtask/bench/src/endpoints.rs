@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use async_trait::async_trait;
-use lakebase_core::refresh::{CredentialCache, KeepFresh};
+use lakebase_core::refresh::KeepFresh;
 use lakebase_core::{
-    CredentialRequest, CredentialSource, DatabaseCredential, Result, Runtime, Secret, Timer,
+    CredentialCache, CredentialRequest, CredentialSource, DatabaseCredential, Result, Runtime,
+    Secret, Timer,
 };
 use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use lakebase::core::refresh::CredentialCache;
+use lakebase::core::CredentialCache;
 use lakebase::{Lakebase, LakebasePool};
 
 use super::Plan;

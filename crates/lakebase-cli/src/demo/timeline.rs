@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lakebase::core::Clock;
-use lakebase::core::refresh::CredentialCache;
+use lakebase::core::{Clock, CredentialCache};
 
 use super::screen::{Column, Screen};
 use super::tally::Tally;

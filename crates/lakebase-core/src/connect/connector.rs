@@ -11,8 +11,8 @@ use super::token::check_host_is_direct;
 use super::{Auth, ConnectorConfig, Login, Sources};
 use crate::notify::lock;
 use crate::observe;
-use crate::origins::{EndpointFact, Fact, UserFact};
-use crate::refresh::{Cache, CredentialCache, Policy, Status};
+use crate::origins::{CredentialCache, EndpointFact, Fact, UserFact};
+use crate::refresh::{Cache, Policy, Status};
 use crate::{
     ComputeName, CredentialRequest, CredentialSource, Endpoint, Error, ErrorKind, Result, Runtime,
     SslMode, Target, UserResolver,

@@ -27,7 +27,6 @@ mod value;
 use std::sync::Arc;
 
 pub use crate::moment::Moment;
-pub use crate::origins::CredentialCache;
 pub use background::KeepFresh;
 pub use machine::{Action, Event, FlightId, Machine, Phase};
 pub use policy::Policy;

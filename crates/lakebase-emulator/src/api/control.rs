@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::reply::Reply;
 use crate::fault::Fault;
 use crate::request::Request;
-use crate::state::{Action, State, TokenFor};
+use crate::state::{Action, State};
+use crate::token::TokenFor;
 use crate::world::{EndpointKind, Role};
 
 #[derive(Deserialize)]

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Context, Reply};
+use super::reply::{Context, Reply};
 use crate::request::Request;
-use crate::state::{State, TokenUse};
+use crate::state::State;
 use crate::time::later;
+use crate::token::TokenUse;
 
 /// The body of a request.
 pub(super) fn body_of(request: &Request) -> Result<Value, Reply> {

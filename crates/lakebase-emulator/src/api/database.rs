@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::credential::{body_of, check_claims, mint, required};
 use super::page::page;
-use super::{Context, Reply};
+use super::reply::{Context, Reply};
 use crate::request::{Request, form_value};
-use crate::state::{State, TokenUse};
+use crate::state::State;
 use crate::time::rfc3339;
+use crate::token::TokenUse;
 use crate::world::{Compute, Endpoint, INSTANCES};
 
 pub(super) const LIST: &str = "/api/2.0/database/instances";

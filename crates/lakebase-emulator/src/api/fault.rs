@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Context, Ending, Reply, Response, finish, render};
+use super::reply::{Context, Ending, Reply, Response, finish, render};
 use crate::fault::{Body, Effect, RetryAfter};
 use crate::time::{http_date, later};
 

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use super::Reply;
-use super::services::{Giver, is_bearer, refuse};
+use super::reply::{Giver, Reply, refuse};
 use crate::request::{Request, form_value};
-use crate::state::{State, TokenFor, TokenUse};
+use crate::state::State;
+use crate::token::{TokenFor, TokenUse};
 
 /// A key that is worth nothing: the service account's, whom only the emulator knows.
 pub(crate) const KEY: &str = include_str!("../google_key.pem");
@@ -64,7 +64,7 @@ fn asserted(assertion: &str) -> Option<Value> {
 /// token of Google's.
 pub(super) fn iam(state: &mut State, giver: Giver, request: &Request) -> Reply {
     let bearer = request.bearer().unwrap_or_default();
-    if state.verify(bearer, TokenUse::Google, giver.now).is_none() || is_bearer(request, "") {
+    if state.verify(bearer, TokenUse::Google, giver.now).is_none() || request.bearer() == Some("") {
         return google_error(401, "UNAUTHENTICATED", "Request had invalid credentials.");
     }
     let target = request.path.rsplit('/').next().unwrap_or_default();

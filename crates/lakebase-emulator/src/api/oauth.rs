@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::services::refuse;
-use super::{Context, Reply};
+use super::reply::{Context, Reply, refuse};
 use crate::request::{Request, form_decode, form_value};
-use crate::state::{State, TokenUse};
+use crate::state::State;
 use crate::time::later;
+use crate::token::TokenUse;
 
 /// `POST` to the token endpoint: client credentials by Basic header or in the form.
 pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> Reply {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::reply::Reply;
 use crate::request::{Request, form_value};
 use crate::state::State;
 

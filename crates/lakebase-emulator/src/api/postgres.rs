@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::credential::{body_of, check_claims, mint, required};
 use super::page::page;
-use super::{Context, Reply};
+use super::reply::{Context, Reply};
 use crate::request::Request;
-use crate::state::{State, TokenUse, compute_name};
+use crate::state::{State, compute_name};
 use crate::time::{parse_rfc3339, rfc3339};
+use crate::token::TokenUse;
 use crate::world::{Compute, Endpoint, EndpointKind, World};
 
 pub(super) const PREFIX: &str = "/api/2.0/postgres/";

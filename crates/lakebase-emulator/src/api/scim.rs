@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Reply;
+use super::reply::Reply;
 use crate::state::State;
 
 /// `userName` is the e-mail of a user and the application id of a service principal; both name the Postgres role.

@@ -5,14 +5,14 @@
 //! finds all of them. Shapes follow databricks-sdk-py 0.162 (`oidc_token_supplier.py`, `credentials_provider.py`),
 //! databricks-sdk-go 0.175 (`config/auth_azure_msi.go`) and google-auth 2.63 (`impersonated_credentials.py`).
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{Context, Reply};
+use super::reply::{Context, Giver, Reply, refuse};
 use crate::request::{Request, form_value};
-use crate::state::{State, TokenFor, TokenUse};
-use crate::time::{epoch_seconds, later, rfc3339};
+use crate::state::State;
+use crate::token::{TokenFor, TokenUse};
 
 /// The resource that stands for Databricks in Entra.
 const DATABRICKS: &str = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
@@ -79,33 +79,8 @@ pub(super) fn answer(
     }
 }
 
-/// When a token is given and how long it lives.
-#[derive(Clone, Copy)]
-pub(super) struct Giver {
-    pub(super) now: SystemTime,
-    pub(super) lifetime: Duration,
-}
-
-impl Giver {
-    pub(super) fn give(self, state: &mut State, what: TokenFor, audience: &str) -> String {
-        state.issue(what, audience, self.now, self.lifetime)
-    }
-
-    fn expires_on(self) -> u64 {
-        epoch_seconds(later(self.now, self.lifetime))
-    }
-
-    pub(super) fn expire_time(self) -> String {
-        rfc3339(later(self.now, self.lifetime))
-    }
-}
-
-pub(super) fn is_bearer(request: &Request, token: &str) -> bool {
-    request.bearer() == Some(token)
-}
-
 fn github(state: &mut State, giver: Giver, request: &Request) -> Reply {
-    if request.method != "GET" || !is_bearer(request, &state.credentials.request_token) {
+    if request.method != "GET" || request.bearer() != Some(&state.credentials.request_token) {
         return Reply { json: json!({"message": "Bad credentials"}), ..Reply::empty(401) };
     }
     let audience = form_value(&request.query, "audience");
@@ -115,7 +90,7 @@ fn github(state: &mut State, giver: Giver, request: &Request) -> Reply {
 }
 
 fn azure_devops(state: &mut State, giver: Giver, request: &Request) -> Reply {
-    if !is_bearer(request, &state.credentials.request_token) {
+    if request.bearer() != Some(&state.credentials.request_token) {
         return Reply { json: json!({"message": "TF400813: not authorized"}), ..Reply::empty(401) };
     }
     let version = form_value(&request.query, "api-version");
@@ -134,12 +109,6 @@ fn for_resource(state: &mut State, giver: Giver, resource: &str) -> Option<Strin
         _ => return None,
     };
     Some(giver.give(state, what, resource))
-}
-
-/// An error in the form of OAuth (RFC 6749 §5.2).
-pub(super) fn refuse(status: u16, error: &str, description: &str) -> Reply {
-    let json = json!({"error": error, "error_description": description});
-    Reply { json, ..Reply::empty(status) }
 }
 
 fn entra(state: &mut State, giver: Giver, request: &Request) -> Reply {

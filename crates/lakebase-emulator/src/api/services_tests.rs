@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::super::{Request, Taken, handle};
 use crate::identities::variables;
+use crate::state::State;
 use crate::state::tests::state;
-use crate::state::{State, TokenFor};
+use crate::token::TokenFor;
 
 /// Asks; `headers` are those beside the bearer token.
 fn ask(

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Ending, Request, Response, Taken};
+use super::reply::{Ending, Response};
+use super::{Request, Taken};
 use crate::fault::{Body, Effect, Fault, Operation, RetryAfter};
 use crate::state::State;
 use crate::state::tests::{PRIMARY, state};

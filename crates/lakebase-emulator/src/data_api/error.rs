@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Answer;
 use crate::postgres::ServerError;
+use crate::request::Answer;
 
 /// Why a request was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,8 @@ pub(crate) use run::answer;
 
 use crate::door::{self, Gate, Route};
 use crate::request::Request;
-use crate::state::{State, TokenUse};
+use crate::state::State;
+use crate::token::TokenUse;
 use crate::world::{DATABASE, PRIMARY, Role};
 use error::Failure;
 use statement::{Action, Statement};
@@ -44,14 +45,6 @@ pub(crate) fn is_path(path: &str) -> bool {
 /// URL of the API for the one database, without a trailing slash.
 pub(crate) fn url(host: &str, workspace_id: &str) -> String {
     format!("{host}{PREFIX}{workspace_id}/rest/{DATABASE}")
-}
-
-/// What an answer is made of.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
 }
 
 /// What is to be run, where and as whom.

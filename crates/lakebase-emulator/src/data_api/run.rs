@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::error::Failure;
 use super::statement::Action;
-use super::{AUTHENTICATOR, Answer, Plan, gate, plan};
+use super::{AUTHENTICATOR, Plan, gate, plan};
 use crate::door::Gate;
 use crate::postgres::{QueryError, Transaction};
-use crate::request::Request;
+use crate::request::{Answer, Request};
 use crate::shared::Shared;
 use crate::world::DATABASE;
 

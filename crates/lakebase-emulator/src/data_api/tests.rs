@@ -9,8 +9,9 @@ use super::statement::{Action, build};
 use super::{plan, url};
 use crate::fault::Operation;
 use crate::request::Request;
+use crate::state::State;
 use crate::state::tests::state;
-use crate::state::{State, TokenUse};
+use crate::token::TokenUse;
 use crate::world::Compute;
 
 const HOUR: Duration = Duration::from_secs(3_600);

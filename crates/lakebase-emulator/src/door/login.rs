@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::wire::Startup;
 use crate::fault::{Effect, Operation};
-use crate::state::{State, TokenUse};
+use crate::state::State;
 use crate::time::later;
+use crate::token::TokenUse;
 use crate::world::{Compute, INSTANCES, Role, WakeStyle};
 
 /// An answer that ends a login.

@@ -10,8 +10,7 @@
 use std::sync::Arc;
 
 use futures::future::{Either, join_all, ready, select};
-use lakebase_core::refresh::CredentialCache;
-use lakebase_core::{EndpointName, ErrorKind, Secret, Target};
+use lakebase_core::{CredentialCache, EndpointName, ErrorKind, Secret, Target};
 use lakebase_testkit::conformance::login;
 use lakebase_wasm::{Effects, Identity, Settings, Workspace};
 use wasm_bindgen::prelude::*;

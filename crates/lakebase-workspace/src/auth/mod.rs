@@ -32,6 +32,7 @@ mod azure_client_secret;
 mod azure_devops_oidc;
 mod azure_msi;
 mod callback;
+mod chain;
 mod cli;
 mod env_oidc;
 mod exchange;
@@ -62,7 +63,8 @@ use lakebase_core::refresh::{Demand, Expires, Origin};
 use lakebase_core::{MaybeSend, MaybeSync, Result, Secret, Timestamp};
 
 pub use callback::Callback;
-pub(crate) use kind::{CHAIN, Prepared, Reading};
+pub(crate) use chain::CHAIN;
+pub(crate) use kind::{Prepared, Reading};
 pub(crate) use last_resort::last_resort;
 pub(crate) use user_token::{USER_TOKEN, UserToken};
 

@@ -2,29 +2,15 @@
 //!
 //! Source: Databricks' SDK for Python 0.133, `service/database.py`.
 
-use bytes::Bytes;
-use http::Request;
 use lakebase_core::{
-    ComputeName, CredentialRequest, Endpoint, EndpointHosts, EndpointState, EndpointType, Error,
-    ErrorKind, Jitter, Result,
+    ComputeName, Endpoint, EndpointHosts, EndpointState, EndpointType, Jitter, Result,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::json::{parse, required, text};
 use super::reply::{enum_text, host_name};
-use super::request::{encode, get};
-use crate::WorkspaceHost;
 
-/// `GET /api/2.0/database/instances:findByUid`: the instance with this uid.
-///
-/// # Errors
-///
-/// [`ErrorKind::Protocol`] if the uid is too long for a URL.
-pub(crate) fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> {
-    get(&format!("{host}/api/2.0/database/instances:findByUid?uid={}", encode(uid)))
-}
-
-/// Reads the reply to [`find_instance`].
+/// Reads the reply to `find_instance`.
 ///
 /// A stopped instance counts as disabled, because a login does not start it.
 ///
@@ -56,21 +42,8 @@ pub(crate) fn instance(body: &[u8]) -> Result<Endpoint> {
     })
 }
 
-/// The body of a request for a credential for `instance`, without claims.
-pub(super) fn instance_credential(instance: &str, request: &CredentialRequest) -> Result<Value> {
-    if request.ttl.is_some() {
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "the life of a token for database instance {instance} cannot be chosen; leave the ttl out"
-            ),
-        ));
-    }
-    Ok(json!({ "instance_names": [instance], "request_id": random_uuid() }))
-}
-
 /// A UUID of version 4 (RFC 9562), by which the service recognises a repeated request.
-fn random_uuid() -> String {
+pub(super) fn random_uuid() -> String {
     let mut jitter = Jitter::new();
     let (high, low) = (jitter.number(), jitter.number());
     let high = (high & !0xf000) | 0x4000;

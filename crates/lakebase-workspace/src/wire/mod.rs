@@ -30,7 +30,7 @@ pub(crate) use google::{
 };
 #[cfg(feature = "google-credentials")]
 pub(crate) use google::{GoogleKey, SCOPES};
-pub(crate) use instance::{find_instance, instance};
+pub(crate) use instance::instance;
 pub(crate) use redact::{clean, clean_with};
 pub use reply::{
     Page, cli_token, credential, endpoint, endpoint_page, oauth_token, oidc_audience,
@@ -38,7 +38,7 @@ pub use reply::{
 };
 pub(crate) use reply::{branch_page, project_page};
 pub(crate) use request::{
-    basic, client_credentials, current_user, databricks_config, generate_credential, get_endpoint,
-    list_branches, list_endpoints, list_projects, oauth_metadata, token_uri,
+    basic, client_credentials, current_user, databricks_config, find_instance, generate_credential,
+    get_endpoint, list_branches, list_endpoints, list_projects, oauth_metadata, token_uri,
 };
 pub(crate) use services::{azure_devops_id_token, github_id_token, header, sensitive, taken};

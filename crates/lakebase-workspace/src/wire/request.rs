@@ -14,7 +14,7 @@ use lakebase_core::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::instance::instance_credential;
+use super::instance::random_uuid;
 use crate::WorkspaceHost;
 
 /// Everything but the unreserved characters of RFC 3986.
@@ -80,6 +80,15 @@ pub(crate) fn get_endpoint(
     get(&format!("{host}/api/2.0/postgres/{endpoint}"))
 }
 
+/// `GET /api/2.0/database/instances:findByUid`: the instance with this uid.
+///
+/// # Errors
+///
+/// [`ErrorKind::Protocol`] if the uid is too long for a URL.
+pub(crate) fn find_instance(host: &WorkspaceHost, uid: &str) -> Result<Request<Bytes>> {
+    get(&format!("{host}/api/2.0/database/instances:findByUid?uid={}", encode(uid)))
+}
+
 /// `GET /api/2.0/preview/scim/v2/Me`: the identity of the bearer token.
 pub(crate) fn current_user(host: &WorkspaceHost) -> Result<Request<Bytes>> {
     get(&format!("{host}/api/2.0/preview/scim/v2/Me"))
@@ -128,6 +137,19 @@ pub(crate) fn generate_credential(
 
 fn seconds(ttl: Duration) -> String {
     format!("{}s", ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)))
+}
+
+/// The body of a request for a credential for `instance`, without claims.
+fn instance_credential(instance: &str, request: &CredentialRequest) -> Result<Value> {
+    if request.ttl.is_some() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the life of a token for database instance {instance} cannot be chosen; leave the ttl out"
+            ),
+        ));
+    }
+    Ok(json!({ "instance_names": [instance], "request_id": random_uuid() }))
 }
 
 /// The documented token end point of a workspace, `{host}/oidc/v1/token`.
