@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::abortable;
+use futures_util::future::{abortable, join_all};
 use lakebase_session::ReusableSession;
 use tokio::time::timeout;
 
@@ -53,9 +53,7 @@ impl Pool {
                 }
             })
             .await;
-            for session in closed {
-                part(session).await;
-            }
+            join_all(closed.into_iter().map(part)).await;
         }
     }
 
@@ -63,9 +61,7 @@ impl Pool {
     pub(crate) async fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         let idle = self.lock().queue.idle_before(Duration::MAX);
-        for session in idle {
-            part(session).await;
-        }
+        join_all(idle.into_iter().map(part)).await;
     }
 
     /// Lets the next in line have a session that is as good as new, or keeps it.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use lakebase_proxy::{Limits, Listener, PoolOptions, PoolStats};
 
 use crate::support::{
-    Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until, within,
+    Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until,
+    with_length, within,
 };
 
 /// A proxy with a pool in front of the shared emulator.
@@ -169,9 +170,9 @@ async fn sessions_in_which_something_is_open_are_not_used_again() {
     let proxy = pooled_by(1).await;
     let query = |sql: &str| {
         let body = [sql.as_bytes(), &[0]].concat();
-        [&b"Q"[..], &crate::support::with_length(&body)].concat()
+        [&b"Q"[..], &with_length(&body)].concat()
     };
-    let parse = [&b"P"[..], &crate::support::with_length(b"\0select 1\0\0\0")].concat();
+    let parse = [&b"P"[..], &with_length(b"\0select 1\0\0\0")].concat();
     let mut closed = 0;
     for (what, said, last) in [
         ("the middle of a message", vec![b'Q', 0, 0, 0, 100, b's'], None),
@@ -221,6 +222,43 @@ async fn small_results_that_nobody_wants_are_dropped() {
     drop(raw);
     let (mut next, _) = Raw::session(&proxy, 0).await;
     assert_eq!(self::process(&mut next).await, process);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_over_leaves_nothing_open() {
+    let proxy = pooled_by(1).await;
+    let message = |kind: &[u8], body: &[u8]| [kind, &with_length(body)].concat();
+    let row = message(b"d", b"1\n");
+    let copy = "copy t from stdin";
+    let simple = message(b"Q", &[copy.as_bytes(), &[0]].concat());
+    let parse = message(b"P", &[&[0], copy.as_bytes(), &[0, 0, 0]].concat());
+    let (bind, execute) = (message(b"B", &[0; 8]), message(b"E", &[0; 5]));
+    let (sync, done) = (message(b"S", b""), message(b"c", b""));
+    // libpq sends a Sync before the data, which is never answered, and one after it.
+    let extended = [&parse[..], &bind, &execute, &sync].concat();
+    let bad = message(b"d", b"no number\n");
+    let (mut first, _) = Raw::session(&proxy, 0).await;
+    let process = process(&mut first).await;
+    first.send(TERMINATE).await;
+    for (begins, goes_on) in [
+        (&simple, [&row[..], &row, &done].concat()),
+        (&extended, [&row[..], &row, &done, &sync].concat()),
+        // The server fails while data is still on its way.
+        (&simple, [&bad[..], &row, &row, &done].concat()),
+        (&simple, message(b"f", b"enough\0")),
+    ] {
+        let (mut raw, _) = Raw::session(&proxy, 0).await;
+        assert_eq!(self::process(&mut raw).await, process);
+        rows(&mut raw, "create temporary table t (x int)").await;
+        raw.send(begins).await;
+        raw.messages_until(b'G').await;
+        raw.send(&goes_on).await;
+        raw.messages_until(b'Z').await;
+        raw.send(TERMINATE).await;
+        at_rest(&proxy).await;
+    }
+    let stats = stats(&proxy);
+    assert_eq!((stats.opened, stats.reused, stats.resets_failed), (1, 4, 0), "{stats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

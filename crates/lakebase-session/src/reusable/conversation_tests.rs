@@ -1,5 +1,7 @@
 //! Conversations, and whether somebody else may have the session after them.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Messages of these types, whose bodies do not matter.
@@ -140,4 +142,42 @@ fn transactions_and_parameters_are_known() {
     conversation.server_says(b"S\0\0\0\x08a\0b\0Z\0\0\0\x05T");
     assert!(conversation.is_settled() && conversation.is_in_transaction());
     assert_eq!(conversation.parameters.get("a"), Some(&b"b"[..]));
+}
+
+proptest! {
+    /// Whatever is said, however it is cut: the client's bytes pass up to a `Terminate`, and nothing else is lost.
+    #[test]
+    fn any_bytes_may_come(client in prop::collection::vec(any::<u8>(), 0..200), server in prop::collection::vec(any::<u8>(), 0..200), size in 1_usize..20) {
+        let mut conversation = Conversation::new();
+        for (client, server) in client.chunks(size).zip(server.chunks(size)) {
+            let between = conversation.client.is_between();
+            let passed = conversation.client_says(client);
+            prop_assert!(passed <= client.len());
+            if passed < client.len() {
+                prop_assert_eq!(client[passed], b'X');
+                prop_assert!(passed > 0 || between);
+                break;
+            }
+            conversation.server_says(server);
+        }
+        // Asking is always possible.
+        let _ = (conversation.is_settled(), conversation.may_settle(), conversation.is_quiet());
+    }
+
+    /// How messages are cut makes no difference.
+    #[test]
+    fn cuts_make_no_difference(kinds in "[QPBESFdcfHC]{0,20}", answers in "[12TDCEGZSANZ]{0,20}", size in 1_usize..30) {
+        let (client, server) = (messages(&kinds), messages(&answers));
+        let mut whole = Conversation::new();
+        whole.client_says(&client);
+        whole.server_says(&server);
+        let mut cut = Conversation::new();
+        client.chunks(size).for_each(|chunk| assert_eq!(cut.client_says(chunk), chunk.len()));
+        server.chunks(size).for_each(|chunk| cut.server_says(chunk));
+        prop_assert_eq!(whole.in_doubt, cut.in_doubt);
+        // What is in doubt stays so, and is looked at no more.
+        if !whole.in_doubt {
+            prop_assert_eq!(format!("{whole:?}"), format!("{cut:?}"));
+        }
+    }
 }
