@@ -92,7 +92,7 @@ impl WorkspaceClient {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](lakebase_core::ErrorKind::Unavailable), [`TimedOut`](ErrorKind::TimedOut) or
+    /// [`Unavailable`](lakebase_core::ErrorKind::Unavailable), [`TimedOut`](lakebase_core::ErrorKind::TimedOut) or
     /// [`Tls`](lakebase_core::ErrorKind::Tls) if it cannot be reached. The reply's error if it fails (status 500 and above), redirects (as
     /// behind a private link) or refuses every request.
     pub async fn server_time(&self) -> Result<Option<Timestamp>> {
