@@ -5,6 +5,9 @@
 //! are real, and with them every limit of the client. Most of the time goes into logins, of which each rotation
 //! has at least one.
 
+#[cfg(feature = "tokio")]
+mod pooled;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -298,10 +301,16 @@ impl Pgbench {
 
     /// A client whose login fails is given up, and with the last one pgbench ends.
     fn assert_running(&mut self, rotations: u64) {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
-            panic!("pgbench ended with {status} after {rotations} rotations: {stderr}");
+        if let Some(said) = self.ended() {
+            panic!("pgbench ended after {rotations} rotations: {said}");
         }
+    }
+
+    /// What it said, if it has ended.
+    fn ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().unwrap()?;
+        let stderr = std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap();
+        Some(format!("{status}: {stderr}"))
     }
 }
 
