@@ -1,4 +1,4 @@
-//! `cargo xtask clients python|identity|node|proxy`: unmodified clients against the emulator: official ones, beside ours where both can tell the same
+//! `cargo xtask clients python|identity|node|proxy|windows|musl`: unmodified clients against the emulator: official ones, beside ours where both can tell the same
 //! identity from the same environment, and any through `lakebase proxy`.
 //!
 //! The emulator runs as the command does for a user: one JSON line when it is ready, until standard input closes. The scripts in `xtask/clients` get
@@ -47,7 +47,18 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             command.arg(scripts.join("proxy.py")).args(["Clients", "Suspension"]);
             command
         }
-        _ => return Err(Failure::usage("clients takes `python`, `identity`, `node` or `proxy`")),
+        ["windows" | "musl"] => {
+            let mut command = Command::new(provision::python()?);
+            command
+                .arg(scripts.join("foreign.py"))
+                .arg(args[0])
+                .env("LAKEBASE_TARGETS", target_dir());
+            command
+        }
+        _ => {
+            let known = "python, identity, node, proxy, windows or musl";
+            return Err(Failure::usage(format!("clients takes {known}")));
+        }
     };
     let emulator = Emulator::start()?;
     // The process environment must not configure the clients.
@@ -110,7 +121,8 @@ fn configures_a_client(name: &str) -> bool {
     ["DATABRICKS_", "PG", "LAKEBASE_", "ARM_", "GOOGLE_", "ACTIONS_ID_", "SYSTEM_", "CLOUDSDK_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
-        && !["LAKEBASE_PACKAGES", "LAKEBASE_IDENTITY"].contains(&name)
+        && !["LAKEBASE_PACKAGES", "LAKEBASE_IDENTITY", "LAKEBASE_TARGETS", "LAKEBASE_WINE"]
+            .contains(&name)
 }
 
 /// `lakebase emulator`, stopped on drop.

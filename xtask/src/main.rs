@@ -35,9 +35,11 @@ cargo xtask <command>
   ci                                what CI runs: the whole test matrix
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
-  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind]...
+  provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind |
+             windows | musl | zig]...
                                     fetch what the matrix needs into the target folder
-  clients python|identity|node|proxy  unmodified clients against the emulator
+  clients python|identity|node|proxy|windows|musl
+                                    unmodified clients, and the command built for other platforms, against the emulator
   outside                           programs outside the workspace, on each runtime
   wasm [--test SUITE...]            the npm package: build it and print its sizes, or test it in
                                     package, node, workerd, deno, bun, chromium, examples, scenarios,

@@ -4,6 +4,7 @@
 //! that callers own stdout.
 
 mod chromium;
+mod cross;
 mod netns;
 mod package;
 mod postgres;
@@ -78,6 +79,12 @@ pub(crate) enum Tool {
     Netns,
     /// The C library of Postgres, with what programs link it by.
     Libpq,
+    /// A C compiler for Windows, and Wine.
+    Windows,
+    /// A C compiler for static programs.
+    Musl,
+    /// A C compiler for other platforms.
+    Zig,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -90,7 +97,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     match tool {
         Tool::Postgres => postgres::provide(&[])
             .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
-        Tool::Wasm => wasm().map(|()| Vec::new()),
+        Tool::Wasm => target(WASM).map(|()| Vec::new()),
         Tool::Python => python().map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
         Tool::Edge => edge().map(|_| Vec::new()),
@@ -101,6 +108,9 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Proxies => TINYPROXY.provide().and_then(|_| microsocks()).map(|_| Vec::new()),
         Tool::Netns => netns::provide().map(|_| Vec::new()),
         Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
+        Tool::Windows => cross::windows(),
+        Tool::Musl => cross::musl(),
+        Tool::Zig => cross::zig(),
     }
 }
 
@@ -120,7 +130,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
                 postgres::provide(&[source])?.display().to_string()
             }
             "postgres" => postgres::provide(&[])?.display().to_string(),
-            "wasm" => wasm().map(|()| WASM.to_owned())?,
+            "wasm" => target(WASM).map(|()| WASM.to_owned())?,
             "python" => python()?.display().to_string(),
             "node" => node()?.display().to_string(),
             "edge" => edge()?.display().to_string(),
@@ -131,9 +141,12 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "microsocks" => microsocks()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             "netns" => netns::provide()?.display().to_string(),
+            "windows" => shown_variables(&cross::windows()?),
+            "musl" => shown_variables(&cross::musl()?),
+            "zig" => shown_variables(&cross::zig()?),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, valgrind and netns, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, valgrind, netns, windows, musl and zig, not `{other}`"
                 )));
             }
         };
@@ -168,15 +181,21 @@ fn exists(program: &str) -> bool {
     captured(Command::new(program).arg("--version")).is_ok()
 }
 
-fn wasm() -> Result<(), Failure> {
+/// As a shell takes them before a command.
+fn shown_variables(variables: &Variables) -> String {
+    variables.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Rust's own library for a target.
+fn target(name: &str) -> Result<(), Failure> {
     let library =
-        captured(Command::new("rustc").args(["--print", "target-libdir", "--target", WASM]))?;
+        captured(Command::new("rustc").args(["--print", "target-libdir", "--target", name]))?;
     if Path::new(library.trim()).is_dir() {
         return Ok(());
     }
-    act(Command::new("rustup").args(["target", "add", WASM])).map_err(|error| {
+    act(Command::new("rustup").args(["target", "add", name])).map_err(|error| {
         Failure::new(format!(
-            "no standard library for {WASM} and no rustup that could add it ({error})"
+            "no standard library for {name} and no rustup that could add it ({error})"
         ))
     })
 }
@@ -188,9 +207,14 @@ pub(crate) fn valgrind() -> Result<PathBuf, Failure> {
 
 /// The Python of the virtual environment.
 pub(crate) fn python() -> Result<PathBuf, Failure> {
-    let folder = tools().join("python");
+    venv("python", PYTHON)
+}
+
+/// The Python of the virtual environment `name`, in which `packages` are.
+fn venv(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let folder = tools().join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    once(&folder, PYTHON, || {
+    once(&folder, packages, || {
         let system = ["python3", "python"].into_iter().find(|name| exists(name));
         let system = system
             .ok_or_else(|| Failure::new("no python3 on the PATH; install Python 3.10 or newer"))?;
@@ -199,7 +223,7 @@ pub(crate) fn python() -> Result<PathBuf, Failure> {
         })?;
         act(Command::new(&python)
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .args(PYTHON))
+            .args(packages))
     })?;
     Ok(python)
 }

@@ -29,6 +29,9 @@ pub(crate) enum Need {
     Proxies,
     Netns,
     Libpq,
+    Windows,
+    Musl,
+    Zig,
 }
 
 /// One command.
@@ -58,21 +61,21 @@ pub(crate) enum Counts {
 }
 
 /// A cargo command that runs tests.
-const fn tests(args: &'static str) -> Step {
+pub(super) const fn tests(args: &'static str) -> Step {
     Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[] }
 }
 
 /// A cargo command that passes by exiting with 0.
-const fn check(args: &'static str) -> Step {
+pub(super) const fn check(args: &'static str) -> Step {
     Step { run: Run::Cargo(args), counts: Counts::One, env: &[] }
 }
 
 /// One of xtask's own commands, which end with a count.
-const fn own(args: &'static str) -> Step {
+pub(super) const fn own(args: &'static str) -> Step {
     Step { run: Run::Xtask(args), counts: Counts::Closing, env: &[] }
 }
 
-const fn cell(
+pub(super) const fn cell(
     name: &'static str,
     purpose: &'static str,
     needs: &'static [Need],
@@ -84,7 +87,11 @@ const fn cell(
 const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
 
 /// Every cell, in the order they run.
-pub(crate) const CELLS: &[Cell] = &[
+pub(super) fn all() -> impl Iterator<Item = &'static Cell> + Clone {
+    CELLS.iter().chain(super::platforms::PLATFORMS)
+}
+
+const CELLS: &[Cell] = &[
     // Sources
     cell(
         "fmt",
@@ -490,8 +497,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_fit_a_file_name() {
-        let names: BTreeSet<_> = CELLS.iter().map(|cell| cell.name).collect();
-        assert_eq!(names.len(), CELLS.len());
+        let names: BTreeSet<_> = all().map(|cell| cell.name).collect();
+        assert_eq!(names.len(), all().count());
         for name in names {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{name}");
         }
@@ -499,7 +506,7 @@ mod tests {
 
     #[test]
     fn every_cell_has_a_step_and_a_purpose() {
-        for cell in CELLS {
+        for cell in all() {
             assert!(!cell.steps.is_empty() && !cell.purpose.is_empty(), "{}", cell.name);
         }
     }
@@ -509,12 +516,12 @@ mod tests {
         for runtime in ["tokio", "async-std", "smol", "all"] {
             for http in ["", "-surf"] {
                 let name = format!("{runtime}{http}");
-                assert!(CELLS.iter().any(|cell| cell.name == name), "no cell {name}");
+                assert!(all().any(|cell| cell.name == name), "no cell {name}");
             }
         }
         for name in ["fmt", "clippy", "docs", "isolation", "tidy", "fuzz-replay", "wasm32", "xtask"]
         {
-            assert!(CELLS.iter().any(|cell| cell.name == name), "no cell {name}");
+            assert!(all().any(|cell| cell.name == name), "no cell {name}");
         }
     }
 }

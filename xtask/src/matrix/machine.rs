@@ -82,6 +82,9 @@ impl Machine for Real {
             Need::Proxies => Tool::Proxies,
             Need::Netns => Tool::Netns,
             Need::Libpq => Tool::Libpq,
+            Need::Windows => Tool::Windows,
+            Need::Musl => Tool::Musl,
+            Need::Zig => Tool::Zig,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));
         self.provided.push((need, result.clone()));

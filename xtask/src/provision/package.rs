@@ -14,6 +14,7 @@ const FOLDERS: &[&str] = &[
     "/usr/local/bin",
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib/wine",
 ];
 
 /// A program (or a library) and the packages that hold it.

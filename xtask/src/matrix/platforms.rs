@@ -1,0 +1,74 @@
+//! Cells for the machines that users have and this one is not.
+//!
+//! What Wine cannot show: Ctrl-C and colours on a console (it has none here), access rights of files, the DNS servers of real adapters, Windows'
+//! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means. What `macos` cannot show: anything that runs, since
+//! linking needs Apple's frameworks.
+
+use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own};
+
+/// Two of the linker's minutes are debug information that nobody reads.
+const WINDOWS: &[(&str, &str)] =
+    &[("RUSTFLAGS", "-D warnings"), ("CARGO_PROFILE_DEV_DEBUG", "none")];
+const STATIC: &[(&str, &str)] = &[("CARGO_PROFILE_DEV_DEBUG", "none")];
+
+pub(super) const PLATFORMS: &[Cell] = &[
+    cell(
+        "windows",
+        "the command and unit tests for Windows, in Wine; the command against the emulator",
+        &[Need::Windows, Need::Postgres, Need::Python],
+        &[
+            Step {
+                run: Run::Cargo(
+                    "test --no-fail-fast --target x86_64-pc-windows-gnu --lib --bins -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-proxy -p lakebase -p lakebase-cli --features lakebase-runtime/smol",
+                ),
+                counts: Counts::Tests,
+                env: WINDOWS,
+            },
+            Step {
+                run: Run::Cargo(
+                    "test --no-fail-fast --target x86_64-pc-windows-gnu --test it -p lakebase-runtime -p lakebase-cli --features lakebase-runtime/smol",
+                ),
+                counts: Counts::Tests,
+                env: WINDOWS,
+            },
+            Step {
+                run: Run::Cargo(
+                    "build --target x86_64-pc-windows-gnu -p lakebase-cli --features lakebase-runtime/smol",
+                ),
+                counts: Counts::One,
+                env: WINDOWS,
+            },
+            own("clients windows"),
+        ],
+    ),
+    cell(
+        "macos",
+        "lints of everything for macOS; nothing is linked, because that needs Apple's frameworks",
+        &[Need::Zig],
+        &[check(
+            "clippy --target aarch64-apple-darwin --workspace --all-targets --all-features -- -D warnings",
+        )],
+    ),
+    cell(
+        "musl",
+        "the static command in a root that holds nothing but it and certificates",
+        &[Need::Musl, Need::Postgres, Need::Python],
+        &[
+            Step {
+                run: Run::Cargo("build --target x86_64-unknown-linux-musl -p lakebase-cli"),
+                counts: Counts::One,
+                env: STATIC,
+            },
+            own("clients musl"),
+        ],
+    ),
+    cell(
+        "linux-targets",
+        "the command type-checked for other processors",
+        &[Need::Zig],
+        &[
+            check("check --target aarch64-unknown-linux-gnu -p lakebase-cli"),
+            check("check --target i686-unknown-linux-gnu -p lakebase-cli"),
+        ],
+    ),
+];
