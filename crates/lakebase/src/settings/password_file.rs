@@ -30,7 +30,7 @@ impl Settings<'_> {
         self.password_file_on(IS_WINDOWS)
     }
 
-    fn password_file_on(&self, windows: bool) -> PasswordFile {
+    fn password_file_on(&self, on_windows: bool) -> PasswordFile {
         let (Ok(Place::Static), Some(user), Ok(port)) =
             (self.place(), self.text("user"), self.port())
         else {
@@ -39,7 +39,7 @@ impl Settings<'_> {
         let Some(path) = self
             .get("passfile")
             .map(|path| path.value.into())
-            .or_else(|| default_path(self.environment, windows))
+            .or_else(|| default_path(self.environment, on_windows))
         else {
             return PasswordFile::Silent;
         };
@@ -56,8 +56,8 @@ impl Settings<'_> {
 }
 
 /// Where libpq looks if nothing is set.
-fn default_path(environment: &Environment, windows: bool) -> Option<PathBuf> {
-    Some(match windows {
+fn default_path(environment: &Environment, on_windows: bool) -> Option<PathBuf> {
+    Some(match on_windows {
         false => Path::new(&environment.var("HOME")?.value).join(".pgpass"),
         true => {
             Path::new(&environment.var("APPDATA")?.value).join("postgresql").join("pgpass.conf")
