@@ -5,6 +5,7 @@
 
 mod chromium;
 mod cross;
+mod migrations;
 mod netns;
 mod package;
 mod postgres;
@@ -85,6 +86,8 @@ pub(crate) enum Tool {
     Musl,
     /// A C compiler for other platforms.
     Zig,
+    /// The commands of Rust's tools for migrations.
+    Migrations,
 }
 
 /// Variables that tell later commands where a tool is.
@@ -111,6 +114,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Windows => cross::windows(),
         Tool::Musl => cross::musl(),
         Tool::Zig => cross::zig(),
+        Tool::Migrations => migrations::provide().map(|_| Vec::new()),
     }
 }
 
@@ -138,6 +142,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "chromium" => chromium::provide()?.display().to_string(),
             "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
             "libpq" => LIBPQ.provide()?.display().to_string(),
+            "migrations" => migrations::provide()?.display().to_string(),
             "microsocks" => microsocks()?.display().to_string(),
             "valgrind" => valgrind()?.display().to_string(),
             "netns" => netns::provide()?.display().to_string(),

@@ -32,6 +32,7 @@ pub(crate) enum Need {
     Windows,
     Musl,
     Zig,
+    Migrations,
 }
 
 /// One command.
@@ -294,9 +295,12 @@ const CELLS: &[Cell] = &[
     // Other targets and other people's programs
     cell(
         "drivers",
-        "drivers without a crate of ours, by their recipes, through two rotations, a wake-up and a refused token",
-        &[Need::Postgres, Need::Libpq],
-        &[tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml")],
+        "drivers without a crate of ours, by their recipes, through two rotations, a wake-up and a refused token; tools for migrations",
+        &[Need::Postgres, Need::Libpq, Need::Migrations],
+        &[
+            check("build --package lakebase-cli --bin lakebase"),
+            tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml"),
+        ],
     ),
     cell(
         "wasm32",

@@ -85,6 +85,7 @@ impl Machine for Real {
             Need::Windows => Tool::Windows,
             Need::Musl => Tool::Musl,
             Need::Zig => Tool::Zig,
+            Need::Migrations => Tool::Migrations,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));
         self.provided.push((need, result.clone()));
