@@ -1,10 +1,11 @@
 //! The two sides of `lakebase proxy`: the server's packets stop, and the host of its clients vanishes.
 
+use std::net::IpAddr;
 use std::process::Command;
 
 use lakebase::Lakebase;
 use lakebase::core::Secret;
-use lakebase_proxy::{Address, Limits, Listener, Proxy};
+use lakebase_proxy::{Address, Limits, Listener, PoolOptions, Proxy};
 
 use super::{GIVEN_UP, Onlooker, Psql, behind, link};
 use crate::support::{Setup, eventually, on_tokio, shared};
@@ -12,8 +13,9 @@ use crate::support::{Setup, eventually, on_tokio, shared};
 const PASSWORD: &str = "open-sesame";
 
 /// Serves for as long as the test runs; the URL of the address.
-async fn serve(lakebase: &Lakebase, ip: std::net::IpAddr) -> String {
+async fn serve(lakebase: &Lakebase, ip: IpAddr, pool: Option<PoolOptions>) -> String {
     let listener = Listener::new(Address::Tcp((ip, 0).into()), lakebase.connector().clone());
+    let listener = pool.into_iter().fold(listener, Listener::pool);
     let listener = listener.allow_remote(true).password(Secret::new(PASSWORD));
     let proxy = Proxy::bind([listener], Limits::default()).await.unwrap();
     let Address::Tcp(address) = proxy.addresses().unwrap()[0] else { unreachable!() };
@@ -27,7 +29,7 @@ fn a_client_is_told_that_the_server_s_packets_stopped() {
         let link = link();
         let lakebase = behind(&link).build();
         let mut onlooker = Onlooker::of(&link).await;
-        let url = serve(&lakebase, [127, 0, 0, 1].into()).await;
+        let url = serve(&lakebase, [127, 0, 0, 1].into(), None).await;
         let mut psql = Psql::start(Command::new("psql"), &link, &url, "select pg_sleep(300);");
         onlooker.until(1, "active").await;
         link.down().unwrap();
@@ -36,14 +38,23 @@ fn a_client_is_told_that_the_server_s_packets_stopped() {
     });
 }
 
-/// One client waits for an answer, one reads more than it is given time for, one thinks within a transaction.
 #[test]
 fn sessions_end_whose_client_vanished() {
+    clients_vanish(None);
+}
+
+#[test]
+fn so_do_those_of_a_pool() {
+    clients_vanish(Some(PoolOptions::default()));
+}
+
+/// One client waits for an answer, one reads more than it is given time for, one thinks within a transaction.
+fn clients_vanish(pool: Option<PoolOptions>) {
     on_tokio(async {
         let link = link();
         let lakebase = Setup::m2m(shared()).build();
         let mut onlooker = Onlooker::of(&link).await;
-        let url = serve(&lakebase, link.near()).await;
+        let url = serve(&lakebase, link.near(), pool).await;
         let reads =
             "copy (select repeat('x', 1000) from generate_series(1, 1000000000)) to stdout;";
         let clients = ["select pg_sleep(300);", reads, "begin; select 1;"];
