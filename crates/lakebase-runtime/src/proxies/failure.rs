@@ -2,8 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+#[cfg(feature = "_runtime")]
 use std::time::Duration;
 
+#[cfg(feature = "_runtime")]
 use lakebase_core::ErrorKind;
 
 /// What went wrong between here and a proxy, or in it. It is among the sources of the error of a request or a connection.
@@ -11,8 +13,10 @@ use lakebase_core::ErrorKind;
 pub struct ProxyError {
     pub(super) problem: ProxyProblem,
     /// Transient only where the same may succeed later without anybody changing anything.
+    #[cfg(feature = "_runtime")]
     pub(super) kind: ErrorKind,
     /// How long the proxy is left alone.
+    #[cfg(feature = "_runtime")]
     pub(super) pause: Option<Duration>,
     pub(super) message: Box<str>,
     pub(super) source: Option<Box<dyn StdError + Send + Sync>>,
