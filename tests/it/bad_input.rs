@@ -61,7 +61,7 @@ async fn settings() {
         (it().set("PGCHANNELBINDING", "require"), Config, &[
             "PGCHANNELBINDING (environment variable): \"require\" is not supported: no login binds its channel",
         ]),
-        (it().set("PGREQUIREAUTH", "scram-sha-256"), Config, &["PGREQUIREAUTH (environment variable): not supp"]),
+        (it().set("PGREQUIREAUTH", "scram"), Config, &["PGREQUIREAUTH (environment variable): \"scram\" holds an unk"]),
         (it().set("PGHOST", "a.example,b.example"), Config, &["PGHOST (environment variable): several hosts"]),
         (it().set("PGHOST", "u:p@h"), Config, &["PGHOST (environment variable): has an @ or ://"]),
         (it().set("PGDATABASE", "postgresql://h/d"), Config, &["PGDATABASE (environment variable): has a ://"]),

@@ -4,10 +4,11 @@ use lakebase::core::FileStatus;
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Access, ErrorKind, Lakebase, LoadBalanceHosts, TcpOptions};
 use lakebase_emulator::EndpointKind;
+use lakebase_testkit::bad_server::BadServer;
 
 use crate::support::{Setup, endpoint, shared};
 
-on_each_runtime! { parameters_of_libpq keywords_and_values at_sign_in_a_user password_file kinds_of_sessions }
+on_each_runtime! { parameters_of_libpq keywords_and_values at_sign_in_a_user password_file kinds_of_sessions ways_to_authenticate }
 
 /// A server that is named by `url`, with nothing but where the emulator is.
 fn by_url(url: &str) -> Setup {
@@ -150,4 +151,30 @@ async fn kinds_of_sessions() {
     let refused = by_url(&format!("{}?target_session_attrs=standby", native_url())).refused().await;
     assert!(refused.to_string().contains("name the read-only host itself"), "{refused}");
     assert!(!refused.report().contains(&it.password), "{refused}");
+}
+
+/// The emulator asks for the password itself, as Lakebase does.
+async fn ways_to_authenticate() {
+    let it = shared().description();
+    for allowed in ["password", "!md5,!none", "gss,password"] {
+        let setup = by_url(&format!("{}?require_auth={allowed}", native_url()));
+        assert_eq!(who(&setup).await, it.password_user, "{allowed}");
+        let token = Setup::m2m(shared()).set("PGREQUIREAUTH", allowed);
+        assert_eq!(who(&token).await, it.client_id, "{allowed}");
+    }
+    for refused in ["scram-sha-256", "!password", "none"] {
+        let setup = by_url(&format!("{}?require_auth={refused}", native_url()));
+        let token = Setup::m2m(shared()).set("PGREQUIREAUTH", refused);
+        for setup in [setup, token] {
+            let error = setup.refused().await;
+            assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
+            let said = "authentication by password, which require_auth does not allow";
+            assert!(error.report().contains(said), "{}", error.report());
+        }
+    }
+    // Who lets everybody in did not prove that it knows the role.
+    let open = BadServer::start("no ready");
+    let url = format!("postgresql://u:p@127.0.0.1:{}/d?require_auth=password", open.port());
+    let error = Setup::empty().set("LAKEBASE_PG_URL", url).refused().await;
+    assert!(error.report().contains("authentication by none, which"), "{}", error.report());
 }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use lakebase_core::connect::classify_refusal;
+use lakebase_core::connect::{AuthMethod, classify_refusal};
 use lakebase_core::{ConnectFailure, Error, ErrorKind, SslMode};
 
 use crate::message::ServerError;
@@ -32,6 +32,8 @@ pub enum LoginError {
     Protocol(&'static str),
     /// The server wants a method of authentication that is not supported.
     Method(&'static str),
+    /// The server asks for a proof, or for none, in a way that `require_auth` does not allow.
+    NotAllowed(AuthMethod),
     /// The server wants a password and none is configured.
     NoPassword,
     /// The server wants the password in the clear and the connection is not encrypted.
@@ -67,7 +69,9 @@ impl LoginError {
             Self::Tls(_) | Self::TlsConfig(_) | Self::NoTls(_) | Self::CleartextPassword => {
                 Permanent(ErrorKind::Tls)
             }
-            Self::HostName | Self::NoPassword | Self::Startup(_) => Permanent(ErrorKind::Config),
+            Self::HostName | Self::NoPassword | Self::NotAllowed(_) | Self::Startup(_) => {
+                Permanent(ErrorKind::Config)
+            }
             Self::Protocol(_) | Self::Driver(_) => Permanent(ErrorKind::Protocol),
             Self::Method(_) => Permanent(ErrorKind::Unsupported),
             Self::Impostor => Permanent(ErrorKind::LoginRefused),
@@ -91,6 +95,10 @@ impl fmt::Display for LoginError {
             Self::Method(method) => write!(
                 f,
                 "the server wants authentication by {method}; supported: password, md5, SCRAM-SHA-256"
+            ),
+            Self::NotAllowed(method) => write!(
+                f,
+                "the server asks for authentication by {method}, which require_auth does not allow"
             ),
             Self::NoPassword => {
                 f.write_str("the server wants a password and none is configured; set PGPASSWORD")

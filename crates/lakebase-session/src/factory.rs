@@ -144,6 +144,7 @@ mod tests {
             tcp: Default::default(),
             progress: Default::default(),
             load_balance_hosts: Default::default(),
+            require_auth: Default::default(),
             application_name: Some("ours".into()),
             options: vec![("search_path".into(), "a b".into())],
         }

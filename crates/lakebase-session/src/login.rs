@@ -3,7 +3,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::io::AsyncWriteExt as _;
 use lakebase_core::ConnectParams;
-use lakebase_core::connect::LoginPhase;
+use lakebase_core::connect::{AuthMethod, LoginPhase};
 
 use crate::error::LoginError;
 use crate::message::{self, Message, ServerError};
@@ -38,7 +38,7 @@ pub(crate) async fn log_in(
     let mut buffer = BytesMut::with_capacity(1024);
     // The client learns the protocol's version before anything else.
     let (mut version, mut settings) = (BytesMut::new(), BytesMut::new());
-    let (mut proof, mut proved, mut cancel) = (None, false, None);
+    let (mut proof, mut asked, mut proved, mut cancel) = (None, false, false, None);
     loop {
         let Message { kind, body } =
             message::read(stream, &mut buffer).await.map_err(LoginError::Io)?;
@@ -49,10 +49,14 @@ pub(crate) async fn log_in(
             b'E' => return Err(LoginError::Refused(ServerError::parse(&body))),
             b'R' => match authenticate(&body, &mut proof, stream, params)? {
                 Step::Done => {
+                    if !asked {
+                        check_allowed(AuthMethod::None, params)?;
+                    }
                     params.progress.answered(LoginPhase::Greeting);
                     proved = true;
                 }
                 Step::Answer(answer) => {
+                    asked = true;
                     params.progress.answered(LoginPhase::Authentication);
                     send(stream, &answer).await?;
                 }
@@ -88,6 +92,13 @@ enum Step {
     Nothing,
 }
 
+fn check_allowed(method: AuthMethod, params: &ConnectParams) -> Result<(), LoginError> {
+    match params.require_auth.allows(method) {
+        true => Ok(()),
+        false => Err(LoginError::NotAllowed(method)),
+    }
+}
+
 fn authenticate(
     body: &Bytes,
     proof: &mut Option<Proof>,
@@ -98,6 +109,15 @@ fn authenticate(
     let code =
         rest.try_get_u32().map_err(|_| LoginError::Protocol("a short authentication message"))?;
     let password = || params.password.as_ref().ok_or(LoginError::NoPassword);
+    let asked_for = match code {
+        3 => Some(AuthMethod::Password),
+        5 => Some(AuthMethod::Md5),
+        10 => Some(AuthMethod::ScramSha256),
+        _ => None,
+    };
+    if let Some(method) = asked_for {
+        check_allowed(method, params)?;
+    }
     let answer = |body: &[u8]| {
         let mut answer = BytesMut::new();
         message::put(&mut answer, b'p', body);

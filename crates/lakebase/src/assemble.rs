@@ -93,6 +93,7 @@ impl Builder {
             auth,
             tcp: self.tcp.map_or_else(|| settings.tcp(), Ok)?,
             load_balance_hosts: settings.load_balance_hosts()?,
+            require_auth: settings.require_auth()?,
             application_name: settings
                 .text("application_name")
                 .or_else(|| settings.text("fallback_application_name"))

@@ -25,7 +25,7 @@ use crate::url::UrlParts;
 ///
 /// Sources: libpq's documentation, "Environment Variables"; `LAKEBASE_ENDPOINT` is also what Databricks
 /// Apps and the npm package `@databricks/lakebase` use.
-pub(crate) const SETTINGS: [(&str, &str); 19] = [
+pub(crate) const SETTINGS: [(&str, &str); 20] = [
     ("application_name", "PGAPPNAME"),
     ("branch", "LAKEBASE_BRANCH"),
     ("connect_timeout", "PGCONNECT_TIMEOUT"),
@@ -40,6 +40,7 @@ pub(crate) const SETTINGS: [(&str, &str); 19] = [
     ("password", "PGPASSWORD"),
     ("port", "PGPORT"),
     ("project", "LAKEBASE_PROJECT"),
+    ("require_auth", "PGREQUIREAUTH"),
     ("sslmode", "PGSSLMODE"),
     ("sslrootcert", "PGSSLROOTCERT"),
     ("target_session_attrs", "PGTARGETSESSIONATTRS"),

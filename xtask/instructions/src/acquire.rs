@@ -104,6 +104,7 @@ fn config(server: &Server) -> Result<ConnectorConfig, Fault> {
         ssl_mode_origin: None,
         tcp: Default::default(),
         load_balance_hosts: Default::default(),
+        require_auth: Default::default(),
         application_name: None,
         options: Vec::new(),
         policy: Default::default(),

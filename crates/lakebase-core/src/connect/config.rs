@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ConnectParams, ConnectPolicy, LoadBalanceHosts, StartupOption, TcpOptions, Tls};
+use super::{
+    ConnectParams, ConnectPolicy, LoadBalanceHosts, RequireAuth, StartupOption, TcpOptions, Tls,
+};
 use crate::refresh::Generation;
 use crate::{
     Access, Claim, CredentialSource, EndpointResolver, Secret, SettingOrigin, Target, UserResolver,
@@ -70,6 +72,8 @@ pub struct ConnectorConfig {
     pub tcp: TcpOptions,
     /// The order in which a host's addresses are tried.
     pub load_balance_hosts: LoadBalanceHosts,
+    /// The ways to authenticate that the server may ask for.
+    pub require_auth: RequireAuth,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further server settings at start-up.

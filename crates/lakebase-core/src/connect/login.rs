@@ -66,6 +66,7 @@ impl Connector {
             progress: LoginProgress::default(),
             tcp: config.tcp,
             load_balance_hosts: config.load_balance_hosts,
+            require_auth: config.require_auth,
             application_name: config.application_name.clone(),
             options: config.options.clone(),
         };

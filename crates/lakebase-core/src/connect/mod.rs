@@ -21,6 +21,7 @@ mod params;
 mod policy;
 mod progress;
 mod refusal;
+mod require_auth;
 mod retry;
 mod tcp;
 mod token;
@@ -32,4 +33,5 @@ pub use params::{ConnectParams, SslMode, StartupOption, Tls, is_loopback_name, s
 pub use policy::ConnectPolicy;
 pub use progress::{LoginPhase, LoginProgress};
 pub use refusal::classify_refusal;
+pub use require_auth::{AuthMethod, RequireAuth};
 pub use tcp::{Keepalive, LoadBalanceHosts, TcpOptions};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{LoadBalanceHosts, LoginProgress, TcpOptions};
+use super::{LoadBalanceHosts, LoginProgress, RequireAuth, TcpOptions};
 use crate::{Error, ErrorKind, Secret};
 
 /// How the server's identity is verified; libpq's `sslmode`.
@@ -125,6 +125,8 @@ pub struct ConnectParams {
     pub tls: Tls,
     /// Where a driver reports how far the login is. Default: nothing reported.
     pub progress: LoginProgress,
+    /// The ways to authenticate that the server may ask for.
+    pub require_auth: RequireAuth,
     /// `application_name` at start-up.
     pub application_name: Option<Arc<str>>,
     /// Further server settings at start-up, as in `options=-c name=value`.

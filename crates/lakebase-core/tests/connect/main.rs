@@ -53,6 +53,7 @@ fn config() -> ConnectorConfig {
         ssl_mode_origin: None,
         tcp: TcpOptions::default(),
         load_balance_hosts: LoadBalanceHosts::default(),
+        require_auth: Default::default(),
         application_name: None,
         options: Vec::new(),
         policy: ConnectPolicy::default(),

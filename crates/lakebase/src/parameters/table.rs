@@ -174,9 +174,10 @@ pub(crate) const PARAMETERS: [Parameter; 52] = [
     row(
         "require_auth",
         Read("PGREQUIREAUTH"),
-        Refused {
-            reason: "the driver answers whatever way to log in the server asks for; sslmode=verify-full proves \
-                     the server that asks",
+        Honoured {
+            setting: "require_auth",
+            meaning: "the ways to authenticate that the server may ask for: `password`, `md5`, `scram-sha-256`, `none`, or all \
+                      but those behind `!`. A token travels as a `password`, inside TLS",
         },
     ),
     row(

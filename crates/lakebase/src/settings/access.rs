@@ -1,5 +1,6 @@
-//! The kind of endpoint that is asked for.
+//! The kind of endpoint that is asked for, and how a server may ask for a proof.
 
+use lakebase_core::connect::RequireAuth;
 use lakebase_core::{Access, Error, Setting};
 
 use super::Settings;
@@ -17,6 +18,14 @@ impl Settings<'_> {
             _ => Err(format!("{text:?} is not a kind of session; accepted: {ACCEPTED}")),
         };
         setting.try_map(parse).map(Some)
+    }
+
+    /// What `require_auth` allows.
+    pub(crate) fn require_auth(&self) -> Result<RequireAuth, Error> {
+        Ok(match self.get("require_auth") {
+            Some(setting) => setting.parse()?.value,
+            None => RequireAuth::default(),
+        })
     }
 }
 
