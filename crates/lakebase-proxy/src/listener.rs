@@ -237,7 +237,7 @@ impl Socket {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use tokio::net::TcpStream;
 

@@ -349,9 +349,13 @@ fn tls(arguments: &Arguments) -> anyhow::Result<Option<ClientTls>> {
 
 fn pool(arguments: &Arguments) -> anyhow::Result<Option<PoolOptions>> {
     let Some(size) = arguments.pool_size else { return Ok(None) };
+    let min = arguments.pool_min;
+    if min > size {
+        bail!("--pool-min {min}: accepted: up to {size}, which is --pool-size");
+    }
     Ok(Some(PoolOptions {
         size: usize::try_from(size)?,
-        min: usize::try_from(arguments.pool_min)?,
+        min: usize::try_from(min)?,
         wait: Duration::from_secs(arguments.pool_wait),
         idle_timeout: Duration::from_secs(arguments.pool_idle_timeout),
         max_lifetime: Duration::from_secs(arguments.pool_max_lifetime),

@@ -157,6 +157,8 @@ fn pools_are_shown_to_people_probes_and_monitoring() {
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
+    let error = Run::with(&emulator, &["proxy", "--pool-size", "1", "--pool-min", "2"]).failure();
+    assert!(error.contains("--pool-min 2: accepted: up to 1"), "{error}");
 }
 
 #[test]
