@@ -1,4 +1,4 @@
-//! The guide: settings, identities, the network, tokens.
+//! The guide: settings, drivers, identities, the network, tokens.
 //!
 //! These pages exist in the documentation only. Their links lead to files of the repository; the
 //! definitions here come first, and so the links of the documentation lead to its pages.
@@ -13,6 +13,10 @@ pub mod configuration {}
 #[doc = "[network]: crate::guide::network\n"]
 #[doc = include_str!("../docs/databricks_apps.md")]
 pub mod databricks_apps {}
+
+// Its code is compiled and run in `tests/drivers`: the crates that it needs are not there for tests of the documentation.
+#[cfg_attr(not(doctest), doc = include_str!("../docs/drivers.md"))]
+pub mod drivers {}
 
 #[doc = include_str!("../docs/identities.md")]
 pub mod identities {}

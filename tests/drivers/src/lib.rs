@@ -3,6 +3,7 @@
 //! No time passes: the clocks of the client and of the emulated workspace are moved by hand.
 
 mod stage;
+mod trips;
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -62,7 +63,29 @@ pub fn play<D: Driver>() {
             now.since(before).expect_after(event);
             before = now;
         }
+        drop(driver);
+        cost::<D>(&stage).await;
     });
+}
+
+/// So many uses of a session give a mean that does not depend on what a pool does beside them.
+const USES: usize = 20;
+
+/// Prints the round trips that the driver needs: `cargo test -- --nocapture` shows them.
+async fn cost<D: Driver>(stage: &Stage) {
+    let start = stage.trips();
+    let driver = D::open(&stage.lakebase).await.expect("the recipe works");
+    let used = async |uses| {
+        for _ in 0..uses {
+            driver.processes(1).await.expect("a session can be used");
+        }
+        stage.trips()
+    };
+    let first = used(1).await - start;
+    // A pool that takes sessions back later than it is asked for the next one opens others, but not for ever.
+    let warm = used(USES).await;
+    let later = (used(USES).await - warm) as f64 / USES as f64;
+    println!("round trips: {first} up to the first row, {later:.1} for each use after it");
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lakebase::Lakebase;
@@ -10,6 +11,7 @@ use lakebase_emulator::{Counters, Emulator, WakeStyle};
 use lakebase_testkit::FakeTime;
 
 use crate::Event;
+use crate::trips::Counting;
 
 /// Longer than a token lives.
 const ROTATION: Duration = Duration::from_secs(61 * 60);
@@ -17,6 +19,7 @@ const ROTATION: Duration = Duration::from_secs(61 * 60);
 pub(crate) struct Stage {
     emulator: Emulator,
     time: FakeTime,
+    trips: Arc<AtomicUsize>,
     pub(crate) lakebase: Lakebase,
 }
 
@@ -38,9 +41,12 @@ impl Stage {
         let builder = || Lakebase::builder().environment(environment(&emulator));
         let runtime =
             builder().build().expect("the settings are right").connector().runtime().clone();
-        let runtime = Runtime { clock: Arc::new(time.clone()), ..runtime };
+        let (trips, port) = (Arc::<AtomicUsize>::default(), emulator.description().pg_port);
+        let dial = Arc::clone(&runtime.dial);
+        let dial = Arc::new(Counting { dial, port, trips: Arc::clone(&trips) });
+        let runtime = Runtime { clock: Arc::new(time.clone()), dial, ..runtime };
         let lakebase = builder().build_with(runtime).expect("the settings are right");
-        Self { emulator, time, lakebase }
+        Self { emulator, time, trips, lakebase }
     }
 
     pub(crate) fn make_happen(&self, event: Event) {
@@ -59,6 +65,11 @@ impl Stage {
             }
             Event::Revocation => self.emulator.revoke_tokens(),
         }
+    }
+
+    /// To the server and back, so far.
+    pub(crate) fn trips(&self) -> usize {
+        self.trips.load(Ordering::Relaxed)
     }
 
     fn counters(&self) -> Counters {
