@@ -118,7 +118,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | tinyproxy | valgrind | netns]...`; everything that the platform has without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
     const ALL: &[&str] =
         &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
@@ -151,7 +151,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "zig" => shown_variables(&cross::zig()?),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, valgrind, netns, windows, musl and zig, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows, musl and zig, not `{other}`"
                 )));
             }
         };
