@@ -1,36 +1,25 @@
-//! A web service: the pool in its state, a session per request, readiness without touching the database,
-//! and a shutdown that lets requests finish and closes the pool.
+//! A web service with a pool of sqlx; the rest of it is in `web/service.rs`.
 #![expect(clippy::print_stdout, reason = "printing is what an example is for")]
 
+#[path = "web/service.rs"]
+mod service;
+
 // ANCHOR: web
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::get;
 use lakebase::{Lakebase, LakebasePool, PoolOptions, sqlx};
 
-#[derive(Clone)]
-struct App {
-    lakebase: Lakebase,
-    pool: LakebasePool,
-}
+impl service::Database for LakebasePool {
+    type Error = sqlx::Error;
 
-/// One request, one session: a connection is checked out, used, and goes back when it is dropped.
-async fn count(State(app): State<App>) -> Result<String, (StatusCode, String)> {
-    let unavailable = |error: sqlx::Error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string());
-    let mut session = app.pool.begin().await.map_err(unavailable)?;
-    let count: i64 = sqlx::query_scalar("select count(*) from pg_class")
-        .fetch_one(&mut *session)
-        .await
-        .map_err(unavailable)?;
-    session.commit().await.map_err(unavailable)?;
-    Ok(count.to_string())
-}
+    async fn count(&self) -> Result<i64, sqlx::Error> {
+        let mut session = self.begin().await?;
+        let counting = sqlx::query_scalar("select count(*) from pg_class");
+        let count = counting.fetch_one(&mut *session).await?;
+        session.commit().await?;
+        Ok(count)
+    }
 
-/// Ready as long as a login has a token to use, also while its renewal fails.
-async fn ready(State(app): State<App>) -> (StatusCode, String) {
-    match app.lakebase.status() {
-        Some(status) if !status.is_ready() => (StatusCode::SERVICE_UNAVAILABLE, "no token".into()),
-        _ => (StatusCode::OK, "ready".into()),
+    async fn close(&self) -> bool {
+        Self::close(self).await
     }
 }
 
@@ -38,23 +27,6 @@ async fn ready(State(app): State<App>) -> (StatusCode, String) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lakebase = Lakebase::from_env()?;
     let pool = lakebase.pool(PoolOptions::new().max_connections(5)).await?;
-    let app = App { lakebase, pool: pool.clone() };
-    let router = axum::Router::new()
-        .route("/count", get(count))
-        .route("/readyz", get(ready))
-        .with_state(app);
-
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async {
-            // Also on SIGTERM in a real service.
-            let _ = tokio::signal::ctrl_c().await;
-        })
-        .await?;
-
-    let all = pool.close().await;
-    println!("closed: {all}");
-    Ok(())
+    service::serve(lakebase, pool).await
 }
 // ANCHOR_END: web

@@ -61,6 +61,17 @@ fn examples_work() {
     assert!(counted.ends_with(" relations\n"), "{counted}");
 }
 
+#[cfg(all(feature = "deadpool", feature = "bb8"))]
+#[test]
+fn so_do_those_of_tokio_postgres() {
+    let emulator = Emulator::start(Emulator::builder()).unwrap();
+    let variables = variables(&emulator);
+    let user = &emulator.description().client_id;
+    assert_eq!(run("tokio_postgres", &[], &variables), format!("logged in as {user}\n"));
+    assert_eq!(run("deadpool", &[], &variables), "the answer is 42\n");
+    assert_eq!(run("bb8", &[], &variables), "the answer is 42\n");
+}
+
 /// The same program with nothing but a URL in its environment.
 #[test]
 fn a_url_alone_is_enough() {
@@ -124,9 +135,19 @@ fn get(address: &str, path: &str) -> (u16, String) {
 
 #[test]
 fn the_web_service_serves_through_rotations_and_a_suspend() {
+    serves_through_rotations_and_a_suspend("web");
+}
+
+#[cfg(feature = "deadpool")]
+#[test]
+fn so_it_does_with_deadpool() {
+    serves_through_rotations_and_a_suspend("web_deadpool");
+}
+
+fn serves_through_rotations_and_a_suspend(name: &str) {
     let config = Emulator::builder().database_token_lifetime(Duration::from_secs(4));
     let emulator = Emulator::start(config).unwrap();
-    let mut web = Running::start("web", &variables(&emulator));
+    let mut web = Running::start(name, &variables(&emulator));
     let address = web.line().strip_prefix("listening on ").unwrap().to_owned();
     let mut served = 0;
     let mut serve_until = |tokens: usize| {

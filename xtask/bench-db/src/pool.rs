@@ -23,9 +23,15 @@ const CONNECTIONS: u32 = 16;
 /// How long one measurement takes.
 const MILLIS: u64 = 250;
 
-/// In the order of the table; the second is what ours is compared with.
-const SUBJECTS: [&str; 5] =
-    ["ours", "sqlx without ping", "sqlx", "deadpool-postgres", "@databricks/lakebase"];
+/// In the order of the table; the second is what ours is compared with, and the fifth what ours with deadpool is.
+const SUBJECTS: [&str; 6] = [
+    "ours",
+    "sqlx without ping",
+    "sqlx",
+    "ours, deadpool",
+    "deadpool-postgres",
+    "@databricks/lakebase",
+];
 
 /// Per case: microseconds of wall time per operation, all tasks together.
 ///
@@ -92,6 +98,7 @@ fn command(name: &str, settings: &Settings) -> Result<Result<Command, String>> {
     };
     Ok(match name {
         "ours" => Ok(own("pool-ours")?),
+        "ours, deadpool" => Ok(own("pool-deadpool")?),
         "sqlx" => Ok(own("pool-sqlx")?),
         "sqlx without ping" => Ok(own("pool-sqlx-no-ping")?),
         "deadpool-postgres" => settings.peers.get("deadpool").map(Command::new),

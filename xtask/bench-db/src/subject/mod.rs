@@ -1,6 +1,7 @@
 //! Subjects that are this program again: ours and plain sqlx.
 
 mod connect;
+mod deadpool;
 mod network;
 mod pool;
 mod settings;
@@ -16,6 +17,7 @@ pub(crate) fn run(name: &str) -> Result<()> {
         "connect-ours" => say(&on_tokio(connect::ours())?),
         "connect-sqlx" => say(&on_tokio(connect::sqlx())?),
         "pool-ours" => on_tokio(pool::ours()),
+        "pool-deadpool" => on_tokio(deadpool::ours()),
         "pool-sqlx" => on_tokio(pool::sqlx(true)),
         "pool-sqlx-no-ping" => on_tokio(pool::sqlx(false)),
         "pool-sqlx-timer" => on_tokio(pool::sqlx_timer()),
