@@ -87,22 +87,27 @@ impl Now {
         Self { clock, start, start_of_clock }
     }
 
-    fn since(&self, moment: Instant) -> Duration {
+    fn read(&self) -> Instant {
         let passed = self.clock.coarse().monotonic.saturating_sub(self.start_of_clock);
-        (self.start + passed).saturating_duration_since(moment)
+        self.start + passed
     }
+}
 
-    /// How long a connection is in nobody's use, at most: deadpool knows when it was handed out, and not when it came back.
-    fn idle(&self, metrics: &Metrics) -> Duration {
-        self.since(metrics.recycled.unwrap_or(metrics.created))
-    }
+/// How long ago a connection was handed out last. deadpool does not know when it came back, so it was idle for this long at most.
+fn idle(now: Instant, metrics: &Metrics) -> Duration {
+    now.saturating_duration_since(metrics.recycled.unwrap_or(metrics.created))
+}
+
+fn age(now: Instant, metrics: &Metrics) -> Duration {
+    now.saturating_duration_since(metrics.created)
 }
 
 /// The check before a connection is handed out.
 fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
     Hook::async_fn(move |client, metrics| {
-        let idle = now.idle(metrics);
-        if recycling.is_old(now.since(metrics.created)) {
+        let now = now.read();
+        let idle = idle(now, metrics);
+        if recycling.is_old(age(now, metrics)) {
             return Box::pin(ready(Err(HookError::message("the connection is old"))));
         }
         if !recycling.is_in_doubt(idle) {
@@ -232,9 +237,10 @@ impl Sweeper {
                 timer.sleep(pause).await;
                 let Some(pool) = weak.upgrade() else { return };
                 // What is removed ends here, outside the pool's lock.
+                let now = now.read();
                 drop(pool.retain(|_, metrics| {
-                    now.idle(&metrics) < recycling.options.idle_timeout
-                        && !recycling.is_old(now.since(metrics.created))
+                    idle(now, &metrics) < recycling.options.idle_timeout
+                        && !recycling.is_old(age(now, &metrics))
                 }));
             }
         });
