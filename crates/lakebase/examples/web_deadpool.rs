@@ -5,8 +5,10 @@
 mod service;
 
 // ANCHOR: web
-use lakebase::Lakebase;
-use lakebase::deadpool_postgres::{Pool, PoolConfig, PoolError};
+use std::time::Duration;
+
+use lakebase::deadpool_postgres::{Pool, PoolError};
+use lakebase::{Lakebase, RecyclingOptions};
 
 impl service::Database for Pool {
     type Error = PoolError;
@@ -29,7 +31,9 @@ impl service::Database for Pool {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lakebase = Lakebase::from_env()?;
-    let pool = lakebase.deadpool(PoolConfig::new(5))?;
+    // A compute that is suspended ends its sessions; each checkout asks whether that has happened.
+    let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
+    let pool = lakebase.deadpool_with(options, |builder| builder.max_size(5))?;
     service::serve(lakebase, pool).await
 }
 // ANCHOR_END: web
