@@ -36,7 +36,7 @@ cargo xtask <command>
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
   provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind |
-             windows | musl | zig]...
+             windows | musl]...
                                     fetch what the matrix needs into the target folder
   clients python|identity|node|proxy|windows|musl
                                     unmodified clients, and the command built for other platforms, against the emulator

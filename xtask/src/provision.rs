@@ -84,8 +84,6 @@ pub(crate) enum Tool {
     Windows,
     /// A C compiler for static programs.
     Musl,
-    /// A C compiler for other platforms.
-    Zig,
     /// The commands of Rust's tools for migrations.
     Migrations,
 }
@@ -113,7 +111,6 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
         Tool::Windows => cross::windows(),
         Tool::Musl => cross::musl(),
-        Tool::Zig => cross::zig(),
         Tool::Migrations => migrations::provide().map(|_| Vec::new()),
     }
 }
@@ -148,10 +145,9 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "netns" => netns::provide()?.display().to_string(),
             "windows" => shown_variables(&cross::windows()?),
             "musl" => shown_variables(&cross::musl()?),
-            "zig" => shown_variables(&cross::zig()?),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows, musl and zig, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows and musl, not `{other}`"
                 )));
             }
         };

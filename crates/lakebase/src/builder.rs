@@ -160,7 +160,7 @@ impl Builder {
     }
 
     /// DNS servers for names that the system's resolver does not find: `ip:port`, separated by commas.
-    /// Default: those of `/etc/resolv.conf`. `LAKEBASE_DNS`.
+    /// Default: those that the system uses. `LAKEBASE_DNS`.
     pub fn dns(self, servers: impl Into<String>) -> Self {
         self.set("dns", servers)
     }

@@ -31,7 +31,6 @@ pub(crate) enum Need {
     Libpq,
     Windows,
     Musl,
-    Zig,
     Migrations,
 }
 

@@ -84,7 +84,6 @@ impl Machine for Real {
             Need::Libpq => Tool::Libpq,
             Need::Windows => Tool::Windows,
             Need::Musl => Tool::Musl,
-            Need::Zig => Tool::Zig,
             Need::Migrations => Tool::Migrations,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));

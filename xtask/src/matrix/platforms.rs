@@ -1,10 +1,9 @@
 //! Cells for the machines that users have and this one is not.
 //!
 //! What Wine cannot show: Ctrl-C and colours on a console (it has none here), access rights of files, the DNS servers of real adapters, Windows'
-//! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means. What `macos` cannot show: anything that runs, since
-//! linking needs Apple's frameworks.
+//! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means.
 
-use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own};
+use super::cells::{Cell, Counts, Need, Run, Step, cell, own};
 
 /// Two of the linker's minutes are debug information that nobody reads.
 const WINDOWS: &[(&str, &str)] =
@@ -42,16 +41,8 @@ pub(super) const PLATFORMS: &[Cell] = &[
         ],
     ),
     cell(
-        "macos",
-        "lints of everything for macOS; nothing is linked, because that needs Apple's frameworks",
-        &[Need::Zig],
-        &[check(
-            "clippy --target aarch64-apple-darwin --workspace --all-targets --all-features -- -D warnings",
-        )],
-    ),
-    cell(
         "musl",
-        "the static command in a root that holds nothing but it and certificates",
+        "the static command in a root that holds nothing but it, certificates and an empty /tmp",
         &[Need::Musl, Need::Postgres, Need::Python],
         &[
             Step {
@@ -60,15 +51,6 @@ pub(super) const PLATFORMS: &[Cell] = &[
                 env: STATIC,
             },
             own("clients musl"),
-        ],
-    ),
-    cell(
-        "linux-targets",
-        "the command type-checked for other processors",
-        &[Need::Zig],
-        &[
-            check("check --target aarch64-unknown-linux-gnu -p lakebase-cli"),
-            check("check --target i686-unknown-linux-gnu -p lakebase-cli"),
         ],
     ),
 ];

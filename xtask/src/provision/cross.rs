@@ -1,11 +1,10 @@
 //! What compiles for other platforms, and what runs the result here.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::{Package, Variables, act, target, tools, venv};
-use crate::process::captured;
+use super::{Package, Variables, act, target, tools};
 use crate::system::{Doing, Failure, root};
 
 const MINGW: Package =
@@ -13,14 +12,6 @@ const MINGW: Package =
 const WINE: Package = Package { program: "wine64", apt: "wine64", brew: "wine-stable" };
 const MUSL: Package =
     Package { program: "musl-gcc", apt: "musl-tools", brew: "filosottile/musl-cross/musl-cross" };
-/// Pinned; a C compiler that has the headers of every platform.
-const ZIG: &[&str] = &["ziglang==0.17.1"];
-/// Rust's names and zig's.
-const ZIG_TARGETS: &[(&str, &str)] = &[
-    ("aarch64-apple-darwin", "aarch64-macos"),
-    ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu"),
-    ("i686-unknown-linux-gnu", "x86-linux-gnu"),
-];
 
 /// Wine with a Windows of its own, in which programs of cargo run.
 pub(super) fn windows() -> Result<Variables, Failure> {
@@ -54,29 +45,6 @@ pub(super) fn windows() -> Result<Variables, Failure> {
 pub(super) fn musl() -> Result<Variables, Failure> {
     target("x86_64-unknown-linux-musl")?;
     Ok(variables([("CC_x86_64_unknown_linux_musl", MUSL.provide()?.as_path())]))
-}
-
-/// For each of [`ZIG_TARGETS`] Rust's library, and a script that calls zig as cc-rs calls clang.
-pub(super) fn zig() -> Result<Variables, Failure> {
-    let python = venv("zig", ZIG)?;
-    let folder =
-        captured(Command::new(python).args(["-c", "import ziglang; print(ziglang.__path__[0])"]))?;
-    let zig = PathBuf::from(folder.trim()).join("zig");
-    // There is no SDK, and what is only checked needs none.
-    let mut all = variables([("SDKROOT", Path::new("/"))]);
-    for (rust, name) in ZIG_TARGETS {
-        target(rust)?;
-        let script = tools().join(format!("zig-{rust}"));
-        let text = format!(
-            "#!/bin/sh\nfor arg do\n  shift\n  case $arg in --target=*|-m32|-mmacosx-version-min=*|-arch|arm64) ;; \
-             *) set -- \"$@\" \"$arg\" ;; esac\ndone\nexec {} cc -target {name} \"$@\"\n",
-            zig.display()
-        );
-        fs::write(&script, text).doing(format!("write {}", script.display()))?;
-        act(Command::new("chmod").arg("+x").arg(&script))?;
-        all.push((format!("CC_{}", rust.replace('-', "_")), script.display().to_string()));
-    }
-    Ok(all)
 }
 
 fn variables<const N: usize>(pairs: [(&str, &Path); N]) -> Variables {
