@@ -4,9 +4,12 @@
 
 mod cells;
 mod count;
+mod edge;
 mod machine;
+mod native;
 mod platforms;
 mod report;
+mod tools;
 
 use self::cells::{Cell, Need, Step, all};
 use self::count::{Tally, skipped, tally};

@@ -1,0 +1,215 @@
+//! Cells of the sources, of each crate, of everything on each runtime, and of other drivers.
+
+use super::cells::{Cell, Need, cell, check, own, tests};
+
+pub(super) const NATIVE: &[Cell] = &[
+    // Sources
+    cell(
+        "fmt",
+        "rustfmt agrees with every file",
+        &[],
+        &[
+            check("fmt --all --check"),
+            check("fmt --manifest-path fuzz/Cargo.toml --check"),
+            check(
+                "fmt --manifest-path crates/lakebase-wasm/examples/worker-rust/Cargo.toml --check",
+            ),
+            check("fmt --manifest-path xtask/peers/db/Cargo.toml --check"),
+            check("fmt --all --manifest-path xtask/peers/Cargo.toml --check"),
+            check("fmt --all --manifest-path xtask/peers/dependencies/Cargo.toml --check"),
+            check("fmt --all --manifest-path tests/drivers/Cargo.toml --check"),
+        ],
+    ),
+    cell("tidy", "what no compiler checks", &[], &[own("tidy")]),
+    cell("isolation", "each crate knows only what it should", &[], &[own("isolation")]),
+    cell(
+        "xtask",
+        "the automation itself",
+        &[],
+        &[tests(
+            "test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db -p xtask-instructions",
+        )],
+    ),
+    // Crates, from the bottom up
+    cell(
+        "core",
+        "core, workspace and test kit",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-core -p lakebase-workspace -p lakebase-testkit",
+        )],
+    ),
+    cell(
+        "emulator",
+        "the emulator and its Postgres",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
+    ),
+    cell(
+        "runtime-tokio",
+        "timers, tasks, TCP, DNS, HTTP on tokio",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features tokio",
+        )],
+    ),
+    cell(
+        "runtime-async-std",
+        "the same on async-std",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features async-std",
+        )],
+    ),
+    cell(
+        "runtime-smol",
+        "the same on smol",
+        &[],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features smol",
+        )],
+    ),
+    cell(
+        "runtime-all",
+        "the same with every feature on",
+        &[],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-runtime --all-features")],
+    ),
+    cell(
+        "sqlx",
+        "connections and pools",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-sqlx --all-features")],
+    ),
+    cell(
+        "proxy",
+        "the proxy: clients, refusals, hostile input",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
+    ),
+    cell(
+        "lakebase",
+        "the facade",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast -p lakebase --all-features")],
+    ),
+    cell(
+        "cli",
+        "the command",
+        &[Need::Postgres],
+        &[tests("test --no-fail-fast --all-targets -p lakebase-cli")],
+    ),
+    // Runtime x HTTP client, against the emulator
+    cell(
+        "tokio",
+        "every pattern on tokio, hyper",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
+        )],
+    ),
+    cell(
+        "async-std",
+        "every pattern on async-std, hyper",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
+        )],
+    ),
+    cell(
+        "smol",
+        "every pattern on smol, hyper",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
+        )],
+    ),
+    cell(
+        "all",
+        "every pattern with three runtimes in one binary",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
+        )],
+    ),
+    cell(
+        "proxies",
+        "logins through real proxies of HTTP and of SOCKS, with a password and without, on three runtimes and with reqwest",
+        &[Need::Postgres, Need::Proxies],
+        &[
+            tests(
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,proxies -- tinyproxy:: microsocks::",
+            ),
+            tests(
+                "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,proxies -- tinyproxy:: microsocks::",
+            ),
+        ],
+    ),
+    cell(
+        "netns",
+        "packets that are lost between network namespaces: links that go down under statements, dead addresses, clients that vanish",
+        &[Need::Postgres, Need::Netns],
+        // Each test waits for a minute, so all of them wait at once.
+        &[tests(
+            "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,netns --config target.'cfg(unix)'.runner=['sh','../crates/lakebase-testkit/netns/enter'] netns:: -- --test-threads 64",
+        )],
+    ),
+    cell(
+        "soak",
+        "a thousand token rotations under load, on tokio, of a pool and of a proxy",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,soak soak::",
+        )],
+    ),
+    cell(
+        "tokio-reqwest",
+        "every pattern on tokio, reqwest",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
+        )],
+    ),
+    cell(
+        "tokio-surf",
+        "every pattern on tokio, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
+        )],
+    ),
+    cell(
+        "async-std-surf",
+        "every pattern on async-std, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
+        )],
+    ),
+    cell(
+        "smol-surf",
+        "every pattern on smol, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
+        )],
+    ),
+    cell(
+        "all-surf",
+        "every pattern with three runtimes in one binary, surf",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
+        )],
+    ),
+    // Other targets and other people's programs
+    cell(
+        "drivers",
+        "drivers without a crate of ours, by their recipes, through two rotations, a wake-up and a refused token; tools for migrations",
+        &[Need::Postgres, Need::Libpq, Need::Migrations],
+        &[
+            check("build --package lakebase-cli --bin lakebase"),
+            tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml"),
+        ],
+    ),
+];

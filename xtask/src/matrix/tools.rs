@@ -1,0 +1,114 @@
+//! Cells of clients, of programs around the crates, of documentation and of lints.
+
+use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own, tests};
+
+const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
+
+pub(super) const TOOLS: &[Cell] = &[
+    cell(
+        "fuzz-replay",
+        "the fuzz targets' seeds, on stable",
+        &[],
+        &[tests("test --no-fail-fast --manifest-path fuzz/Cargo.toml")],
+    ),
+    cell(
+        "outside",
+        "programs outside the workspace: one runtime each, and every client through the proxy",
+        &[Need::Postgres, Need::Python, Need::Node],
+        &[own("outside")],
+    ),
+    cell(
+        "python",
+        "databricks-sdk and psycopg against the emulator",
+        &[Need::Postgres, Need::Python],
+        &[own("clients python")],
+    ),
+    cell(
+        "identity",
+        "every identity of Databricks' SDKs, on three runtimes, with the SDK for Python as the judge",
+        &[Need::Postgres, Need::Python],
+        &[
+            tests("test --no-fail-fast -p lakebase-workspace --all-features"),
+            tests(
+                "test --no-fail-fast -p lakebase-tests --no-default-features --features tokio,async-std,smol -- identities:: secrets:: on_behalf_of::",
+            ),
+            own("clients identity"),
+        ],
+    ),
+    cell(
+        "node",
+        "@databricks/lakebase against the emulator",
+        &[Need::Postgres, Need::Node],
+        &[own("clients node")],
+    ),
+    cell(
+        "proxy-clients",
+        "psql, pg_dump, pgbench, psycopg and pg through the proxy, against the emulator",
+        &[Need::Postgres, Need::Python, Need::Node],
+        &[own("clients proxy")],
+    ),
+    cell(
+        "demo",
+        "the demo, in which no query may fail",
+        &[Need::Postgres],
+        &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
+    ),
+    cell(
+        "instructions",
+        "instruction counts of a read and of an acquire, beside the recorded ones",
+        &[Need::Valgrind],
+        &[own("bench --check")],
+    ),
+    cell(
+        "simulate",
+        "a fleet over a month, in which no short outage may refuse a login",
+        &[],
+        &[
+            tests("test --no-fail-fast -p lakebase-testkit --features simulate --bin simulate"),
+            Step { run: Run::Xtask("simulate --instances 200"), counts: Counts::One, env: &[] },
+        ],
+    ),
+    // Documentation and lints
+    cell(
+        "doc",
+        "examples in the documentation",
+        &[Need::Postgres],
+        &[tests(
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase -p lakebase-wasm --all-features",
+        )],
+    ),
+    cell(
+        "docs",
+        "documentation without warnings",
+        &[],
+        &[Step {
+            run: Run::Cargo("doc --no-deps --workspace --all-features --lib"),
+            counts: Counts::One,
+            env: DENY_WARNINGS,
+        }],
+    ),
+    cell(
+        "clippy",
+        "lints: everything, then each backend alone",
+        &[],
+        &[
+            check("clippy --workspace --all-targets --all-features -- -D warnings"),
+            check("clippy -p lakebase-runtime --no-default-features -- -D warnings"),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features tokio -- -D warnings",
+            ),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features async-std -- -D warnings",
+            ),
+            check(
+                "clippy -p lakebase-runtime --no-default-features --features smol -- -D warnings",
+            ),
+            check("clippy -p lakebase --no-default-features -- -D warnings"),
+            check("clippy -p lakebase --no-default-features --features sqlx,tokio -- -D warnings"),
+            check(
+                "clippy -p lakebase --no-default-features --features sqlx,async-std -- -D warnings",
+            ),
+            check("clippy -p lakebase --no-default-features --features sqlx,smol -- -D warnings"),
+        ],
+    ),
+];
