@@ -68,11 +68,21 @@ fn psql_is_told_nothing_secret() {
 #[test]
 fn demands_on_the_login_that_cannot_be_met_are_refused_before_a_program_starts() {
     let emulator = emulator();
-    for (variable, value) in [("PGCHANNELBINDING", "require"), ("PGREQUIREAUTH", "scram-sha-256")] {
+    for (variable, value) in [("PGCHANNELBINDING", "require"), ("PGREQUIREAUTH", "gss")] {
         let mut command = configured(&emulator);
         let line = Run::of(command.env(variable, value).args(["psql", "--", "-c", ""])).failure();
         assert!(line.contains(&format!("{variable} (environment variable)")), "{line}");
     }
+}
+
+#[test]
+fn a_program_is_told_which_demand_the_server_does_not_meet() {
+    let emulator = emulator();
+    let mut command = configured(&emulator);
+    let command = command.env("PGREQUIREAUTH", "scram-sha-256").args(["psql", "--", "-c", ""]);
+    let run = Run::of(command);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
+    assert!(run.stderr.contains("which require_auth does not allow"), "{run:?}");
 }
 
 #[test]
