@@ -6,6 +6,15 @@ const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
 
 pub(super) const TOOLS: &[Cell] = &[
     cell(
+        "package",
+        "what is published: every package with its files, and none that needs itself",
+        &[],
+        // What is left out is never published. Each crate is built by other cells; nothing is uploaded.
+        &[check(
+            "package --workspace --exclude lakebase-test* --exclude xtask* --no-verify --allow-dirty --quiet",
+        )],
+    ),
+    cell(
         "fuzz-replay",
         "the fuzz targets' seeds, on stable",
         &[],
