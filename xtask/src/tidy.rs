@@ -27,6 +27,7 @@ const RULES: &[Rule] = &[
     ("no path of one machine", source::machine_paths),
     ("members inherit from the workspace", manifest::inherits),
     ("features are documented", manifest::features),
+    ("published crates have what crates.io and docs.rs show", manifest::published),
     ("the Rust of README and guide is compiled", readme::examples),
     ("the root holds only what belongs there", manifest::top_level),
 ];

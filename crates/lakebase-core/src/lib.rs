@@ -13,6 +13,7 @@
 //!
 //! Feature `tracing` emits spans and events, and feature `metrics` counters, gauges and histograms. Without them there is
 //! no such code. The documentation of the crate `lakebase` lists them.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod connect;
 mod credential;
@@ -47,3 +48,8 @@ pub use secret::Secret;
 pub use setting::{Environment, FileStatus, Setting, SettingOrigin};
 pub use target::{ComputeName, Target};
 pub use time::Timestamp;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -55,7 +55,7 @@
 //! | … `{"endpoints":[{"name":"projects/…","kind":"read_only","readable_secondaries":false}]}` | endpoints, with their branches and projects |
 //! | … `{"instances":[{"name":"…","readable_secondaries":true}]}` | Provisioned instances |
 //! | … `{"decoys":{"projects":2,"branches":3}}` | projects before all others, so many branches in each, two endpoints in each |
-
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(unix)]
 
 mod api;
@@ -90,3 +90,8 @@ pub use fault::{Body, Effect, Fault, Operation, RetryAfter, WrongCertificate};
 pub use log::{RequestRecord, sequential_hops};
 pub use token::TokenFor;
 pub use world::{Counters, EndpointKind, SessionEnd, WakeStyle};
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -27,6 +27,7 @@
 //! With the feature `tracing` every session that opens or ends is an event of level info, and every client that is turned
 //! away one of level warn, with its SQLSTATE, whether it was answered, and what it sent as far as it can be told: at most four bytes,
 //! escaped. Clients that connect and go without a word make no event.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cancels;
 mod client_tls;
@@ -56,3 +57,8 @@ pub use crate::proxy::{Drained, Limits, Monitor, Proxy};
 pub use crate::routes::Route;
 pub use crate::stats::Stats;
 pub use crate::tunnel::Tunnel;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

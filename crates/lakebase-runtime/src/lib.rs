@@ -104,3 +104,8 @@ pub use self::smol::{smol, smol_with};
 pub use self::tokio::{tokio, tokio_with};
 #[cfg(feature = "tokio-io")]
 pub use self::tokio_io::TokioIo;
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

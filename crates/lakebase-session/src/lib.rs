@@ -9,6 +9,7 @@
 //! A [`SessionSocket`] gives such sessions to drivers of the same program at a private address.
 //!
 //! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and whoever polls drives them.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod direction;
@@ -38,3 +39,8 @@ pub use crate::reusable::{Left, ResetError, ReusableRelay, ReusableSession};
 pub use crate::socket::{Explain, PrivateAddress, SessionSocket};
 pub use crate::stream::ServerStream;
 pub use crate::upstream::{Address, Reached, Upstream};
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,6 +18,7 @@
 //!
 //! sqlx fills every `PgConnectOptions` from the process environment first. This crate then sets all that decides where and how to
 //! connect; what is left of sqlx's own is `PGOPTIONS`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 mod executor;
@@ -31,3 +32,8 @@ pub use factory::SqlxFactory;
 pub use pool::LakebasePool;
 pub use pool_options::PoolOptions;
 pub use sqlx;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@
 //!
 //! Features `smol` and `async-std` give deadpool's pools the time-outs of these runtimes; bb8 runs on tokio only.
 //! Feature `tracing` reports each idle connection that did not answer.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "bb8")]
 pub mod bb8;
@@ -34,3 +35,8 @@ pub use crate::factory::{Connection, TokioPostgresFactory};
 #[cfg(any(feature = "deadpool", feature = "bb8"))]
 pub use crate::recycling::RecyclingOptions;
 pub use crate::stream::SessionStream;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

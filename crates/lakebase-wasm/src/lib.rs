@@ -35,6 +35,7 @@
 //! The refresh follows [`lakebase_core::refresh::Machine`]. The client is not `lakebase-workspace`: that shares
 //! futures between callers, which workers do not allow, and its types (`http`, untyped JSON with floats) make the
 //! module three times as large. Everything but the exports to JavaScript also runs natively, where it is tested.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod credentials;
 mod host;

@@ -29,6 +29,7 @@
 //! Invariants: a secret is sent only to the configured host and to the token service that it is for. Redirects are not
 //! followed. An error quotes the error code and the message of a reply, shortened and without anything like a token, and
 //! nothing else of its body.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod auth;
 mod calls;
@@ -49,3 +50,8 @@ pub use config::{
 };
 pub use host::WorkspaceHost;
 pub use retry::Retry;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -72,6 +72,7 @@
 //!
 //! [`sqlx`] is re-exported, because its types are what `connect` and `pool` return. The traits for own
 //! token sources, resolvers, drivers and runtimes are in [`core`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod assemble;
 mod builder;
@@ -116,3 +117,8 @@ pub use crate::default_runtime::HasRuntime;
 pub use crate::handle::Lakebase;
 #[doc(hidden)]
 pub use crate::url::fuzz_url;
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "sqlx", feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

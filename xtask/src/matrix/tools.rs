@@ -83,7 +83,7 @@ pub(super) const TOOLS: &[Cell] = &[
         "examples in the documentation",
         &[Need::Postgres],
         &[tests(
-            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase -p lakebase-wasm --all-features",
+            "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase-emulator -p lakebase -p lakebase-wasm --all-features",
         )],
     ),
     cell(

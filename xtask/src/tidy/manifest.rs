@@ -19,6 +19,22 @@ const ROOT: &[&str] = &[
     "tests",
 ];
 
+/// Keys of a published package. There is no `repository` as long as the project has no public address.
+const PUBLISHED: &[&str] = &[
+    "description",
+    "version",
+    "rust-version",
+    "license",
+    "keywords",
+    "categories",
+    "documentation",
+];
+/// Files that a package takes from beside its manifest; the licences may be links to the root's.
+const BESIDE: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
+const DOCS_RS: &[&str] = &["all-features = true", "rustdoc-args = [\"--cfg\", \"docsrs\"]"];
+/// Shows at each item which feature it needs.
+const BADGES: &str = "#![cfg_attr(docsrs, feature(doc_cfg))]";
+
 /// Manifests of workspace members.
 fn members(tree: &Tree) -> impl Iterator<Item = (&String, &String)> {
     tree.iter().filter(|(path, _)| {
@@ -95,6 +111,41 @@ pub(super) fn features(tree: &Tree) -> Vec<String> {
     wrong
 }
 
+/// What crates.io and docs.rs show of a published crate is there, and the Rust of its README is compiled.
+pub(super) fn published(tree: &Tree) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (path, text) in members(tree) {
+        let package = table(text, "package");
+        if package.contains(&"publish = false") {
+            continue;
+        }
+        let folder = path.trim_end_matches("Cargo.toml");
+        for key in PUBLISHED {
+            if !package.iter().any(|line| line.split(['.', ' ']).next() == Some(*key)) {
+                wrong.push(format!("{path}: [package] lacks `{key}`"));
+            }
+        }
+        for file in BESIDE {
+            if !tree.contains_key(&format!("{folder}{file}")) {
+                wrong.push(format!("{folder}{file} is missing"));
+            }
+        }
+        let Some(library) = tree.get(&format!("{folder}src/lib.rs")) else { continue };
+        for line in DOCS_RS {
+            if !table(text, "package.metadata.docs.rs").contains(line) {
+                wrong.push(format!("{path}: [package.metadata.docs.rs] lacks `{line}`"));
+            }
+        }
+        let readme = tree.get(&format!("{folder}README.md")).map_or("", String::as_str);
+        let compiled = "#[doc = include_str!(\"../README.md\")]";
+        let lines = [BADGES].into_iter().chain(readme.contains("```rust").then_some(compiled));
+        for line in lines.filter(|line| !library.contains(line)) {
+            wrong.push(format!("{folder}src/lib.rs lacks `{line}`"));
+        }
+    }
+    wrong
+}
+
 /// Nothing lies in the root but what the map of the repository shows.
 pub(super) fn top_level(tree: &Tree) -> Vec<String> {
     let entries: BTreeSet<&str> = tree.keys().filter_map(|path| path.split('/').next()).collect();
@@ -152,6 +203,31 @@ mod tests {
             ]))
             .is_empty()
         );
+    }
+
+    #[test]
+    fn what_a_published_crate_lacks_is_named() {
+        let manifest = "[package]\ndescription = \"a\"\nversion.workspace = true\nrust-version.workspace = true\nlicense.workspace = true\nkeywords = []\ncategories = []\ndocumentation = \"b\"\n[package.metadata.docs.rs]\nall-features = true\nrustdoc-args = [\"--cfg\", \"docsrs\"]\n";
+        let check = |manifest: &str, readme: &str, library: &str| {
+            published(&tree(&[
+                ("crates/a/Cargo.toml", manifest),
+                ("crates/a/README.md", readme),
+                ("crates/a/LICENSE-MIT", ""),
+                ("crates/a/LICENSE-APACHE", ""),
+                ("crates/a/src/lib.rs", library),
+            ]))
+        };
+        let library = format!("{BADGES}\n#[doc = include_str!(\"../README.md\")]\n");
+        assert!(check(manifest, "```rust\n```", &library).is_empty());
+        assert_eq!(
+            check(&manifest.replace("license.workspace", "license-file"), "", &library),
+            ["crates/a/Cargo.toml: [package] lacks `license`"]
+        );
+        let wrong = check("[package]\n", "```rust\n```", "");
+        assert_eq!(wrong.len(), PUBLISHED.len() + DOCS_RS.len() + 2, "{wrong:?}");
+        assert!(check("[package]\npublish = false\n", "```rust\n```", "").is_empty());
+        let bare = published(&tree(&[("crates/a/Cargo.toml", manifest)]));
+        assert_eq!(bare, BESIDE.map(|file| format!("crates/a/{file} is missing")));
     }
 
     #[test]
