@@ -33,6 +33,8 @@ cargo xtask <command>
   test-matrix [--list] [--json] [--cell NAME]...
                                     run every cell, or the named ones; ends with `N passed, N failed`
   ci                                what CI runs: the whole test matrix
+  check [--since REVISION]          before a commit: sources, and lints and unit tests of what changed on this
+                                    branch and of what depends on it
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
   provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind |
@@ -77,6 +79,7 @@ fn dispatch(args: &[&str]) -> Outcome {
     match *command {
         "demo" => demo::command(rest),
         "test-matrix" => matrix::command(rest),
+        "check" => matrix::changed::command(rest),
         "ci" if rest.is_empty() => matrix::command(&[]),
         "isolation" if rest.is_empty() => isolation::command(),
         "tidy" if rest.is_empty() => tidy::command(),
@@ -106,6 +109,7 @@ mod tests {
             &["tidy", "now"],
             &["test-matrix", "--cel"],
             &["clients"],
+            &["check", "all"],
             &["demo", "x"],
         ] {
             let failure = dispatch(args).unwrap_err();

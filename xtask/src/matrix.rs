@@ -3,6 +3,7 @@
 //! The loop knows nothing of processes: a `Machine` provides what cells need and runs their steps, so the loop is tested with a fake one.
 
 mod cells;
+pub(crate) mod changed;
 mod count;
 mod edge;
 mod machine;
