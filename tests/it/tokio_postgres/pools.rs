@@ -29,6 +29,7 @@ async fn connections_are_used_again() {
             let again: i32 = pool.get().await.unwrap().query_one(pid, &[]).await.unwrap().get(0);
             assert_eq!(first, again, "{kind:?}");
         }
+        drop(try_join_all((0..3).map(|_| pool.get())).await.unwrap());
         let answers = try_join_all((0..20).map(|_| pool.one())).await.unwrap();
         assert_eq!(answers, [1; 20]);
         assert_eq!(shared().counters(&name).unwrap().accepted, 3, "{kind:?}");

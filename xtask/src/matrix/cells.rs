@@ -70,6 +70,11 @@ pub(super) const fn tests(args: &'static str) -> Step {
     Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[] }
 }
 
+/// The same for tests that mostly wait for each other's servers: more of them at once than this machine has cores.
+pub(super) const fn waiting_tests(args: &'static str) -> Step {
+    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[("RUST_TEST_THREADS", "4")] }
+}
+
 /// A cargo command that passes by exiting with 0.
 pub(super) const fn check(args: &'static str) -> Step {
     Step { run: Run::Cargo(args), counts: Counts::One, env: &[] }

@@ -1,6 +1,6 @@
 //! Cells of the sources, of each crate, of everything on each runtime, and of other drivers.
 
-use super::cells::{Cell, Need, cell, check, own, tests};
+use super::cells::{Cell, Need, cell, check, own, tests, waiting_tests};
 
 pub(super) const NATIVE: &[Cell] = &[
     // Sources
@@ -104,7 +104,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "tokio",
         "every pattern on tokio, hyper",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
         )],
     ),
@@ -112,7 +112,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "async-std",
         "every pattern on async-std, hyper",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
         )],
     ),
@@ -120,7 +120,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "smol",
         "every pattern on smol, hyper",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
         )],
     ),
@@ -128,7 +128,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "all",
         "every pattern with three runtimes in one binary",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
         )],
     ),
@@ -166,7 +166,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "tokio-reqwest",
         "every pattern on tokio, reqwest",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
         )],
     ),
@@ -174,7 +174,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "tokio-surf",
         "every pattern on tokio, surf",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
         )],
     ),
@@ -182,7 +182,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "async-std-surf",
         "every pattern on async-std, surf",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
         )],
     ),
@@ -190,7 +190,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "smol-surf",
         "every pattern on smol, surf",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
         )],
     ),
@@ -198,7 +198,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "all-surf",
         "every pattern with three runtimes in one binary, surf",
         &[Need::Postgres],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
         )],
     ),
