@@ -262,6 +262,7 @@ pub(super) const PORTABLE: &[&str] = &[
     "lakebase-workspace",
     "lakebase-session",
     "lakebase-sqlx",
+    "lakebase-tokio-postgres",
     "lakebase",
     "lakebase-wasm",
 ];
