@@ -13,7 +13,13 @@ use futures_util::future::{Either, select};
 use lakebase_core::{Clock, Jitter, Runtime, Timer};
 
 /// How long a check may take.
-const LIMIT: Duration = Duration::from_secs(2);
+pub const LIMIT: Duration = Duration::from_secs(2);
+/// The default idle time after which pools check a connection before they hand it out.
+pub const CHECK_AFTER_IDLE: Duration = Duration::from_secs(15);
+/// The default idle time after which pools close a connection: before load balancers forget it.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(3 * 60);
+/// The default age, less a random tenth, after which pools replace a connection: before the service may end it.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// How long it may take for a connection that was idle already when another one was found dead: they probably share
 /// its fate. One that lives and is slower than this is replaced in vain.
 const SUSPECT_LIMIT: Duration = Duration::from_millis(250);

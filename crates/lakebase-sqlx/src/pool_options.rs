@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use lakebase_session::liveness::{CHECK_AFTER_IDLE, IDLE_TIMEOUT, MAX_LIFETIME};
+
 /// How a [`LakebasePool`](crate::LakebasePool) keeps its connections; the defaults fit Lakebase.
 ///
 /// ```
@@ -29,9 +31,9 @@ impl Default for PoolOptions {
             max_connections: 15,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(3 * 60),
-            max_lifetime: Duration::from_secs(60 * 60),
-            ping_after_idle: Duration::from_secs(15),
+            idle_timeout: IDLE_TIMEOUT,
+            max_lifetime: MAX_LIFETIME,
+            ping_after_idle: CHECK_AFTER_IDLE,
             keep_idle: None,
             close_timeout: Duration::from_secs(30),
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use lakebase_core::Runtime;
-use lakebase_session::{Liveness, is_young};
+use lakebase_session::liveness::{
+    CHECK_AFTER_IDLE, IDLE_TIMEOUT, Liveness, MAX_LIFETIME, is_young,
+};
 use tokio_postgres::Client;
 
 /// When a pool checks and replaces connections; the defaults fit Lakebase.
@@ -25,9 +27,9 @@ pub struct RecyclingOptions {
 impl Default for RecyclingOptions {
     fn default() -> Self {
         Self {
-            ping_after_idle: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(3 * 60),
-            max_lifetime: Duration::from_secs(60 * 60),
+            ping_after_idle: CHECK_AFTER_IDLE,
+            idle_timeout: IDLE_TIMEOUT,
+            max_lifetime: MAX_LIFETIME,
         }
     }
 }

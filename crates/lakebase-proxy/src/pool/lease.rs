@@ -6,6 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use lakebase_core::{Error, ErrorKind};
+use lakebase_session::liveness::LIMIT as LIVENESS;
 use lakebase_session::startup::Startup;
 use lakebase_session::{ReusableSession, Session, StartupFactory};
 use tokio::time::timeout;
@@ -15,8 +16,6 @@ use super::queue::{Idle, Ticket, Turn};
 use super::{Key, Pool, Wanted};
 use crate::observe;
 
-/// How long an idle session may take to show that it is alive.
-const LIVENESS: Duration = Duration::from_secs(2);
 /// How often a session is opened for a client, if the server ends each at once.
 const OPENINGS: usize = 3;
 /// How long what a client did not want to hear any more may take to come, and how long it may be.

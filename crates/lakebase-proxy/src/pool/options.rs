@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lakebase_core::{Error, ErrorKind, Result};
+use lakebase_session::liveness::{CHECK_AFTER_IDLE, IDLE_TIMEOUT, MAX_LIFETIME};
 
 /// Where load balancers on the way begin to forget connections without telling (Azure's).
 const FORGOTTEN: Duration = Duration::from_secs(4 * 60);
@@ -36,9 +37,9 @@ impl Default for PoolOptions {
             size: 20,
             min: 0,
             wait: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(3 * 60),
-            max_lifetime: Duration::from_secs(60 * 60),
-            check_after_idle: Duration::from_secs(15),
+            idle_timeout: IDLE_TIMEOUT,
+            max_lifetime: MAX_LIFETIME,
+            check_after_idle: CHECK_AFTER_IDLE,
         }
     }
 }
