@@ -7,10 +7,9 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::try_join_all;
 #[cfg(feature = "tokio")]
-use lakebase::LakebasePool;
 use lakebase::core::Runtime;
 use lakebase::sqlx::{self, Connection as _};
-use lakebase::{ErrorKind, PoolOptions};
+use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use lakebase_testkit::FakeTime;
 
@@ -20,32 +19,59 @@ on_each_runtime! { rotation_under_load outage_while_the_token_lives outage_from_
 
 /// Eight tasks, connections that are replaced all the time, tokens that live for two seconds.
 async fn rotation_under_load() {
+    let (name, lakebase) = short_tokens();
+    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(100));
+    let pool = lakebase.pool(options).await.unwrap();
+    let asked = pool.clone();
+    let ask = move || {
+        let pool = asked.clone();
+        async move {
+            let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
+            one.err().map(|error| format!("{error:?}"))
+        }
+    };
+    load_through_rotations("sqlx", &name, &lakebase, ask).await;
+    assert!(pool.close().await);
+}
+
+/// An endpoint of its own whose tokens live for two seconds.
+pub(crate) fn short_tokens() -> (String, Lakebase) {
     let (name, _) = endpoint(shared());
     let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
     shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
     let lakebase = Setup::m2m(shared()).endpoint(&name).build();
-    let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(100));
-    let pool = lakebase.pool(options).await.unwrap();
+    (name, lakebase)
+}
 
+/// Eight tasks `ask` a pool of six connections until the token was renewed four times. None may fail, connections are replaced, and no
+/// dead token is tried. `ask` returns its error.
+pub(crate) async fn load_through_rotations<F>(
+    pool: &str,
+    name: &str,
+    lakebase: &Lakebase,
+    ask: impl Fn() -> F + Clone + Send + 'static,
+) where
+    F: Future<Output = Option<String>> + Send,
+{
     let stop = Arc::new(AtomicBool::new(false));
     let queries = Arc::new(AtomicUsize::new(0));
     let spawn = lakebase.connector().runtime().spawn.clone().unwrap();
     let mut tasks = Vec::new();
     for _ in 0..8 {
-        let (pool, stop, queries) = (pool.clone(), Arc::clone(&stop), Arc::clone(&queries));
+        let (ask, stop, queries) = (ask.clone(), Arc::clone(&stop), Arc::clone(&queries));
         let (report, result) = oneshot::channel::<Option<String>>();
         tasks.push(result);
         spawn.spawn(Box::pin(async move {
             let mut failed = None;
             while failed.is_none() && !stop.load(Ordering::Relaxed) {
-                let one = sqlx::query_scalar::<_, i32>("select 1").fetch_one(&pool).await;
+                failed = ask().await;
                 queries.fetch_add(1, Ordering::Relaxed);
-                failed = one.err().map(|error| format!("{error:?}"));
             }
-            drop(pool);
+            drop(ask);
             let _ = report.send(failed);
         }));
     }
+    drop(ask);
     let cache = lakebase.connector().credentials().await.unwrap().unwrap();
     let mut seen = None;
     for _ in 0..4 {
@@ -53,13 +79,12 @@ async fn rotation_under_load() {
     }
     stop.store(true, Ordering::Relaxed);
     let failures = try_join_all(tasks).await.unwrap();
-    assert_eq!(failures, vec![None; 8]);
+    assert_eq!(failures, vec![None; 8], "{pool}");
     // How many more depends on the machine.
     assert!(queries.load(Ordering::Relaxed) >= 8);
-    let counters = shared().counters(&name).unwrap();
-    assert!(counters.accepted > 6, "connections are replaced: {counters:?}");
-    assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
-    assert!(pool.close().await);
+    let counters = shared().counters(name).unwrap();
+    assert!(counters.accepted > 6, "{pool}: connections are replaced: {counters:?}");
+    assert_eq!(counters.refused, 0, "{pool}: no dead token was tried: {counters:?}");
 }
 
 pub(crate) fn unavailable() -> Effect {

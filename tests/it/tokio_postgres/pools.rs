@@ -1,16 +1,15 @@
 //! Pools of deadpool and bb8: connections that are used again, replaced and closed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use futures::future::{join_all, try_join_all};
 use lakebase::RecyclingOptions;
-use lakebase_emulator::{Effect, Fault, Operation};
 
 use super::cancels;
 use super::pool::{Kind, kinds};
+use crate::rotation::{load_through_rotations, short_tokens};
 use crate::support::{Setup, endpoint, shared, until};
 
 on_each_runtime! {
@@ -49,43 +48,15 @@ async fn connections_are_used_again() {
 /// Eight tasks, connections that are replaced all the time, tokens that live for two seconds.
 async fn rotation_under_load() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
-        shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = short_tokens();
         let options = RecyclingOptions::new().max_lifetime(Duration::from_millis(100));
         let pool = kind.open(&lakebase, 6, options).await.unwrap();
         assert_eq!(pool.one().await.unwrap(), 1);
-        let stop = Arc::new(AtomicBool::new(false));
-        let queries = Arc::new(AtomicUsize::new(0));
-        let spawn = lakebase.connector().runtime().spawn.clone().unwrap();
-        let mut tasks = Vec::new();
-        for _ in 0..8 {
-            let (pool, stop, queries) = (pool.clone(), Arc::clone(&stop), Arc::clone(&queries));
-            let (report, result) = oneshot::channel::<Option<String>>();
-            tasks.push(result);
-            spawn.spawn(Box::pin(async move {
-                let mut failed = None;
-                while failed.is_none() && !stop.load(Ordering::Relaxed) {
-                    failed = pool.one().await.err().map(|error| format!("{error:?}"));
-                    queries.fetch_add(1, Ordering::Relaxed);
-                }
-                drop(pool);
-                let _ = report.send(failed);
-            }));
-        }
-        let cache = lakebase.connector().credentials().await.unwrap().unwrap();
-        let mut seen = None;
-        for _ in 0..4 {
-            seen = Some(cache.changed(seen).await.generation());
-        }
-        stop.store(true, Ordering::Relaxed);
-        let failures = try_join_all(tasks).await.unwrap();
-        assert_eq!(failures, vec![None; 8], "{kind:?}");
-        assert!(queries.load(Ordering::Relaxed) >= 8);
-        let counters = shared().counters(&name).unwrap();
-        assert!(counters.accepted > 6, "{kind:?}: connections are replaced: {counters:?}");
-        assert_eq!(counters.refused, 0, "{kind:?}: no dead token was tried: {counters:?}");
+        let ask = move || {
+            let pool = pool.clone();
+            async move { pool.one().await.err().map(|error| format!("{error:?}")) }
+        };
+        load_through_rotations(&format!("{kind:?}"), &name, &lakebase, ask).await;
     }
 }
 

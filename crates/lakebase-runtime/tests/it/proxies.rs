@@ -16,7 +16,7 @@ use crate::tls_server::Authority;
 /// What the user and password of these tests become: `me:canary 1`.
 const BASIC: &str = "Basic bWU6Y2FuYXJ5IDE=";
 
-fn by_environment(variables: &[(&str, &str)]) -> Proxies {
+pub(crate) fn by_environment(variables: &[(&str, &str)]) -> Proxies {
     Proxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
 }
 
@@ -24,13 +24,13 @@ fn by_program(url: &str) -> Proxies {
     Proxies::everywhere(&Setting::explicit("http_proxy", Secret::new(url))).unwrap()
 }
 
-async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
+pub(crate) async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
     let request = http::Request::get(url).body(Bytes::new()).unwrap();
     let reply = within(&*runtime.timer, url, runtime.http.send(request)).await;
     reply.map(http::Response::into_body)
 }
 
-fn proxy_error(error: &Error) -> Option<&ProxyError> {
+pub(crate) fn proxy_error(error: &Error) -> Option<&ProxyError> {
     let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {

@@ -2,31 +2,21 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
 use lakebase_core::effect::{DialTarget, Dialed, Route};
-use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime};
-use lakebase_runtime::{Options, Proxies, ProxyError, ProxyProblem};
+use lakebase_core::{ErrorKind, Result, Runtime};
+use lakebase_runtime::{Options, ProxyError, ProxyProblem};
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 use lakebase_testkit::conformance::within;
 
+use crate::proxies::{by_environment, get, proxy_error};
 use crate::suites::Make;
 use crate::tls_server::Authority;
 
 const LIMIT: Duration = Duration::from_millis(700);
 
-fn by(variables: &[(&str, &str)]) -> Proxies {
-    Proxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
-}
-
 fn is_reqwest(runtime: &Runtime) -> bool {
     format!("{:?}", runtime.http).contains("Reqwest")
-}
-
-async fn get(runtime: &Runtime, url: &str) -> Result<Bytes> {
-    let request = http::Request::get(url).body(Bytes::new()).unwrap();
-    let reply = within(&*runtime.timer, url, runtime.http.send(request)).await;
-    reply.map(http::Response::into_body)
 }
 
 async fn dial(runtime: &Runtime, host: &str, addresses: &[std::net::IpAddr]) -> Result<Dialed> {
@@ -41,17 +31,6 @@ async fn dial(runtime: &Runtime, host: &str, addresses: &[std::net::IpAddr]) -> 
     within(&*runtime.timer, host, runtime.dial.dial(target)).await
 }
 
-fn proxy_error(error: &Error) -> Option<&ProxyError> {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
-}
-
 /// A workspace that only the proxy can reach, by a name that nobody else knows; TLS is verified for that name.
 pub(crate) async fn http(make: Make) {
     let authority = Authority::new();
@@ -61,7 +40,7 @@ pub(crate) async fn http(make: Make) {
     let url = format!("socks5h://me:canary%201@{}", proxy.host());
     for name in ["HTTPS_PROXY", "all_proxy"] {
         let before = proxy.requests().len();
-        let runtime = make(&options.clone().proxies(by(&[(name, &*url)]))).unwrap();
+        let runtime = make(&options.clone().proxies(by_environment(&[(name, &*url)]))).unwrap();
         for _ in 0..2 {
             let reply = get(&runtime, "https://only.proxy.test/").await;
             assert_eq!(reply.unwrap_or_else(|error| panic!("{}", error.report())), "secure");
@@ -77,7 +56,7 @@ pub(crate) async fn http(make: Make) {
 
     // By `socks5`, names are looked up here, and the proxy gets addresses.
     let url = format!("socks5://me:canary%201@{}", proxy.host());
-    let runtime = make(&options.proxies(by(&[("HTTPS_PROXY", &*url)]))).unwrap();
+    let runtime = make(&options.proxies(by_environment(&[("HTTPS_PROXY", &*url)]))).unwrap();
     let before = proxy.requests().len();
     let error = get(&runtime, "https://localhost/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "it is not localhost: {}", error.report());
@@ -95,8 +74,10 @@ pub(crate) async fn postgres(make: Make) {
     let proxy = SocksServer::start(SocksBehaviour::LeadTo(server.local_addr().unwrap()));
     let (names, addresses) =
         (format!("socks5h://{}", proxy.host()), format!("socks5://{}", proxy.host()));
-    let runtime =
-        make(&Options::new().proxies(by(&[("ALL_PROXY", &*names), ("NO_PROXY", "x.test:5432")])));
+    let runtime = make(
+        &Options::new()
+            .proxies(by_environment(&[("ALL_PROXY", &*names), ("NO_PROXY", "x.test:5432")])),
+    );
     let runtime = runtime.unwrap();
     assert_eq!(dial(&runtime, "db.test", &[]).await.unwrap().peer, None);
     let given = ["2001:db8::1".parse().unwrap()];
@@ -119,7 +100,8 @@ pub(crate) async fn postgres(make: Make) {
     assert_ne!(runtime.dial.route("x.test", 5433).unwrap(), Route::Direct);
 
     // What is looked up here: an unknown host is not asked for.
-    let runtime = make(&Options::new().proxies(by(&[("all_proxy", &*addresses)]))).unwrap();
+    let runtime =
+        make(&Options::new().proxies(by_environment(&[("all_proxy", &*addresses)]))).unwrap();
     let error = dial(&runtime, "no-such-host.invalid", &[]).await.unwrap_err();
     assert!(error.report().contains("no-such-host.invalid"), "{}", error.report());
     assert_eq!(proxy.requests().len(), 3);
@@ -134,13 +116,14 @@ pub(crate) async fn postgres(make: Make) {
         &[("ALL_PROXY", "http://127.0.0.1:1")],
         &[("ALL_PROXY", "ftp://x")],
     ] {
-        let runtime = make(&Options::new().proxies(by(variables))).unwrap();
+        let runtime = make(&Options::new().proxies(by_environment(variables))).unwrap();
         assert_eq!(runtime.dial.route("db.test", 5432).unwrap(), Route::Direct, "{variables:?}");
     }
     // A wish for SOCKS that cannot be fulfilled is not dropped.
     for value in ["socks4://127.0.0.1:1", "socks://127.0.0.1:1", "socks5://u:canary/1@127.0.0.1:1"]
     {
-        let runtime = make(&Options::new().proxies(by(&[("ALL_PROXY", value)]))).unwrap();
+        let runtime =
+            make(&Options::new().proxies(by_environment(&[("ALL_PROXY", value)]))).unwrap();
         let error = dial(&runtime, "db.test", &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{value}");
         assert!(error.to_string().starts_with("ALL_PROXY (environment variable)"), "{error}");
@@ -174,7 +157,8 @@ pub(crate) async fn refusals(make: Make) {
     ] {
         let proxy = SocksServer::start(behaviour.clone());
         let url = format!("socks5h://u:canary@{}", proxy.host());
-        let options = Options::new().proxy_timeout(LIMIT).proxies(by(&[("ALL_PROXY", &*url)]));
+        let options =
+            Options::new().proxy_timeout(LIMIT).proxies(by_environment(&[("ALL_PROXY", &*url)]));
         let runtime = make(&options).unwrap();
         let way = format!(
             "through the proxy socks5h://{} from ALL_PROXY (environment variable)",
@@ -210,7 +194,7 @@ pub(crate) async fn refusals(make: Make) {
     }
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("socks5://{nobody}");
-    let runtime = make(&Options::new().proxies(by(&[("ALL_PROXY", &*url)]))).unwrap();
+    let runtime = make(&Options::new().proxies(by_environment(&[("ALL_PROXY", &*url)]))).unwrap();
     let error = dial(&runtime, "192.0.2.1", &[]).await.unwrap_err();
     for part in [&*url, "the proxy cannot be reached", "onnection refused"] {
         assert!(error.report().contains(part), "missing {part:?} in {}", error.report());
