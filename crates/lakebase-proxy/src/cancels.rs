@@ -66,7 +66,7 @@ impl Cancels {
         let found = {
             let known = self.lock();
             let found = known.get(key).cloned();
-            // While nobody can take the key away: whoever does sees it.
+            // Under the lock, so that `Registered::end`, which removes the key, sees it.
             if let Some(found) = &found {
                 found.requested.store(true, Ordering::Relaxed);
             }

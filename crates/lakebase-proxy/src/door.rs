@@ -13,7 +13,7 @@ use lakebase_session::{ReadAhead, first_packet, scram};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
-use crate::refused::{Refused, TurnedAway, malformed, refusal, refuse};
+use crate::refused::{Refused, Rejected, malformed, refusal, refuse};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -138,7 +138,7 @@ async fn accept_tls(tcp: TokioIo<TcpStream>, tls: &Arc<ServerConfig>) -> Result<
         Err((error, socket)) if error.kind() == io::ErrorKind::InvalidData => {
             let why = refusal("08P01", format!("could not accept SSL connection: {error}"));
             let stream = Stream::Tcp(socket.into_inner());
-            Err(Refused::Away(TurnedAway::unanswered(stream, why)))
+            Err(Refused::Away(Rejected::unanswered(stream, why)))
         }
         Err(_) => Err(Refused::Gone),
     }

@@ -39,7 +39,7 @@ pub(crate) fn ended(took: Duration, cut: bool) {
 }
 
 /// A client was turned away, before or after an attempt to log in; told so, or without an answer.
-pub(crate) fn turned_away(why: &ServerError, answered: bool) {
+pub(crate) fn rejected(why: &ServerError, answered: bool) {
     #[cfg(feature = "tracing")]
     tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, answered, "client turned away");
 }

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use crate::cancels::{Cancellable, vanished};
 use crate::observe;
-use crate::refused::TurnedAway;
+use crate::refused::Rejected;
 use crate::routes::Server;
-use crate::session::{Phase, Shared, closing, dismiss, turn_away, until};
+use crate::session::{Phase, Shared, closing, reject, send_closing, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 
@@ -32,7 +32,7 @@ pub(crate) async fn session(
     let (session, early) = match login {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
-        Err(why) => return Box::pin(turn_away(TurnedAway::answered(client, why))).await,
+        Err(why) => return Box::pin(reject(Rejected::answered(client, why))).await,
     };
     observe::opened(clock.monotonic().saturating_sub(begun));
     carry(client, session, early, (&*clock, &server.upstream), shared, phase).await;
@@ -70,7 +70,7 @@ pub(crate) async fn carry(
     } else if carried.is_none() {
         one_more(&shared.counters.cut);
         if relay.is_between_messages() {
-            dismiss(&mut client).await;
+            send_closing(&mut client).await;
         }
     }
 }

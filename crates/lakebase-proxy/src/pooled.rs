@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use crate::cancels::{Cancellable, vanished};
 use crate::pool::{Denied, Lease, Leased, Pool, Wanted};
-use crate::refused::TurnedAway;
-use crate::session::{Phase, Shared, closing, dismiss, fatal, turn_away, until};
+use crate::refused::Rejected;
+use crate::session::{Phase, Shared, closing, fatal, reject, send_closing, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 use crate::{observe, own};
@@ -34,7 +34,7 @@ pub(crate) async fn session(
         biased;
         lease = log_in_for(&mut client, pool.lease(wanted)) => lease,
         () = until(phase, Phase::Closing) => {
-            return Box::pin(turn_away(TurnedAway::answered(client, closing()))).await;
+            return Box::pin(reject(Rejected::answered(client, closing()))).await;
         }
     };
     // Gone.
@@ -48,7 +48,7 @@ pub(crate) async fn session(
         }
         Err(denied) => {
             let why = refusal(denied, pool, shared);
-            return Box::pin(turn_away(TurnedAway::answered(client, why))).await;
+            return Box::pin(reject(Rejected::answered(client, why))).await;
         }
     };
     one_more(&shared.counters.logins);
@@ -89,7 +89,7 @@ async fn serve(
     let session = &mut *lease.session;
     let Some((greeting, key)) = session.greet() else {
         let error = Error::new(ErrorKind::Unsupported, "the system has no random numbers");
-        Box::pin(turn_away(TurnedAway::answered(client, to_client(&error)))).await;
+        Box::pin(reject(Rejected::answered(client, to_client(&error)))).await;
         return After::Over;
     };
     let upstream = Arc::clone(pool.upstream());
@@ -113,7 +113,7 @@ async fn serve(
         () = until(phase, Phase::Closing) => {
             one_more(&shared.counters.cut);
             if relay.is_between_messages(session) {
-                dismiss(&mut client).await;
+                send_closing(&mut client).await;
             }
             return After::Cut;
         }

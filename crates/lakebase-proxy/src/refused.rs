@@ -13,18 +13,18 @@ pub(crate) enum Refused {
     /// It is gone, or broke off what it had begun.
     Gone,
     /// It is turned away.
-    Away(TurnedAway),
+    Away(Rejected),
 }
 
 /// A client that is turned away, with an answer or, where PostgreSQL gives none, without.
-pub(crate) struct TurnedAway {
+pub(crate) struct Rejected {
     pub(crate) stream: Stream,
     pub(crate) why: ServerError,
     /// What it is told; empty for nothing.
     pub(crate) answer: BytesMut,
 }
 
-impl TurnedAway {
+impl Rejected {
     /// Tells it why.
     pub(crate) fn answered(stream: Stream, why: ServerError) -> Self {
         let answer = why.encode();
@@ -49,7 +49,7 @@ pub(crate) fn refusal(sqlstate: &str, message: impl Into<String>) -> ServerError
 
 /// Turns away with `sqlstate` and `message`.
 pub(crate) fn refuse(stream: Stream, sqlstate: &str, message: &str) -> Refused {
-    Refused::Away(TurnedAway::answered(stream, refusal(sqlstate, message)))
+    Refused::Away(Rejected::answered(stream, refusal(sqlstate, message)))
 }
 
 /// Does what PostgreSQL does with such a packet.
@@ -62,9 +62,9 @@ pub(crate) fn malformed(stream: Stream, error: StartupError) -> Refused {
         // A client of protocol 1 or 2 could not read the new form.
         StartupError::Version(1..0x3_0000) => {
             let answer = why.encode_old();
-            TurnedAway { stream, why, answer }
+            Rejected { stream, why, answer }
         }
-        error if error.is_answered() => TurnedAway::answered(stream, why),
-        _ => TurnedAway::unanswered(stream, why),
+        error if error.is_answered() => Rejected::answered(stream, why),
+        _ => Rejected::unanswered(stream, why),
     })
 }

@@ -14,14 +14,14 @@ use crate::cancels::Cancels;
 use crate::door::{Door, Opened};
 use crate::pending::Pending;
 use crate::pool::Wanted;
-use crate::refused::{Refused, TurnedAway};
+use crate::refused::{Refused, Rejected};
 use crate::routes::Routes;
 use crate::stats::{Counters, one_more};
 use crate::stream::Stream;
 use crate::{observe, own, pooled};
 
-/// How long a client may take to read why it is turned away, and to go.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// Time limit for a rejected client to read the reason and to close.
+const REJECT_LIMIT: Duration = Duration::from_secs(2);
 /// So many connections may start up at once also where few sessions are allowed, so that clients that come together
 /// do not end each other.
 const MIN_PENDING: usize = 64;
@@ -82,7 +82,7 @@ pub(crate) async fn serve(
         Some(Ok(Opened::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
         Some(Err(Refused::Away(client))) => {
             one_more(&shared.counters.refused);
-            Box::pin(turn_away(client)).await;
+            Box::pin(reject(client)).await;
         }
         Some(Err(Refused::Gone)) | None => one_more(&shared.counters.refused),
     }
@@ -124,7 +124,7 @@ async fn session(
     let Ok(_place) = shared.places.try_acquire() else {
         one_more(&shared.counters.refused);
         let why = fatal("53300", "sorry, too many clients already");
-        return Box::pin(turn_away(TurnedAway::answered(client, why))).await;
+        return Box::pin(reject(Rejected::answered(client, why))).await;
     };
     let server = entrance.routes.choose(&startup);
     if let Some(pool) = &server.pool
@@ -149,11 +149,11 @@ pub(crate) fn fatal(sqlstate: &str, message: &str) -> ServerError {
     ServerError { sqlstate, message, ..ServerError::default() }
 }
 
-/// Says what there is to say and waits a little until the client has read it and goes: closing earlier, with bytes of the
-/// client unread, would take the answer back, and reset a connection that only ends.
-pub(crate) async fn turn_away(client: TurnedAway) {
-    let TurnedAway { mut stream, why, answer } = client;
-    observe::turned_away(&why, !answer.is_empty());
+/// Sends the answer, then waits until the client has read it and closes. A close with unread bytes of the client would
+/// reset the connection and lose the answer.
+pub(crate) async fn reject(client: Rejected) {
+    let Rejected { mut stream, why, answer } = client;
+    observe::rejected(&why, !answer.is_empty());
     let farewell = async {
         say(&mut stream, &answer).await?;
         let mut ignored = [0; 1024];
@@ -164,16 +164,16 @@ pub(crate) async fn turn_away(client: TurnedAway) {
         }
         Ok::<_, io::Error>(())
     };
-    let _ = timeout(FAREWELL, farewell).await;
+    let _ = timeout(REJECT_LIMIT, farewell).await;
 }
 
-/// Tells a client that its session ends because the proxy does.
-pub(crate) async fn dismiss(stream: &mut Stream) {
+/// Sends the error that the proxy shuts down.
+pub(crate) async fn send_closing(stream: &mut Stream) {
     let why = closing();
-    let _ = timeout(FAREWELL, say(stream, &why.encode())).await;
+    let _ = timeout(REJECT_LIMIT, say(stream, &why.encode())).await;
 }
 
-/// What a client is told at the end of the proxy.
+/// The error for clients when the proxy shuts down.
 pub(crate) fn closing() -> ServerError {
     fatal("57P01", "terminating connection due to administrator command")
 }

@@ -129,10 +129,7 @@ pub async fn carry(mut client: Box<dyn ByteStream>, session: Session, early: Vec
 /// # Errors
 ///
 /// Those of the stream.
-pub async fn turn_away(
-    client: &mut (impl ByteStream + ?Sized),
-    why: &ServerError,
-) -> io::Result<()> {
+pub async fn reject(client: &mut (impl ByteStream + ?Sized), why: &ServerError) -> io::Result<()> {
     client.write_all(&why.encode()).await?;
     client.flush().await?;
     client.close().await

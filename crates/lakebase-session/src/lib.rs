@@ -28,7 +28,7 @@ mod stream;
 pub mod tls;
 mod upstream;
 
-pub use crate::client::{carry, driver_startup, first_packet, log_in_for, turn_away};
+pub use crate::client::{carry, driver_startup, first_packet, log_in_for, reject};
 pub use crate::error::{LoginError, refusal, to_client};
 pub use crate::factory::{Session, StartupFactory};
 pub use crate::message::ServerError;

@@ -10,7 +10,7 @@ use lakebase_core::connect::Connector;
 use lakebase_core::effect::{ByteStream, LocalAddress, LocalSocket};
 use lakebase_core::{BoxFuture, Error, ErrorKind, Listen, Result, Secret, Spawn};
 
-use crate::client::{carry, driver_startup, log_in_for, turn_away};
+use crate::client::{carry, driver_startup, log_in_for, reject};
 use crate::factory::StartupFactory;
 use crate::message::ServerError;
 use crate::scram::{Verifier, random_password};
@@ -225,7 +225,7 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
         Err(error) => {
             let why = (shared.explain)(&error);
             // There is nobody else to tell.
-            let _ = turn_away(&mut *driver, &why).await;
+            let _ = reject(&mut *driver, &why).await;
         }
     }
 }

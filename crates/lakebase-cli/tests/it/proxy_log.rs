@@ -66,7 +66,7 @@ fn a_quiet_log_holds_warnings_only() {
 }
 
 /// The events of clients that were turned away: each sends some bytes and hangs up, if told so.
-fn turned_away(more: &[&str], clients: &[(&[u8], bool)]) -> Vec<Value> {
+fn rejected(more: &[&str], clients: &[(&[u8], bool)]) -> Vec<Value> {
     let arguments = [&["--listen", "127.0.0.1:0", "--log-format", "json"], more].concat();
     let proxy = Running::start(&emulator(), &arguments);
     let port = u16::try_from(proxy.listeners[0]["port"].as_u64().unwrap()).unwrap();
@@ -85,7 +85,7 @@ fn turned_away(more: &[&str], clients: &[(&[u8], bool)]) -> Vec<Value> {
 
 #[test]
 fn what_is_no_start_is_told_by_its_first_bytes_and_no_more() {
-    let away = turned_away(
+    let away = rejected(
         &[],
         &[
             (b"", true),
@@ -120,7 +120,7 @@ fn what_is_no_start_is_told_by_its_first_bytes_and_no_more() {
 #[test]
 fn a_start_that_takes_too_long_is_an_event_if_it_began() {
     let half = b"\0\0\0\x20\0\x03\0\0user\0canary";
-    let away = turned_away(&["--startup-timeout", "1"], &[(b"", false), (half, false)]);
+    let away = rejected(&["--startup-timeout", "1"], &[(b"", false), (half, false)]);
     let [event] = away.as_slice() else { panic!("{away:#?}") };
     assert_eq!((&event["sqlstate"], &event["received"]), (&"57014".into(), &19.into()));
     assert_eq!(event["reason"], "\"the start took longer than 1s\"");

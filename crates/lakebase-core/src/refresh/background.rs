@@ -1,4 +1,4 @@
-//! The optional task that fetches the next value while nobody asks.
+//! The optional background task, which fetches the next value ahead of its expiry.
 //!
 //! The task sleeps for at most [`Policy::LONGEST_SLEEP`], because a long sleep ends late after a suspend.
 

@@ -142,7 +142,7 @@ impl<T: Expires> Cache<T> {
         self.0.background.changed.wait_until(|| self.peek().filter(newer)).await
     }
 
-    /// Fetches the next value in the background, also while nobody asks, until the result is dropped.
+    /// Fetches the next value in the background, even without callers, until the result is dropped.
     ///
     /// Does nothing if the runtime has no spawner. All results share one task. The task ends when the last result or the
     /// last clone of the cache is dropped; neither keeps the other alive. It checks the clocks at least every 30 s. If

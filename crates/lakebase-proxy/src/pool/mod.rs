@@ -1,8 +1,8 @@
 //! Sessions at one server that client after client has.
 //!
-//! A session is used again after a reset, by a client with the same [key](Key). Without one there are as many as clients need
-//! at the same time, up to the size; who comes then waits in line. A session of another key makes room for whoever needs
-//! one.
+//! A session is used again after a reset, by a client with the same [key](Key). If none is idle, the
+//! pool opens one, up to its size; further clients wait in line. An idle session of another key is closed to make
+//! room.
 //!
 //! Nothing is asked of the server while no client needs it: idle sessions are listened to, so that the end of one is noticed at
 //! once, and closed after a while. A compute that would be suspended is not kept awake by them.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 /// All sessions of a pool, of which `K` tells whom each can serve.
 ///
-/// Whoever waits does so because every place is taken and no session is idle.
+/// Clients wait only while every place is taken and no session is idle.
 #[derive(Debug)]
 pub(super) struct Queue<K, S> {
     size: usize,
@@ -38,7 +38,7 @@ struct Waiting<K, S> {
     turn: oneshot::Sender<Turn<K, S>>,
 }
 
-/// What whoever has got a place is to do.
+/// The next step of a client that has a place.
 #[derive(Debug)]
 pub(super) enum Turn<K, S> {
     /// Take this session.
@@ -86,7 +86,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
         Err(Ticket { number, turn })
     }
 
-    /// Another idle session for whoever has a place and found the first one dead.
+    /// Another idle session for a client that has a place and found the first session dead.
     pub(super) fn exchange(&mut self, key: &K) -> Option<Idle<K, S>> {
         let idle = self.take_idle(key)?;
         // Two places for one session.

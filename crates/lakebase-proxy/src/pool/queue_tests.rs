@@ -33,7 +33,7 @@ fn the_session_that_was_used_last_is_used_next() {
     queue.give_back(idle(0, 1, 5));
     queue.give_back(idle(0, 2, 6));
     assert_eq!(at_once(&mut queue, 0), "reuse 2");
-    // Whoever needs another kind takes the place of the one that was idle for longest.
+    // A client with another key takes the place of the session that was idle for longest.
     assert_eq!(at_once(&mut queue, 9), "replace 1");
     assert_eq!(queue.counts(), Counts { taken: 2, idle: 0, waiting: 0 });
 }
