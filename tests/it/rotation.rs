@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures::channel::oneshot;
 use futures::future::try_join_all;
 #[cfg(feature = "tokio")]
+use lakebase::LakebasePool;
 use lakebase::core::Runtime;
 use lakebase::sqlx::{self, Connection as _};
-use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions};
+use lakebase::{ErrorKind, Lakebase, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use lakebase_testkit::FakeTime;
 

@@ -55,8 +55,8 @@ fn clients_vanish(pool: Option<PoolOptions>) {
         let lakebase = Setup::m2m(shared()).build();
         let mut onlooker = Onlooker::of(&link).await;
         let url = serve(&lakebase, link.near(), pool).await;
-        let reads =
-            "copy (select repeat('x', 1000) from generate_series(1, 1000000000)) to stdout;";
+        // In the list, not after `from`, where the server would write all rows to a file first.
+        let reads = "copy (select generate_series(1, 1000000000), repeat('x', 1000)) to stdout;";
         let clients = ["select pg_sleep(300);", reads, "begin; select 1;"];
         let clients = clients.map(|sql| Psql::start(link.beyond("psql"), &link, &url, sql));
         onlooker.until(2, "active").await;
