@@ -6,6 +6,7 @@ use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Builder, Error, ErrorKind};
 use lakebase_emulator::Emulator;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
+use lakebase_testkit::RefusingAddress;
 
 use crate::support::{Setup, shared};
 
@@ -111,7 +112,7 @@ async fn refusals() {
     if !PROXIES {
         return;
     }
-    let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refusing = RefusingAddress::open().unwrap();
     for (behaviour, kind, words, most) in [
         (Some(Status(407)), ErrorKind::Config, "407 Proxy Authentication", 1),
         (Some(Status(403)), ErrorKind::PermissionDenied, "403 Forbidden", 1),
@@ -124,7 +125,7 @@ async fn refusals() {
         (None, ErrorKind::TimedOut, "onnection refused", 0),
     ] {
         let proxy = behaviour.clone().map(HttpProxyServer::start);
-        let place = proxy.as_ref().map_or(refused.to_string(), HttpProxyServer::host);
+        let place = proxy.as_ref().map_or(refusing.address().to_string(), HttpProxyServer::host);
         let setup = out_of_reach().set("HTTPS_PROXY", format!("http://me:canary-1@{place}"));
         let error = log_in(trusting(&setup.set("PGCONNECT_TIMEOUT", 2))).await.unwrap_err();
         let report = error.report();

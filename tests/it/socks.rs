@@ -6,6 +6,7 @@ use std::time::Duration;
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Builder, Error, ErrorKind, PoolOptions, Tunnel};
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
+use lakebase_testkit::RefusingAddress;
 
 use crate::support::{Setup, shared};
 
@@ -123,7 +124,8 @@ async fn as_the_program_says() {
 
 async fn refusals() {
     use SocksBehaviour::{LeadOnly, Reply, Silence, SilenceWhenAsked};
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refusing = RefusingAddress::open().unwrap();
+    let nobody = refusing.address();
     for (behaviour, kind, words, most) in [
         (Some(LeadOnly(nobody, "me", "x")), ErrorKind::Config, "does not accept the user", 0),
         (Some(Reply(2)), ErrorKind::PermissionDenied, "answered 2: its rules do not allow", 1),

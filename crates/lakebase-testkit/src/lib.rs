@@ -7,6 +7,7 @@
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
 //! | addresses that swallow packets | [`network`] |
+//! | an address where nobody listens | `RefusingAddress` |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
 //! | passwords in URLs, and whether a text shows one | [`passwords`] |
@@ -15,7 +16,7 @@
 //! | what every implementation of a trait must do | [`conformance`] |
 //! | a server that misbehaves during a login | `bad_server` |
 //!
-//! It compiles for browsers and workers too, without `bad_server`, and without `mocks` and `Led`, which must be `Send`.
+//! It compiles for browsers and workers too, without `bad_server` and `RefusingAddress`, and without `mocks` and `Led`, which must be `Send`.
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod bad_server;
@@ -32,6 +33,8 @@ pub mod mocks;
 pub mod network;
 mod origin;
 pub mod passwords;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod refusing;
 mod runtime;
 pub mod scenario;
 pub mod simulation;
@@ -42,5 +45,7 @@ pub use idle::TrackedSpawn;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use led::Led;
 pub use origin::{Answer, Reply, ScriptedOrigin};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use refusing::RefusingAddress;
 pub use runtime::{Unexpected, fake_runtime};
 pub use time::{EPOCH, FakeTime};

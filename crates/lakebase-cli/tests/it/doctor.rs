@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor, WrongCertificate};
+use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::passwords::{self, PLACES};
 use serde_json::Value;
 
@@ -168,12 +169,12 @@ fn names_an_id_token_that_expired_and_a_file_that_is_a_folder() {
 #[test]
 fn names_a_token_service_that_is_not_there() {
     let emulator = Emulator::builder().start().unwrap();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = RefusingAddress::open().unwrap();
     let mut command = configured(&emulator);
     command
         .env_remove("DATABRICKS_CLIENT_ID")
         .env_remove("DATABRICKS_CLIENT_SECRET")
-        .env("DATABRICKS_METADATA_SERVICE_URL", format!("http://{closed}/eyJ-session"));
+        .env("DATABRICKS_METADATA_SERVICE_URL", format!("http://{}/eyJ-session", closed.address()));
     let found = examine(&emulator, &mut command);
     assert_fault(&found, "identity", "token_service_unreachable", &["the metadata service"]);
 }
@@ -295,8 +296,11 @@ fn names_what_else_can_be_wrong_with_a_login() {
     let found = examine(&emulator, &mut command);
     assert_fault(&found, "login", "login_refused", &["password authentication failed"]);
     assert!(!found.to_string().contains("canary"), "{found}");
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let found = examine(&emulator, configured(&emulator).env("PGPORT", nobody.to_string()));
+    let nobody = RefusingAddress::open().unwrap();
+    let found = examine(
+        &emulator,
+        configured(&emulator).env("PGPORT", nobody.address().port().to_string()),
+    );
     assert_fault(&found, "tcp", "port_unreachable", &["127.0.0.1"]);
 
     let own = Emulator::builder().start().unwrap();

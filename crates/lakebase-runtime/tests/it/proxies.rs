@@ -9,6 +9,7 @@ use lakebase_runtime::{Options, Proxies, ProxyError, ProxyProblem};
 use lakebase_testkit::conformance::http_server::HttpServer;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use lakebase_testkit::conformance::within;
+use lakebase_testkit::RefusingAddress;
 
 use crate::suites::Make;
 use crate::tls_server::Authority;
@@ -185,8 +186,8 @@ pub(crate) async fn refusals(make: Make) {
             assert!(report.contains(words), "{behaviour:?}: {report}");
         }
     }
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("http://{nobody}");
+    let refusing = RefusingAddress::open().unwrap();
+    let url = format!("http://{}", refusing.address());
     let runtime = make(&options().proxies(by_environment(&[("HTTPS_PROXY", &*url)])));
     let error = get(&runtime.unwrap(), "https://w.test/x").await.unwrap_err();
     let report = error.report();

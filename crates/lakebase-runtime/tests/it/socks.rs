@@ -8,6 +8,7 @@ use lakebase_core::{ErrorKind, Result, Runtime};
 use lakebase_runtime::{Options, ProxyError, ProxyProblem};
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 use lakebase_testkit::conformance::within;
+use lakebase_testkit::RefusingAddress;
 
 use crate::proxies::{by_environment, get, proxy_error};
 use crate::suites::Make;
@@ -192,8 +193,8 @@ pub(crate) async fn refusals(make: Make) {
             assert!(by_address.report().contains("192.0.2.2:5432: the proxy"), "{by_address:?}");
         }
     }
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let url = format!("socks5://{nobody}");
+    let refusing = RefusingAddress::open().unwrap();
+    let url = format!("socks5://{}", refusing.address());
     let runtime = make(&Options::new().proxies(by_environment(&[("ALL_PROXY", &*url)]))).unwrap();
     let error = dial(&runtime, "192.0.2.1", &[]).await.unwrap_err();
     for part in [&*url, "the proxy cannot be reached", "onnection refused"] {
