@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Builder, Error, ErrorKind};
 use lakebase_emulator::Emulator;
-use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use lakebase_testkit::RefusingAddress;
+use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 
 use crate::support::{Setup, shared};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Builder, Error, ErrorKind, PoolOptions, Tunnel};
-use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 use lakebase_testkit::RefusingAddress;
+use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 
 use crate::support::{Setup, shared};
 

@@ -3,13 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use futures_rustls::TlsAcceptor;
 use futures_util::io::AsyncWriteExt as _;
 use lakebase_runtime::TokioIo;
 use lakebase_session::startup::{
     CancelKey, FirstPacket, GSS, Startup, StartupError, TLS, TLS_HANDSHAKE,
 };
-use lakebase_session::{ReadAhead, first_packet, scram};
+use lakebase_session::{TlsStream, first_packet, scram};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
@@ -124,20 +123,19 @@ async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, R
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
     let stream = accept_tls(tcp, tls).await?;
     match &stream {
-        Stream::Tls(tls) if tls.get_ref().1.alpn_protocol() == Some(ALPN) => Ok(stream),
+        Stream::Tls(tls) if tls.connection().alpn_protocol() == Some(ALPN) => Ok(stream),
         _ => Err(malformed(stream, StartupError::Alpn)),
     }
 }
 
 /// The client's side of a handshake that fails is told by an alert.
 async fn accept_tls(tcp: TokioIo<TcpStream>, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
-    let accepting = TlsAcceptor::from(Arc::clone(tls)).accept(ReadAhead::new(tcp));
-    match accepting.into_fallible().await {
+    match TlsStream::accept(tcp, Arc::clone(tls)).await {
         Ok(accepted) => Ok(Stream::Tls(Box::new(accepted))),
         // rustls reports what is wrong with the handshake as invalid data; all else is the network.
         Err((error, socket)) if error.kind() == io::ErrorKind::InvalidData => {
             let why = refusal("08P01", format!("could not accept SSL connection: {error}"));
-            let stream = Stream::Tcp(socket.into_inner());
+            let stream = Stream::Tcp(socket);
             Err(Refused::Away(Rejected::unanswered(stream, why)))
         }
         Err(_) => Err(Refused::Gone),

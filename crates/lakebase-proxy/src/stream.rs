@@ -6,10 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_rustls::server::TlsStream;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use lakebase_runtime::TokioIo;
-use lakebase_session::ReadAhead;
+use lakebase_session::TlsStream;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -28,7 +27,7 @@ pub(crate) const USER_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TokioIo<TcpStream>),
-    Tls(Box<TlsStream<ReadAhead<TokioIo<TcpStream>>>>),
+    Tls(Box<TlsStream<TokioIo<TcpStream>>>),
     #[cfg(unix)]
     Unix(TokioIo<UnixStream>),
 }

@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_rustls::TlsConnector;
 use futures_util::future::{Either, select};
 use http::{Request, Response, Uri};
 use hyper::client::conn::http1::handshake;
 use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
 use lakebase_core::effect::{ByteStream, DialTarget};
 use lakebase_core::{Clock as _, Error, ErrorKind, HttpClient, Result};
+use lakebase_session::TlsStream;
 use rustls::pki_types::ServerName;
 
 use self::exchange::{Failure, Link, exchange, origin_form};
@@ -169,7 +169,7 @@ impl<N: Net> HyperClient<N> {
             let message = format!("{name:?} is not a host name that TLS can verify");
             Error::new(ErrorKind::Config, message).with_source(error)
         })?;
-        let tls = TlsConnector::from(self.roots.config()?).connect(server, stream).await;
+        let tls = TlsStream::connect(stream, self.roots.config()?, server).await;
         Ok(Box::new(tls.map_err(|error| self.roots.explain(place, failed(error)))?))
     }
 

@@ -18,7 +18,6 @@ mod factory;
 pub mod liveness;
 mod login;
 pub mod message;
-mod read_ahead;
 mod relay;
 mod reusable;
 pub mod scram;
@@ -26,17 +25,18 @@ mod socket;
 pub mod startup;
 mod stream;
 pub mod tls;
+mod tls_stream;
 mod upstream;
 
 pub use crate::client::{carry, driver_startup, first_packet, log_in_for, reject};
 pub use crate::error::{LoginError, refusal, to_client};
 pub use crate::factory::{Session, StartupFactory};
 pub use crate::message::ServerError;
-pub use crate::read_ahead::ReadAhead;
 pub use crate::relay::Relay;
 pub use crate::reusable::{Left, ResetError, ReusableRelay, ReusableSession};
 pub use crate::socket::{Explain, PrivateAddress, SessionSocket};
 pub use crate::stream::ServerStream;
+pub use crate::tls_stream::TlsStream;
 pub use crate::upstream::{Address, Reached, Upstream};
 
 /// Compiles the examples of the README.

@@ -5,18 +5,17 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_rustls::client::TlsStream;
 use futures_util::io::{AsyncRead, AsyncWrite};
 use lakebase_core::effect::ByteStream;
 
-use crate::read_ahead::ReadAhead;
+use crate::TlsStream;
 
 /// A connection to a server.
 pub struct ServerStream(Inner);
 
 enum Inner {
     Plain(Box<dyn ByteStream>),
-    Tls(Box<TlsStream<ReadAhead<Box<dyn ByteStream>>>>),
+    Tls(Box<TlsStream<Box<dyn ByteStream>>>),
 }
 
 impl ServerStream {
@@ -24,7 +23,7 @@ impl ServerStream {
         Self(Inner::Plain(stream))
     }
 
-    pub(crate) fn tls(stream: TlsStream<ReadAhead<Box<dyn ByteStream>>>) -> Self {
+    pub(crate) fn tls(stream: TlsStream<Box<dyn ByteStream>>) -> Self {
         Self(Inner::Tls(Box::new(stream)))
     }
 

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_rustls::TlsConnector;
 use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use lakebase_core::connect::{LoginPhase, socket_path};
 use lakebase_core::effect::{ByteStream, DialTarget};
@@ -14,10 +13,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::error::LoginError;
-use crate::read_ahead::ReadAhead;
 use crate::startup::{CancelKey, SSL_REQUEST};
 use crate::stream::ServerStream;
-use crate::tls;
+use crate::{TlsStream, tls};
 
 /// Opens connections to servers. Keeps what is expensive to make anew: trusted roots, and TLS sessions to resume.
 pub struct Upstream {
@@ -117,9 +115,8 @@ impl Upstream {
         }
         let host = params.host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host).map_err(|_| LoginError::HostName)?;
-        let connector = TlsConnector::from(self.config(&params.tls)?);
-        let stream = ReadAhead::new(stream);
-        let stream = connector.connect(name, stream).await.map_err(LoginError::Tls)?;
+        let config = self.config(&params.tls)?;
+        let stream = TlsStream::connect(stream, config, name).await.map_err(LoginError::Tls)?;
         Ok(ServerStream::tls(stream))
     }
 

@@ -72,7 +72,6 @@ pub(super) const HTTP_AND_TLS: &[&str] = &[
     "rustls",
     "rustls-webpki",
     "tokio-rustls",
-    "futures-rustls",
     "native-tls",
     "openssl",
     "openssl-sys",
@@ -254,7 +253,7 @@ pub(super) const AT_MOST: &[AtMostRule] =
     &[AtMostRule { of: Selection::new("lakebase-core", ""), limit: 30 }];
 
 pub(super) const SQLX: OverSqlxRule =
-    OverSqlxRule { of: Selection::new("lakebase", "sqlx,tokio"), extra: 26, goal: 15 };
+    OverSqlxRule { of: Selection::new("lakebase", "sqlx,tokio"), extra: 25, goal: 15 };
 
 /// Crates that are the same on every platform: those that differ are runtime, proxy and command, and those for tests.
 pub(super) const PORTABLE: &[&str] = &[

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::Uri;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Secret, Setting};
 use lakebase_runtime::{Options, Proxies, ProxyError, ProxyProblem};
+use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::http_server::HttpServer;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use lakebase_testkit::conformance::within;
-use lakebase_testkit::RefusingAddress;
 
 use crate::suites::Make;
 use crate::tls_server::Authority;

@@ -6,9 +6,9 @@ use lakebase_core::connect::{LoadBalanceHosts, TcpOptions};
 use lakebase_core::effect::{DialTarget, Dialed, Route};
 use lakebase_core::{ErrorKind, Result, Runtime};
 use lakebase_runtime::{Options, ProxyError, ProxyProblem};
+use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 use lakebase_testkit::conformance::within;
-use lakebase_testkit::RefusingAddress;
 
 use crate::proxies::{by_environment, get, proxy_error};
 use crate::suites::Make;

@@ -5,12 +5,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use futures_rustls::rustls::{self, CertificateError};
 use lakebase::core::connect::{Connector, ConnectorConfig};
 use lakebase::core::effect::{ByteStream, DialTarget, Route};
 use lakebase::core::{HostResolver, Tls};
 use lakebase::{Lakebase, SslMode};
 use lakebase_runtime::TokioIo;
+use rustls::CertificateError;
 use tokio::net::TcpStream;
 
 use super::fault::Fault;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use futures_rustls::TlsConnector;
-use futures_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use futures_rustls::rustls::{self, CertificateError};
 use lakebase::SslMode;
 use lakebase::core::Tls;
 use lakebase::core::effect::ByteStream;
+use lakebase_session::TlsStream;
 use lakebase_session::startup::SSL_REQUEST;
 use lakebase_session::tls::recording_client_config;
+use rustls::CertificateError;
+use rustls::pki_types::{CertificateDer, ServerName};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::fault::Fault;
@@ -53,12 +53,12 @@ pub(super) async fn probe(mut stream: Box<dyn ByteStream>, host: &str, tls: &Tls
         .map_err(|error| failed(format!("{host:?} cannot be verified: {error}")))?;
     let (config, verifier) =
         recording_client_config(tls).map_err(|error| failed(error.to_string()))?;
-    let result = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let result = TlsStream::connect(stream, Arc::new(config), name).await;
     let (chain, problem) = verifier.seen();
     let chain = describe(&chain);
     match result {
         Ok(stream) => {
-            let version = stream.get_ref().1.protocol_version();
+            let version = stream.connection().protocol_version();
             let version =
                 version.and_then(|version| version.as_str()).unwrap_or("TLS").replace('_', ".");
             let verified = match problem {
