@@ -32,6 +32,11 @@ pub trait Clock: fmt::Debug + MaybeSend + MaybeSync {
     fn coarse(&self) -> Moment {
         Moment { monotonic: self.monotonic(), wall: self.wall() }
     }
+
+    /// The monotonic clock of [`coarse`](Self::coarse) alone.
+    fn coarse_monotonic(&self) -> Duration {
+        self.coarse().monotonic
+    }
 }
 
 impl Moment {

@@ -49,6 +49,12 @@ impl Liveness {
         }
     }
 
+    /// Whether a connection was found dead, ever, so that [`limit`](Self::limit) has to be asked about one that was idle for a short time, too.
+    #[must_use]
+    pub fn has_found_dead(&self) -> bool {
+        self.found_dead.load(Ordering::Relaxed) > 0
+    }
+
     /// Call this when a connection is handed out: the number of connections that were found dead since the last call, in this
     /// checkout and in those beside it. `None` for none.
     pub fn replaced(&self) -> Option<u32> {
@@ -110,9 +116,15 @@ pub fn is_young(age: Duration, max_lifetime: Duration) -> bool {
     is_kept(age, max_lifetime, || Jitter::new().fraction())
 }
 
+/// The age up to which [`is_young`] is true whatever chance says.
+#[must_use]
+pub fn surely_young(max_lifetime: Duration) -> Duration {
+    max_lifetime - max_lifetime / 10
+}
+
 fn is_kept(age: Duration, max_lifetime: Duration, fraction: impl FnOnce() -> f64) -> bool {
     // The usual answer comes without floating point, which costs as much as the rest of a checkout's questions.
-    age < max_lifetime - max_lifetime / 10 || age < max_lifetime.mul_f64(1.0 - 0.1 * fraction())
+    age < surely_young(max_lifetime) || age < max_lifetime.mul_f64(1.0 - 0.1 * fraction())
 }
 
 #[cfg(test)]

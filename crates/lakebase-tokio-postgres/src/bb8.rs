@@ -70,7 +70,7 @@ impl LakebaseConnections {
     }
 
     fn now(&self) -> Duration {
-        self.0.logins.connector.runtime().clock.coarse().monotonic
+        self.0.logins.connector.runtime().clock.coarse_monotonic()
     }
 }
 

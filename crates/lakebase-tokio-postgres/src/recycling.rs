@@ -1,10 +1,12 @@
 //! When pools check and replace their connections.
 
 use std::time::Duration;
+#[cfg(feature = "deadpool")]
+use std::time::Instant;
 
 use lakebase_core::Runtime;
 use lakebase_session::liveness::{
-    CHECK_AFTER_IDLE, IDLE_TIMEOUT, Liveness, MAX_LIFETIME, is_young,
+    CHECK_AFTER_IDLE, IDLE_TIMEOUT, Liveness, MAX_LIFETIME, is_young, surely_young,
 };
 use tokio_postgres::Client;
 
@@ -70,18 +72,36 @@ impl RecyclingOptions {
 pub(crate) struct Recycling {
     pub(crate) options: RecyclingOptions,
     liveness: Liveness,
+    /// Connections younger than this are not old, whatever chance says.
+    surely_young: Duration,
 }
 
 impl Recycling {
     pub(crate) fn new(runtime: &Runtime, options: RecyclingOptions) -> Self {
         let liveness = Liveness::new(runtime, options.ping_after_idle);
-        Self { options, liveness }
+        let surely_young = surely_young(options.max_lifetime);
+        Self { options, liveness, surely_young }
     }
 
     /// How often to look for idle and old connections.
     pub(crate) fn pause(&self) -> Duration {
         let limit = self.options.idle_timeout.min(self.options.max_lifetime);
         (limit / 6).clamp(Duration::from_millis(100), Duration::from_secs(30))
+    }
+
+    /// Whether a connection that was used at `last_use` and opened at `created` may be handed out without a closer look.
+    #[cfg(feature = "deadpool")]
+    pub(crate) fn is_surely_alive(
+        &self,
+        now: Instant,
+        last_use: Instant,
+        created: Instant,
+    ) -> bool {
+        let is_before =
+            |moment: Instant, after| moment.checked_add(after).is_none_or(|end| now < end);
+        !self.liveness.has_found_dead()
+            && is_before(last_use, self.options.ping_after_idle)
+            && is_before(created, self.surely_young)
     }
 
     /// Whether a connection of this `age` is to be replaced.
