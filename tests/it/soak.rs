@@ -1,5 +1,5 @@
-//! A thousand rotations: eight tasks query through a pool of each driver, and pgbench through a proxy, while hour after hour of
-//! token life passes.
+//! A thousand rotations: on each runtime eight tasks query through the pool of each driver, and pgbench through a proxy, while hour
+//! after hour of token life passes.
 //!
 //! Hours pass on the wall clocks of client and service, as when a machine sleeps. Monotonic clock and timers
 //! are real, and with them every limit of the client. Most of the time goes into logins, of which each rotation
@@ -23,11 +23,12 @@ use lakebase_proxy::{Address, Drained, Limits, Listener, Monitor, Proxy};
 
 use crate::support::{Setup, until};
 use crate::tokio_postgres;
-use crate::tokio_postgres::pool::{Failure, Kind};
+use crate::tokio_postgres::pool::{Failure, Kind, kinds};
 
-on_each_runtime! { sqlx_pool deadpool }
+on_each_runtime! { a_thousand_rotations_of_pools }
 
 const ROTATIONS: u64 = 1000;
+/// Of each pool.
 const TASKS: usize = 8;
 /// Into the window of a token that lives for an hour, and not out of it.
 const STEP: Duration = Duration::from_secs(55 * 60);
@@ -39,14 +40,40 @@ const LIFETIME: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 enum Pool {
     Sqlx(LakebasePool),
-    TokioPostgres(tokio_postgres::pool::Pool),
+    TokioPostgres(Kind, tokio_postgres::pool::Pool),
 }
 
 impl Pool {
+    /// One of each driver that the runtime has.
+    async fn all(lakebase: &Lakebase) -> Vec<Self> {
+        let options = PoolOptions::new().max_connections(6).max_lifetime(LIFETIME);
+        let mut pools = vec![Self::Sqlx(lakebase.pool(options).await.unwrap())];
+        for kind in kinds() {
+            let options = RecyclingOptions::new().max_lifetime(LIFETIME);
+            pools.push(Self::TokioPostgres(kind, kind.open(lakebase, 6, options).await.unwrap()));
+        }
+        pools
+    }
+
+    /// Why a query failed.
+    async fn failure(&self) -> Option<String> {
+        match self.one().await {
+            Ok(one) => (one != 1).then(|| format!("{}: {one}", self.name())),
+            Err(error) => Some(format!("{}: {error:?}", self.name())),
+        }
+    }
+
     async fn one(&self) -> Result<i32, Failure> {
         match self {
             Self::Sqlx(pool) => Ok(sqlx::query_scalar("select 1").fetch_one(pool).await?),
-            Self::TokioPostgres(pool) => pool.one().await,
+            Self::TokioPostgres(_, pool) => pool.one().await,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Sqlx(_) => "sqlx".to_owned(),
+            Self::TokioPostgres(kind, _) => format!("{kind:?}"),
         }
     }
 
@@ -99,7 +126,7 @@ type Finished = (u64, Option<String>);
 async fn work(pool: Pool, rotation: Arc<AtomicU64>, mut report: mpsc::Sender<Finished>) {
     loop {
         let begun = rotation.load(Ordering::SeqCst);
-        let failure = pool.one().await.err().map(|error| format!("{error:?}"));
+        let failure = pool.failure().await;
         if report.send((begun, failure)).await.is_err() {
             return;
         }
@@ -142,48 +169,39 @@ async fn rotate(
     queries
 }
 
-async fn sqlx_pool() {
-    a_thousand_rotations(async |lakebase| {
-        let options = PoolOptions::new().max_connections(6).max_lifetime(LIFETIME);
-        Pool::Sqlx(lakebase.pool(options).await.unwrap())
-    })
-    .await;
+/// The runtime on which the test is, also where several are compiled in: there, a handle takes smol if tokio is not running.
+fn runtime_of_the_test(emulator: &Emulator) -> Runtime {
+    let servers = lakebase_runtime::parse_servers(&emulator.description().dns).unwrap();
+    let options = lakebase_runtime::Options::new().dns_servers(servers);
+    #[cfg(feature = "tokio")]
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return lakebase_runtime::tokio_with(&options).unwrap();
+    }
+    #[cfg(feature = "async-std")]
+    if async_std::task::try_current().is_some() {
+        return lakebase_runtime::async_std_with(&options).unwrap();
+    }
+    #[cfg(feature = "smol")]
+    return lakebase_runtime::smol_with(&options).unwrap();
+    #[cfg(not(feature = "smol"))]
+    unreachable!("a test runs on one of the runtimes");
 }
 
-async fn deadpool() {
-    of_tokio_postgres(Kind::Deadpool).await;
-}
-
-/// bb8 knows no other runtime.
-#[cfg(feature = "tokio")]
-#[test]
-fn bb8() {
-    crate::support::on_tokio(of_tokio_postgres(Kind::Bb8));
-}
-
-async fn of_tokio_postgres(kind: Kind) {
-    a_thousand_rotations(async |lakebase| {
-        let options = RecyclingOptions::new().max_lifetime(LIFETIME);
-        Pool::TokioPostgres(kind.open(lakebase, 6, options).await.unwrap())
-    })
-    .await;
-}
-
-async fn a_thousand_rotations(open: impl AsyncFnOnce(&Lakebase) -> Pool) {
+async fn a_thousand_rotations_of_pools() {
     let emulator = Emulator::builder().start().unwrap();
     let plain = Setup::m2m(&emulator).build();
-    let runtime = plain.connector().runtime().clone();
+    let runtime = runtime_of_the_test(&emulator);
     let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
     let alive = Arc::new(());
     let counting = Counting { spawn: runtime.spawn.clone().unwrap(), alive: Arc::clone(&alive) };
     let spawn: Arc<dyn Spawn> = Arc::new(counting);
     let runtime = Runtime { clock: clock.clone(), spawn: Some(spawn.clone()), ..runtime };
     let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
-    let pool = open(&lakebase).await;
+    let pools = Pool::all(&lakebase).await;
 
     let rotation = Arc::new(AtomicU64::new(0));
     let mut tasks = Vec::new();
-    for _ in 0..TASKS {
+    for pool in pools.iter().cycle().take(pools.len() * TASKS) {
         // Without a buffer, so that rotations keep pace with queries.
         let (report, finished) = mpsc::channel(0);
         spawn.spawn(Box::pin(work(pool.clone(), Arc::clone(&rotation), report)));
@@ -197,10 +215,13 @@ async fn a_thousand_rotations(open: impl AsyncFnOnce(&Lakebase) -> Pool) {
     let requests = emulator.requests();
     let minted = requests.iter().filter(|it| it.path.ends_with("/credentials")).count();
     assert!(minted as u64 > ROTATIONS);
-    assert!(queries >= ROTATIONS * TASKS as u64);
-    assert!(counters.accepted > ROTATIONS + 20, "the pool logs in, too: {counters:?}");
+    assert!(queries >= ROTATIONS * (TASKS * pools.len()) as u64);
+    let logins = ROTATIONS + 20 * pools.len() as u64;
+    assert!(counters.accepted > logins, "pools log in, too: {counters:?}");
     assert_eq!(counters.refused, 0, "no dead token was tried: {counters:?}");
-    pool.close().await;
+    for pool in pools {
+        pool.close().await;
+    }
     drop((lakebase, spawn));
     until(&plain, "sessions end", || emulator.counters(name).unwrap().open == 0).await;
     // One is ours.

@@ -156,10 +156,11 @@ pub(super) const NATIVE: &[Cell] = &[
     ),
     cell(
         "soak",
-        "a thousand token rotations under load, on tokio, of a pool and of a proxy",
+        "a thousand token rotations under load, of a pool of each driver on each runtime, and of a proxy",
         &[Need::Postgres],
+        // Each test waits for logins most of the time, so all of them run at once.
         &[tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,soak soak::",
+            "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,soak soak:: -- --test-threads 64",
         )],
     ),
     cell(
