@@ -15,6 +15,7 @@ mod bad_server;
 mod connection_strings;
 mod contracts;
 mod dns;
+mod ended;
 mod endpoints;
 mod handed_over;
 mod http_proxy;

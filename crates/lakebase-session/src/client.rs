@@ -115,13 +115,14 @@ async fn gone(client: &mut (impl ByteStream + ?Sized), early: &mut Vec<u8>) {
     std::future::pending().await
 }
 
-/// Hands `session` to the client and carries bytes until either is gone.
-pub async fn carry(mut client: Box<dyn ByteStream>, session: Session, early: Vec<u8>) {
+/// Hands `session` to the client and carries bytes until either is gone; whether it was the server that ended the session.
+pub async fn carry(mut client: Box<dyn ByteStream>, session: Session, early: Vec<u8>) -> bool {
     let Session { mut stream, greeting, .. } = session;
     let counts = [AtomicU64::new(0), AtomicU64::new(0)];
     let mut relay = Relay::new(early, greeting.into(), [&counts[0], &counts[1]]);
     // Either side's end is the end of both; each sees its own.
     let _ = relay.carry(&mut *client, &mut stream).await;
+    !relay.client_has_left()
 }
 
 /// Says why there is no session, and closes.

@@ -24,7 +24,7 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// its fate. One that lives and is slower than this is replaced in vain.
 const SUSPECT_LIMIT: Duration = Duration::from_millis(250);
 
-/// What a pool knows about the connections that went dead while they were idle.
+/// What a pool knows about its connections that went dead or ended.
 pub struct Liveness {
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,
@@ -34,6 +34,8 @@ pub struct Liveness {
     found_dead: AtomicU64,
     /// Those found dead since the last time that a connection was handed out.
     dead: AtomicU32,
+    /// When the server ended a session last, as `found_dead`.
+    ended: AtomicU64,
 }
 
 impl Liveness {
@@ -46,13 +48,21 @@ impl Liveness {
             after_idle,
             found_dead: AtomicU64::new(0),
             dead: AtomicU32::new(0),
+            ended: AtomicU64::new(0),
         }
     }
 
-    /// Whether a connection was found dead, ever, so that [`limit`](Self::limit) has to be asked about one that was idle for a short time, too.
+    /// Whether a connection was found dead or ended by the server, ever, so that [`limit`](Self::limit) has to be asked about one that was idle
+    /// for a short time, too.
     #[must_use]
-    pub fn has_found_dead(&self) -> bool {
-        self.found_dead.load(Ordering::Relaxed) > 0
+    pub fn has_lost_any(&self) -> bool {
+        self.found_dead.load(Ordering::Relaxed) > 0 || self.ended.load(Ordering::Relaxed) > 0
+    }
+
+    /// Call this when the server ends a session, in use or not. Connections that were idle at that time are checked, because a
+    /// compute that stops ends all of them.
+    pub fn session_ended(&self) {
+        self.ended.store(millis(self.clock.monotonic()), Ordering::Relaxed);
     }
 
     /// Call this when a connection is handed out: the number of connections that were found dead since the last call, in this
@@ -89,13 +99,16 @@ impl Liveness {
     #[must_use]
     pub fn limit(&self, idle_for: Duration) -> Option<Duration> {
         let found_dead = self.found_dead.load(Ordering::Relaxed);
-        if found_dead > 0 {
-            let idle_since = self.clock.monotonic().saturating_sub(idle_for);
-            if millis(idle_since) <= found_dead {
+        let ended = self.ended.load(Ordering::Relaxed);
+        let mut is_checked = idle_for >= self.after_idle;
+        if found_dead > 0 || ended > 0 {
+            let idle_since = millis(self.clock.monotonic().saturating_sub(idle_for));
+            if idle_since <= found_dead {
                 return Some(SUSPECT_LIMIT);
             }
+            is_checked |= idle_since <= ended;
         }
-        (idle_for >= self.after_idle).then_some(LIMIT)
+        is_checked.then_some(LIMIT)
     }
 }
 
@@ -170,6 +183,19 @@ mod tests {
         // Used since then.
         time.advance(seconds(5));
         assert_eq!(liveness.limit(seconds(4)), None);
+    }
+
+    #[test]
+    fn those_that_were_idle_when_the_server_ended_one_are_checked() {
+        let time = FakeTime::new();
+        time.advance(seconds(1_000));
+        let liveness = Liveness::new(&fake_runtime(&time, None), AFTER);
+        assert_eq!(liveness.limit(seconds(3)), None);
+        liveness.session_ended();
+        time.advance(seconds(2));
+        assert_eq!(liveness.limit(seconds(3)), Some(LIMIT));
+        assert_eq!(liveness.limit(seconds(1)), None, "used since then");
+        assert_eq!(liveness.replaced(), None, "it was not silent");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use lakebase_core::effect::ByteStream;
 
 use crate::direction::{CHUNK_OF_THREAD, Direction};
 
+/// How a client takes its leave.
+const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 /// What `ReadyForQuery` looks like, apart from the state of the transaction.
 const READY_FOR_QUERY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
@@ -21,6 +23,8 @@ pub struct Relay<'a> {
     to_client: Direction<'a>,
     /// The last bytes that came from the server.
     tail: Tail,
+    /// Whether the client has said that it leaves, or is gone.
+    client_left: bool,
 }
 
 impl<'a> Relay<'a> {
@@ -37,6 +41,7 @@ impl<'a> Relay<'a> {
             to_server: Direction::new(to_server, server_count),
             to_client: Direction::new(to_client, client_count),
             tail,
+            client_left: false,
         }
     }
 
@@ -53,11 +58,15 @@ impl<'a> Relay<'a> {
         client: &mut (impl ByteStream + ?Sized),
         server: &mut (impl ByteStream + ?Sized),
     ) -> io::Result<()> {
-        let Self { to_server, to_client, tail } = self;
+        let Self { to_server, to_client, tail, client_left } = self;
         poll_fn(|context| {
             CHUNK_OF_THREAD.with_borrow_mut(|chunk| {
+                let to_server = to_server.poll(context, client, server, chunk, |bytes| {
+                    *client_left = bytes.ends_with(&TERMINATE);
+                    bytes.len()
+                })?;
                 // What a client has ended may still be answered; a server that has ended hears nobody.
-                let _ = to_server.poll(context, client, server, chunk, <[u8]>::len)?;
+                *client_left |= to_server.is_ready();
                 to_client.poll(context, server, client, chunk, |bytes| {
                     tail.push(bytes);
                     bytes.len()
@@ -65,6 +74,12 @@ impl<'a> Relay<'a> {
             })
         })
         .await
+    }
+
+    /// Whether the client has said that it leaves, or is gone. If carrying ended otherwise, it was the server that ended the session.
+    #[must_use]
+    pub fn client_has_left(&self) -> bool {
+        self.client_left
     }
 
     /// Whether the last thing that the client got is `ReadyForQuery`, so that a message of ours would be read as
@@ -104,7 +119,67 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use futures_util::FutureExt as _;
+    use futures_util::io::{AsyncRead, AsyncWrite};
+
     use super::*;
+
+    /// A side that says something, and then ends or is silent.
+    struct Side {
+        says: &'static [u8],
+        ends: bool,
+    }
+
+    impl AsyncRead for Side {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            match (self.says, self.ends) {
+                ([], false) => Poll::Pending,
+                _ => Pin::new(&mut self.says).poll_read(context, buffer),
+            }
+        }
+    }
+
+    impl AsyncWrite for Side {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn it_knows_who_ended_the_session() {
+        for (says, ends, left) in [
+            (&b""[..], false, false),
+            (b"Q\0\0\0\x05\0", false, false),
+            (b"Q\0\0\0\x05\0X\0\0\0\x04", false, true),
+            (b"Q\0\0\0\x05\0", true, true),
+        ] {
+            let counts = [AtomicU64::new(0), AtomicU64::new(0)];
+            let mut relay = Relay::new(Vec::new(), Vec::new(), [&counts[0], &counts[1]]);
+            let (mut client, mut server) = (Side { says, ends }, Side { says: b"E", ends: true });
+            let carried = relay.carry(&mut client, &mut server).now_or_never();
+            assert!(carried.unwrap().is_ok());
+            assert_eq!(relay.client_has_left(), left, "{says:?}");
+        }
+    }
 
     #[test]
     fn the_tail_is_that_of_the_stream_however_it_is_cut() {

@@ -12,6 +12,7 @@ use lakebase_core::{BoxFuture, Error, ErrorKind, Listen, Result, Secret, Spawn};
 
 use crate::client::{carry, driver_startup, log_in_for, reject};
 use crate::factory::StartupFactory;
+use crate::liveness::Liveness;
 use crate::message::ServerError;
 use crate::scram::{Verifier, random_password};
 use crate::upstream::Upstream;
@@ -114,12 +115,14 @@ struct Shared {
     address: PrivateAddress,
     budget: Duration,
     explain: Explain,
+    liveness: Arc<Liveness>,
     /// With the time of the monotonic clock.
     last_error: Mutex<Option<(Duration, Error)>>,
 }
 
 impl SessionSocket {
-    /// Opens `address` to drivers, each of whose logins may take `budget`. Nobody is served before [`serve`](Self::serve).
+    /// Opens `address` to drivers, each of whose logins may take `budget`. Nobody is served before [`serve`](Self::serve). `liveness` is that of the
+    /// pool whose sessions they are.
     ///
     /// # Errors
     ///
@@ -129,6 +132,7 @@ impl SessionSocket {
         address: PrivateAddress,
         budget: Duration,
         explain: Explain,
+        liveness: Arc<Liveness>,
     ) -> Result<Self> {
         let runtime = connector.runtime();
         let spawn = runtime.spawn.clone().ok_or_else(|| {
@@ -136,8 +140,16 @@ impl SessionSocket {
             Error::new(ErrorKind::Unsupported, message)
         })?;
         let upstream = Arc::new(Upstream::new(Arc::clone(&runtime.dial)));
-        let last_error = Mutex::default();
-        let shared = Shared { connector, upstream, spawn, address, budget, explain, last_error };
+        let shared = Shared {
+            connector,
+            upstream,
+            spawn,
+            address,
+            budget,
+            explain,
+            liveness,
+            last_error: Mutex::default(),
+        };
         Ok(Self { shared: Arc::new(shared), task: Mutex::default() })
     }
 
@@ -218,9 +230,12 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
     *shared.last_error() = login.as_ref().err().map(|error| (now, error.clone()));
     match login {
         Ok(session) => {
+            let liveness = Arc::clone(&shared.liveness);
             // A session does not keep the address open.
             drop(shared);
-            carry(driver, session, early).await;
+            if carry(driver, session, early).await {
+                liveness.session_ended();
+            }
         }
         Err(error) => {
             let why = (shared.explain)(&error);

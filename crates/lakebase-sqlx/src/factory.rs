@@ -83,7 +83,9 @@ impl ConnectionFactory for SqlxFactory {
                 return early.map_err(|error| LoginError::Driver(error.into()));
             }
         };
-        spawn.spawn(Box::pin(carry(client, session, Vec::new())));
+        spawn.spawn(Box::pin(async move {
+            carry(client, session, Vec::new()).await;
+        }));
         driver.await.map_err(|error| LoginError::Driver(error.into()))
     }
 

@@ -71,10 +71,11 @@ impl LakebasePool {
         let address = factory.address()?;
         let name = connector.config().application_name.clone();
         let connect = factory::options(&address, name.as_deref());
-        let socket =
-            SessionSocket::new(connector.clone(), address, options.acquire_timeout, explain)?;
+        let liveness = Arc::new(Liveness::new(connector.runtime(), options.ping_after_idle));
+        let budget = options.acquire_timeout;
+        let told = Arc::clone(&liveness);
+        let socket = SessionSocket::new(connector.clone(), address, budget, explain, told)?;
         let sessions = Arc::new(Sessions { socket, renewal: Mutex::default() });
-        let liveness = Liveness::new(connector.runtime(), options.ping_after_idle);
         let shared = Arc::new_cyclic(|shared| Shared {
             connector,
             pool: sqlx_options(&options, liveness, shared.clone(), Arc::clone(&sessions))
@@ -247,12 +248,11 @@ impl Shared {
 
 fn sqlx_options(
     options: &PoolOptions,
-    liveness: Liveness,
+    liveness: Arc<Liveness>,
     shared: Weak<Shared>,
     sessions: Arc<Sessions>,
 ) -> PgPoolOptions {
     let PoolOptions { keep_idle, max_lifetime, .. } = *options;
-    let liveness = Arc::new(liveness);
     let keep = keep_idle.map(|limit| Arc::new(KeepIdle::new(limit)));
     let kept = keep.clone();
     let fresh = Arc::clone(&liveness);

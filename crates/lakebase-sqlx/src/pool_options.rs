@@ -86,6 +86,8 @@ impl PoolOptions {
     ///
     /// One that does not answer within 2 s is replaced within the same checkout. Connections that were idle at that
     /// time, too, are checked whatever this says, for 250 ms, so that many that died together do not cost many limits.
+    ///
+    /// When the server ends a session, connections that were idle at that time are checked as well, whatever this says.
     pub fn ping_after_idle(mut self, limit: Duration) -> Self {
         self.ping_after_idle = limit;
         self

@@ -99,7 +99,7 @@ impl Recycling {
     ) -> bool {
         let is_before =
             |moment: Instant, after| moment.checked_add(after).is_none_or(|end| now < end);
-        !self.liveness.has_found_dead()
+        !self.liveness.has_lost_any()
             && is_before(last_use, self.options.ping_after_idle)
             && is_before(created, self.surely_young)
     }
