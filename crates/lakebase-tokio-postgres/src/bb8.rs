@@ -91,7 +91,7 @@ impl ManageConnection for LakebaseConnections {
         *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) =
             login.as_ref().err().cloned();
         let (client, connection) = login?;
-        let (driving, end) = abortable(async move { drop(connection.await) });
+        let (driving, end) = abortable(self.0.recycling.driving(connection));
         tokio::spawn(driving);
         let now = self.now();
         Ok(LakebaseClient { client, opened: now, released: now, silent: false, end })
@@ -108,7 +108,10 @@ impl ManageConnection for LakebaseConnections {
         let answers = !recycling.is_in_doubt(idle) || recycling.answers(connection, idle).await;
         connection.silent = !answers;
         match answers {
-            true => Ok(()),
+            true => {
+                recycling.tell_replaced();
+                Ok(())
+            }
             false => Err(Error::new(ErrorKind::Closed, "an idle connection did not answer")),
         }
     }

@@ -22,7 +22,7 @@ use tokio_postgres::{Client, Config};
 use crate::error::into_tokio_postgres;
 use crate::logins::Logins;
 use crate::recycling::Recycling;
-use crate::{Connection, RecyclingOptions, TokioPostgresFactory};
+use crate::{RecyclingOptions, TokioPostgresFactory};
 
 /// Makes a pool of deadpool whose logins do not fail because of a token.
 ///
@@ -125,7 +125,10 @@ fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
         let recycling = Arc::clone(&recycling);
         Box::pin(async move {
             match recycling.answers(client, idle).await {
-                true => Ok(()),
+                true => {
+                    recycling.tell_replaced();
+                    Ok(())
+                }
                 false => Err(HookError::message("the connection did not answer")),
             }
         })
@@ -158,8 +161,10 @@ impl Connect for PoolLogins {
             let connector = &self.logins.connector;
             match self.logins.open().await {
                 Ok((client, connection)) => {
+                    let recycling = &self.sweeper.recycling;
                     self.sweeper.start(connector);
-                    match drive(connector, connection) {
+                    recycling.tell_replaced();
+                    match drive(connector, recycling.driving(connection)) {
                         Ok(task) => Ok((client, task)),
                         Err(error) => Err(into_tokio_postgres(error).await),
                     }
@@ -170,9 +175,11 @@ impl Connect for PoolLogins {
     }
 }
 
-/// Drives `connection` by a task, which ends when it is aborted.
-fn drive(connector: &Connector, connection: Connection) -> Result<JoinHandle<()>> {
-    let connection = async move { drop(connection.await) };
+/// Runs what drives a connection as a task, which ends when it is aborted.
+fn drive(
+    connector: &Connector,
+    connection: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>> {
     if let Ok(handle) = Handle::try_current() {
         return Ok(handle.spawn(connection));
     }

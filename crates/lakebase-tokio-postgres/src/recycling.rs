@@ -1,5 +1,7 @@
 //! When pools check and replace their connections.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 #[cfg(feature = "deadpool")]
 use std::time::Instant;
@@ -9,6 +11,8 @@ use lakebase_session::liveness::{
     CHECK_AFTER_IDLE, IDLE_TIMEOUT, Liveness, MAX_LIFETIME, is_young, surely_young,
 };
 use tokio_postgres::Client;
+
+use crate::Connection;
 
 /// When a pool checks and replaces connections; the defaults fit Lakebase.
 ///
@@ -47,6 +51,8 @@ impl RecyclingOptions {
     ///
     /// One that does not answer within 2 s is replaced within the same checkout. Connections that were idle at that time, too, are
     /// checked whatever this says, for 250 ms, so that many that died together do not cost many limits.
+    ///
+    /// A connection that the server ended is never handed out. Those that were idle at that time are checked, whatever this says.
     pub fn ping_after_idle(mut self, limit: Duration) -> Self {
         self.ping_after_idle = limit;
         self
@@ -71,16 +77,29 @@ impl RecyclingOptions {
 #[derive(Debug)]
 pub(crate) struct Recycling {
     pub(crate) options: RecyclingOptions,
-    liveness: Liveness,
+    liveness: Arc<Liveness>,
     /// Connections younger than this are not old, whatever chance says.
     surely_young: Duration,
 }
 
 impl Recycling {
     pub(crate) fn new(runtime: &Runtime, options: RecyclingOptions) -> Self {
-        let liveness = Liveness::new(runtime, options.ping_after_idle);
+        let liveness = Arc::new(Liveness::new(runtime, options.ping_after_idle));
         let surely_young = surely_young(options.max_lifetime);
         Self { options, liveness, surely_young }
+    }
+
+    /// What drives `connection`. If the server ends it, the others are in doubt.
+    pub(crate) fn driving(&self, connection: Connection) -> impl Future<Output = ()> + use<> {
+        let liveness = Arc::clone(&self.liveness);
+        async move {
+            // Its client sees the end when this is dropped, so after that was noted.
+            let mut connection = pin!(connection);
+            // It is no error that a client is gone.
+            if connection.as_mut().await.is_err() {
+                liveness.session_ended();
+            }
+        }
     }
 
     /// How often to look for idle and old connections.
@@ -116,15 +135,18 @@ impl Recycling {
 
     /// Whether `client`, which was idle for `idle`, answers if it has to.
     pub(crate) async fn answers(&self, client: &Client, idle: Duration) -> bool {
-        match self.liveness.check(idle, client.check_connection()).await {
-            Ok(true) => true,
-            Ok(false) => {
-                #[cfg(feature = "tracing")]
-                tracing::info!("an idle connection did not answer and is replaced");
-                false
-            }
-            // It ended while it was idle, as on a server that was suspended.
-            Err(_) => false,
+        // An error is the end of one that ended while it was idle, as on a server that was suspended.
+        self.liveness.check(idle, client.check_connection()).await.unwrap_or(false)
+    }
+
+    /// Call this when a connection is handed out: it is there in place of those that did not answer.
+    pub(crate) fn tell_replaced(&self) {
+        let Some(count) = self.liveness.replaced() else { return };
+        let _ = count;
+        #[cfg(feature = "tracing")]
+        match count {
+            1 => tracing::info!(count, "1 idle connection did not answer and was replaced"),
+            _ => tracing::info!(count, "{count} idle connections did not answer and were replaced"),
         }
     }
 }

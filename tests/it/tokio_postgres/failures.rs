@@ -10,11 +10,13 @@ use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use lakebase_testkit::network::ForgetfulLink;
 
 use super::pool::{Kind, Pool, kinds};
-use crate::support::{SOON, Setup, endpoint, shared, within};
+use crate::log::{Log, listen};
+use crate::support::{SOON, Setup, block_on, endpoint, shared, until, within};
 
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused idle_connections_end_with_the_compute
-    idle_connections_that_were_forgotten a_check_that_is_given_up bb8_on_other_runtimes
+    idle_connections_that_were_forgotten the_end_of_one_puts_the_others_in_doubt a_check_that_is_given_up
+    bb8_on_other_runtimes
 }
 
 /// A pool each of whose checkouts needs a login.
@@ -82,7 +84,7 @@ async fn idle_connections_end_with_the_compute() {
     }
 }
 
-/// Its sessions may be forgotten, which means that they stay open.
+/// Its sessions may be forgotten, which means that they stay open until their [`Way`] ends.
 fn forgotten() -> &'static Emulator {
     static EMULATOR: OnceLock<Emulator> = OnceLock::new();
     EMULATOR.get_or_init(|| Emulator::builder().start().unwrap())
@@ -90,43 +92,107 @@ fn forgotten() -> &'static Emulator {
 
 const IDLE: usize = 5;
 
-/// A pool through `link` with idle connections, each of which is checked.
-async fn idle(kind: Kind, link: &ForgetfulLink) -> (Lakebase, Pool) {
-    let (address, port) = (link.address().ip(), link.address().port());
-    let setup = Setup::m2m(forgotten()).set("PGHOSTADDR", address).set("PGPORT", port);
-    let lakebase = setup.build();
-    let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
-    let pool = kind.open(&lakebase, IDLE, options).await.unwrap();
-    pool.warm_up(IDLE).await;
-    (lakebase, pool)
+/// A way to an endpoint of its own.
+struct Way {
+    link: ForgetfulLink,
+    name: String,
 }
 
-fn link() -> ForgetfulLink {
-    let server = (Ipv4Addr::LOCALHOST, forgotten().description().pg_port).into();
-    ForgetfulLink::open(server).unwrap()
+impl Way {
+    fn open() -> Self {
+        let server = (Ipv4Addr::LOCALHOST, forgotten().description().pg_port).into();
+        Self { link: ForgetfulLink::open(server).unwrap(), name: endpoint(forgotten()).0 }
+    }
+
+    /// A pool with idle connections, each of which is checked.
+    async fn idle(&self, kind: Kind) -> (Lakebase, Pool) {
+        self.idle_with(kind, RecyclingOptions::new().ping_after_idle(Duration::ZERO)).await
+    }
+
+    async fn idle_with(&self, kind: Kind, options: RecyclingOptions) -> (Lakebase, Pool) {
+        let (address, port) = (self.link.address().ip(), self.link.address().port());
+        let setup = Setup::m2m(forgotten()).endpoint(&self.name);
+        let lakebase = setup.set("PGHOSTADDR", address).set("PGPORT", port).build();
+        let pool = kind.open(&lakebase, IDLE, options).await.unwrap();
+        pool.warm_up(IDLE).await;
+        (lakebase, pool)
+    }
+
+    fn forget(&self) {
+        self.link.forget();
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        // There is no room for the forgotten sessions of all tests.
+        let _ = forgotten().end_sessions(&self.name);
+    }
 }
 
 async fn idle_connections_that_were_forgotten() {
     for kind in kinds() {
-        let link = link();
-        let (lakebase, pool) = idle(kind, &link).await;
-        link.forget();
+        let way = Way::open();
+        let (lakebase, pool) = way.idle(kind).await;
+        way.forget();
         // As many tasks as there were connections: none gets an error, and none waits a minute.
         let asks = try_join_all((0..IDLE).map(|_| pool.one()));
         assert_eq!(within(&lakebase, SOON, asks).await.unwrap(), [1; IDLE], "{kind:?}");
         // One task meets them all, one after the other: the first costs two seconds, the others little.
-        let (lakebase, pool) = idle(kind, &link).await;
-        link.forget();
+        let (lakebase, pool) = way.idle(kind).await;
+        way.forget();
         assert_eq!(within(&lakebase, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
     }
+}
+
+/// A compute that stops ends all sessions, and not all at once.
+async fn the_end_of_one_puts_the_others_in_doubt() {
+    for kind in kinds() {
+        let way = Way::open();
+        let (lakebase, pool) = way.idle_with(kind, RecyclingOptions::new()).await;
+        let ended = pool.get().await.unwrap();
+        let other = pool.get().await.unwrap();
+        let pid: i32 = ended.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+        other.query_one("select pg_terminate_backend($1)", &[&pid]).await.unwrap();
+        until(&lakebase, "its end is seen", || ended.is_closed()).await;
+        drop(ended);
+        way.forget();
+        // No statement is sent to those that do not answer.
+        assert_eq!(within(&lakebase, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
+    }
+}
+
+/// Checkouts that met them tell how many, together and not one by one.
+#[test]
+fn what_was_replaced_is_counted() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    listen(subscriber, || {
+        block_on(async {
+            for kind in kinds() {
+                let way = Way::open();
+                let (lakebase, pool) = way.idle(kind).await;
+                way.forget();
+                log.take();
+                let asks = try_join_all((0..IDLE).map(|_| pool.one()));
+                assert_eq!(within(&lakebase, SOON, asks).await.unwrap(), [1; IDLE], "{kind:?}");
+                let log = log.take();
+                let counts = log.lines().filter_map(|line| {
+                    let (_, count) = line.split_once(" replaced count=")?;
+                    count.trim().parse::<usize>().ok()
+                });
+                assert_eq!(counts.sum::<usize>(), IDLE, "{kind:?}: {log}");
+            }
+        });
+    });
 }
 
 /// A caller that does not wait for a check leaves a connection that the next one does not take for fresh.
 async fn a_check_that_is_given_up() {
     for kind in kinds() {
-        let link = link();
-        let (lakebase, pool) = idle(kind, &link).await;
-        link.forget();
+        let way = Way::open();
+        let (lakebase, pool) = way.idle(kind).await;
+        way.forget();
         for _ in 0..3 {
             assert!(futures::FutureExt::now_or_never(pool.one()).is_none());
         }
