@@ -365,7 +365,7 @@ async fn unix_socket_path() {
     ] {
         let report = error.report();
         assert!(report.contains("a Unix socket would have a path of"), "{report}");
-        assert!(report.contains("set TMPDIR to a short path"), "{report}");
+        assert!(report.contains("give `Options::socket_parent` a short path"), "{report}");
         assert_eq!(error.kind(), Config, "{report}");
     }
     // A server's own socket with such a path.

@@ -120,8 +120,6 @@ class musl(Foreign):
         shutil.copy(TARGETS / "x86_64-unknown-linux-musl/debug/lakebase", folder / "lakebase")
         (folder / "etc/ssl/certs").mkdir(parents=True)
         shutil.copy(EMULATOR["ca_cert"], folder / "etc/ssl/certs/ca-certificates.crt")
-        # sqlx gets its sessions over a private Unix socket there.
-        (folder / "tmp").mkdir()
         # Whoever is not root becomes it in a namespace of its own.
         root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
         self.runner = [*root, shutil.which("chroot", path=os.environ["PATH"] + ":/usr/sbin"), str(folder), "/lakebase"]

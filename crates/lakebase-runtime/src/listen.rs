@@ -74,14 +74,28 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// In a folder in `parent`. Without one, the system's folder for temporary files serves; that it is missing or not ours to write to is
+    /// no mistake of the user, as in a container whose root is read-only, so callers may use a port instead.
     #[cfg(unix)]
     pub(crate) fn unix(parent: Option<&Path>) -> Result<Arc<Self>> {
-        let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
-        let refuse = |problem: &str| {
-            let hint = "set TMPDIR to a short path of a folder that can be written to";
-            Error::new(ErrorKind::Config, format!("{problem} in {parent:?}; {hint}"))
-        };
-        let folder = PrivateFolder::new_in(&parent).map_err(|error| {
+        let hint = "a short path of a folder that can be written to";
+        match parent {
+            Some(parent) => {
+                let hint = format!("give `Options::socket_parent` {hint}");
+                Self::unix_in(parent, ErrorKind::Config, &hint)
+            }
+            None => {
+                let hint = format!("use loopback, or set TMPDIR to {hint}");
+                Self::unix_in(&std::env::temp_dir(), ErrorKind::Unsupported, &hint)
+            }
+        }
+    }
+
+    /// An error is of `kind` and ends with `hint`.
+    #[cfg(unix)]
+    fn unix_in(parent: &Path, kind: ErrorKind, hint: &str) -> Result<Arc<Self>> {
+        let refuse = |problem: &str| Error::new(kind, format!("{problem} in {parent:?}; {hint}"));
+        let folder = PrivateFolder::new_in(parent).map_err(|error| {
             refuse("could not make a folder for a Unix socket").with_source(error)
         })?;
         let path = socket_path(folder.path(), PORT);

@@ -94,7 +94,7 @@ impl Options {
     }
 
     /// The folder in which private sockets get theirs. Default: the platform's folder for temporary
-    /// files (`TMPDIR`).
+    /// files (`TMPDIR`); if it cannot hold one, ports of loopback with random passwords serve instead.
     pub fn socket_parent(mut self, path: impl Into<PathBuf>) -> Self {
         self.socket_parent = Some(path.into());
         self

@@ -32,7 +32,7 @@ pub struct PrivateAddress {
 }
 
 impl PrivateAddress {
-    /// A Unix socket where there are any, else a port of loopback with a random password.
+    /// A Unix socket where there can be one, else a port of loopback with a random password.
     ///
     /// # Errors
     ///

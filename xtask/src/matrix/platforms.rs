@@ -42,7 +42,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     ),
     cell(
         "musl",
-        "the static command in a root that holds nothing but it, certificates and an empty /tmp",
+        "the static command in a root that holds nothing but it and certificates",
         &[Need::Musl, Need::Postgres, Need::Python],
         &[
             Step {

@@ -56,6 +56,17 @@ fn query_uses_the_database_and_the_user_of_the_flags() {
 }
 
 #[test]
+fn query_needs_no_folder_for_temporary_files() {
+    let emulator = emulator();
+    for folder in ["/nonexistent", env!("CARGO_BIN_EXE_lakebase"), &format!("/{}", "x".repeat(200))]
+    {
+        let mut command = configured(&emulator);
+        let run = Run::of(command.env("TMPDIR", folder).args(["query", "--json", "select 1 as n"]));
+        assert_eq!(json(&run.success()), json!([{"n": "1"}]), "{folder}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let emulator = emulator();
     let mut command = configured(&emulator);

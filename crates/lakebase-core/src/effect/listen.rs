@@ -37,8 +37,9 @@ pub trait Listen: fmt::Debug + MaybeSend + MaybeSync {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets,
-    /// [`Config`](crate::ErrorKind::Config) if the folder cannot be created, or the socket's path is too long.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) on platforms without Unix sockets, or if the system's folder for
+    /// temporary files cannot hold one: use [`open_tcp`](Self::open_tcp). [`Config`](crate::ErrorKind::Config) if the
+    /// program chose a folder that cannot.
     fn open_unix(&self) -> Result<Arc<dyn LocalSocket>>;
 
     /// Opens a port of 127.0.0.1 that the system chooses.

@@ -173,7 +173,7 @@ fn refuses_long_paths(make: Make) {
         let error = runtime.listen.open_unix().unwrap_err();
         assert_eq!(error.kind(), lakebase_core::ErrorKind::Config);
         assert!(
-            error.to_string().contains("TMPDIR") && error.to_string().contains(part),
+            error.to_string().contains("socket_parent") && error.to_string().contains(part),
             "{error}"
         );
     }
