@@ -1,3 +1,5 @@
+//! Both sides of a stream, over a connection in memory.
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
