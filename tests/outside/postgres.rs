@@ -137,7 +137,7 @@ impl Drop for Postgres {
 
 /// Whom to run Postgres as, which refuses root: `postgres` or `nobody`. `None` if we are not root.
 fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>, Box<dyn Error>> {
-    // A new folder belongs to whoever made it.
+    // A new folder belongs to the user who made it.
     if fs::metadata(folder)?.uid() != 0 {
         return Ok(None);
     }

@@ -25,7 +25,7 @@ struct Ran {
     success: bool,
     output: String,
     /// Why it did not end by itself.
-    trouble: Option<String>,
+    failure: Option<String>,
 }
 
 /// Where cells run.
@@ -79,7 +79,7 @@ fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
             Ok(ran) => {
                 nothing = nothing.or_else(|| skipped(step.counts, &ran.output));
                 row.tally.add(tally(step.counts, ran.success, &ran.output));
-                row.note = row.note.or(ran.trouble);
+                row.note = row.note.or(ran.failure);
             }
             Err(failure) => {
                 row.tally.failed += 1;
@@ -212,7 +212,7 @@ mod tests {
             let (Run::Cargo(what) | Run::Xtask(what)) = step.run;
             self.ran.push(format!("{}/{what}", cell.name));
             let output = if what == "unsure" { "skipped: nothing recorded" } else { "" };
-            Ok(Ran { success: what != "breaks", output: output.to_owned(), trouble: None })
+            Ok(Ran { success: what != "breaks", output: output.to_owned(), failure: None })
         }
         fn end(&mut self, _: &Row) {}
     }

@@ -23,7 +23,7 @@ pub(crate) const ALPN: &[u8] = b"postgresql";
 pub(crate) struct Door {
     /// TLS for those who want it; `None` offers none.
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// Refuses whoever does not use TLS: certificates of clients are checked there.
+    /// Refuses clients without TLS: their certificates are checked there.
     pub(crate) tls_only: bool,
     /// What clients must prove to know.
     pub(crate) password: Option<Arc<scram::Verifier>>,

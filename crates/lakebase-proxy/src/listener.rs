@@ -114,7 +114,7 @@ impl Listener {
         match &self.address {
             Address::Tcp(address) if !address.ip().is_loopback() && !self.allow_remote => {
                 refuse(format!(
-                    "{address} can be reached from other machines, and whoever connects is logged in; accepted: an \
+                    "{address} can be reached from other machines, and every client that connects is logged in; accepted: an \
                      address of this machine such as 127.0.0.1:{}, or remote access allowed by name",
                     address.port()
                 ))

@@ -1,7 +1,7 @@
 //! Connections that have not said yet what they want.
 //!
 //! Each costs a little memory and nobody has asked who it is, so there may be only so many: one more ends the
-//! oldest. Whoever speaks at once gets in also while thousands are silent.
+//! oldest. A client that speaks at once gets in also while thousands are silent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -210,7 +210,7 @@ fn run(
             }
             Err(error) => (None, Err(error)),
         };
-        // Whoever waited may be gone; then `stopped` says so.
+        // The caller may be gone; then `stopped` says so.
         let _ = report.send(opened);
         if let Some(proxy) = proxy {
             tokio::select! {

@@ -56,7 +56,7 @@ impl UnixSocket {
         }
         if mode & 0o077 != 0 {
             let problem = format!(
-                "others may enter it (mode {mode:04o}), and whoever connects is logged in; accepted: mode 0700"
+                "others may enter it (mode {mode:04o}), and every client that connects is logged in; accepted: mode 0700"
             );
             return Err(refuse(&problem));
         }

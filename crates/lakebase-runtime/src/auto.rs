@@ -101,7 +101,7 @@ mod several {
 
     impl Timer for Shared {
         fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-            // Whoever polls first decides.
+            // The runtime that polls first decides.
             let choice = Arc::clone(&self.0);
             Box::pin(async move { choice.now().timer.sleep(duration).await })
         }

@@ -1,4 +1,4 @@
-//! The side of whoever wants a session: what it says first, and what is kept while its login is under way.
+//! The side of the client: what it says first, and what is kept while its login is under way.
 
 use std::io;
 use std::pin::pin;

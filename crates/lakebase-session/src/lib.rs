@@ -2,13 +2,13 @@
 //!
 //! A [`StartupFactory`] connects through a runtime's [`Dial`](lakebase_core::Dial), sets up TLS as `sslmode` says, proves who logs
 //! in, and reads up to the server's first `ReadyForQuery`: a [`Session`]. From then on a [`Relay`] carries its bytes to and from
-//! whoever wanted it. What a server may say during a login is bounded, and so is what a client may say first.
+//! the client. What a server may say during a login is bounded, and so is what a client may say first.
 //!
 //! A [`ReusableSession`] is one that client after client can have, each behind a [`ReusableRelay`] that follows what is said.
 //!
 //! A [`SessionSocket`] gives such sessions to drivers of the same program at a private address.
 //!
-//! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and whoever polls drives them.
+//! Nothing here knows a runtime: streams have the I/O traits of the crate `futures`, and polling drives them.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;

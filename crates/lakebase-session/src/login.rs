@@ -124,7 +124,7 @@ fn authenticate(
         Ok(Step::Answer(answer))
     };
     match code {
-        // Whoever skips its own proof does not know the password.
+        // A server that skips its own proof does not know the password.
         0 if proof.as_ref().is_some_and(|proof| !proof.is_mutual()) => Err(LoginError::Impostor),
         0 => Ok(Step::Done),
         3 if !stream.is_tls() && !params.is_loopback() => Err(LoginError::CleartextPassword),

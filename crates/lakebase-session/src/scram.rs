@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_knows_the_password_gets_in() {
+    fn a_client_with_the_password_gets_in() {
         assert!(log_in("open sesame", ChannelBinding::unsupported()));
         assert!(log_in("open sesame", ChannelBinding::unrequested()));
         assert!(!log_in("open sesamf", ChannelBinding::unsupported()));

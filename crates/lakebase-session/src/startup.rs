@@ -76,7 +76,7 @@ pub struct Startup {
 /// Names and values.
 type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What names a backend in a `CancelRequest`. `Debug` shows none of it, because whoever knows it may cancel.
+/// What names a backend in a `CancelRequest`. `Debug` shows none of it, because a client that knows it may cancel.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CancelKey(Box<[u8]>);
 

@@ -284,7 +284,7 @@ fn sqlx_options(
             Box::pin(async { Ok(()) })
         })
         .after_release(move |_, meta| {
-            // Whoever has the pool has its sessions.
+            // The holder of the pool holds its sessions.
             let _ = &sessions;
             let mut stays = is_young(meta.age, max_lifetime);
             if let Some(shared) = shared.upgrade() {

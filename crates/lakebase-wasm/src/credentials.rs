@@ -103,7 +103,7 @@ impl fmt::Debug for Patience<'_> {
 /// The rules are those of [`lakebase_core::refresh`]: no expired token is returned, concurrent callers cause
 /// one mint, a failed refresh keeps the current token, failures are spaced. Requests share data only, so a
 /// request of a worker that ends early does not affect others: they poll every 25 ms, and one of them takes
-/// over when the lease of the mint has ended.
+/// over when the time of the mint is over.
 ///
 /// Clones share everything. **Cancellation:** a call may be dropped. If it was minting, the next call mints.
 #[derive(Clone)]
@@ -129,12 +129,12 @@ impl Credentials {
     ///
     /// Those of [`Settings::check`].
     pub fn new(settings: Settings, effects: Effects) -> Result<Self> {
-        let lease = settings.lease();
+        let mint_limit = settings.mint_limit();
         let workspace = Workspace::new(settings, effects)?;
         // No randomness and no clock here. Instances that start together refresh together up to the
         // service's own spread; the seed only has to differ between clients.
         let seed = seed(&workspace.settings);
-        let (login, bearer) = (Slot::new(seed, lease), Slot::new(!seed, lease));
+        let (login, bearer) = (Slot::new(seed, mint_limit), Slot::new(!seed, mint_limit));
         let (login, bearer) = (RefCell::new(login), RefCell::new(bearer));
         Ok(Self(Rc::new(Inner { workspace, login, bearer, facts: RefCell::new(None) })))
     }
@@ -186,7 +186,7 @@ impl Credentials {
 
     async fn share<T: Shared>(&self, patience: &Patience<'_>) -> Result<T> {
         let inner = &self.0;
-        let lease = inner.workspace.settings.lease();
+        let mint_limit = inner.workspace.settings.mint_limit();
         let begun = inner.workspace.now();
         let ended = || patience.ended.and_then(|ended| ended());
         loop {
@@ -205,8 +205,9 @@ impl Credentials {
                     }
                     self.lead(work, patience).await;
                 }
-                Step::Wait if inner.workspace.now().since(begun) > lease * 2 => {
-                    let text = format!("no credential arrived within {} ms", millis(lease * 2));
+                Step::Wait if inner.workspace.now().since(begun) > mint_limit * 2 => {
+                    let text =
+                        format!("no credential arrived within {} ms", millis(mint_limit * 2));
                     return Err(Error::new(ErrorKind::TimedOut, text));
                 }
                 Step::Wait => inner.workspace.effects.timer.sleep(LOOK_AGAIN).await,
@@ -313,7 +314,7 @@ impl Inner {
             let lifetime = value.lifetime(started);
             (value, lifetime)
         });
-        T::slot(&self).borrow_mut().land(now, flight, started, result, T::same);
+        T::slot(&self).borrow_mut().complete(now, flight, started, result, T::same);
         drop(unreported);
     }
 
@@ -367,7 +368,7 @@ struct Unreported<'a, T: Shared> {
 
 impl<T: Shared> Drop for Unreported<'_, T> {
     fn drop(&mut self) {
-        T::slot(self.inner).borrow_mut().lose(self.inner.workspace.now(), self.flight);
+        T::slot(self.inner).borrow_mut().abandon(self.inner.workspace.now(), self.flight);
     }
 }
 

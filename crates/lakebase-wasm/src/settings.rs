@@ -201,7 +201,7 @@ impl Settings {
     }
 
     /// Time from its start after which a flight without a report is taken over.
-    pub(crate) fn lease(&self) -> Duration {
+    pub(crate) fn mint_limit(&self) -> Duration {
         self.flight_limit() + Duration::from_secs(1)
     }
 }

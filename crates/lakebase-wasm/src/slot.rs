@@ -2,8 +2,8 @@
 //!
 //! In workers every request has its own I/O context. A future, a waker or a promise of one request is invalid in
 //! another, and all futures of a request may stop for ever when its client leaves. So a [`Slot`] holds data
-//! only: the value, the machine that decides, and the lease of the fetch under way. It wakes no one: waiters
-//! poll, and one of them takes over when the lease has ended.
+//! only: the value, the machine that decides, and how long the fetch under way may take. It wakes no one: waiters
+//! poll, and one of them takes over when that time is over.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use lakebase_core::{Error, ErrorKind, Timestamp};
 pub(crate) enum Step<T> {
     /// Use this value.
     Take(T),
-    /// Fetch, and report the end of `flight` through [`Slot::land`]. Until then a caller that does not wait may use
+    /// Fetch, and report the end of `flight` through [`Slot::complete`]. Until then a caller that does not wait may use
     /// `living`.
     Lead { flight: FlightId, force: bool, retry: bool, living: Option<T> },
     /// Another caller fetches: poll again soon.
@@ -30,27 +30,27 @@ pub(crate) struct Slot<T> {
     machine: Machine,
     value: Option<T>,
     /// When the first flight since the last success failed, and why the last one did.
-    trouble: Option<(Timestamp, Error)>,
+    failure: Option<(Timestamp, Error)>,
     /// Start of the current flight.
     flight_started: Option<Moment>,
-    lease: Duration,
+    limit: Duration,
 }
 
 impl<T: Clone> Slot<T> {
     /// An empty slot. `seed` decides how early within its window this one refreshes. A flight that reports
-    /// nothing for `lease`, which is shorter than the machine's own limit, is given up.
+    /// nothing for `limit`, which is shorter than the machine's own limit, is given up.
     ///
     /// The first refresh has no random delay: workers fetch when requests arrive, not together.
-    pub(crate) fn new(seed: u64, lease: Duration) -> Self {
+    pub(crate) fn new(seed: u64, limit: Duration) -> Self {
         let policy = Policy::default().scatter(false);
         let machine = Machine::new(policy, seed);
-        Self { machine, value: None, trouble: None, flight_started: None, lease }
+        Self { machine, value: None, failure: None, flight_started: None, limit }
     }
 
     /// Decides for one caller.
     pub(crate) fn step(&mut self, now: Moment) -> Step<T> {
         if let (Some(flight), Some(started)) = (self.machine.flight(), self.flight_started)
-            && now.since(started) >= self.lease
+            && now.since(started) >= self.limit
         {
             self.machine.handle(now, Event::Lost { flight });
         }
@@ -67,7 +67,7 @@ impl<T: Clone> Slot<T> {
                 Step::Take(value)
             }
             (Action::Wait(_), _) if self.machine.flight().is_some() => Step::Wait,
-            (Action::Wait(_), _) => Step::Fail(match &self.trouble {
+            (Action::Wait(_), _) => Step::Fail(match &self.failure {
                 Some((_, error)) => error.clone(),
                 None => Error::new(ErrorKind::Unavailable, "the last attempt was abandoned"),
             }),
@@ -75,7 +75,7 @@ impl<T: Clone> Slot<T> {
     }
 
     /// Takes the outcome of `flight`, whose attempt started at `started`; values come with their lifetime.
-    pub(crate) fn land(
+    pub(crate) fn complete(
         &mut self,
         now: Moment,
         flight: FlightId,
@@ -91,9 +91,9 @@ impl<T: Clone> Slot<T> {
                 self.machine.handle(now, Event::Fetched { flight, started, lifetime, same });
                 if self.machine.generation() != before {
                     self.value = Some(value);
-                    self.trouble = None;
+                    self.failure = None;
                 } else if current {
-                    self.trouble = None;
+                    self.failure = None;
                 }
             }
             Ok(_) => {
@@ -108,13 +108,13 @@ impl<T: Clone> Slot<T> {
         let current = self.machine.flight() == Some(flight);
         self.machine.handle(now, Event::failed(flight, &error));
         if current {
-            let since = self.trouble.as_ref().map_or(now.wall, |(since, _)| *since);
-            self.trouble = Some((since, error));
+            let since = self.failure.as_ref().map_or(now.wall, |(since, _)| *since);
+            self.failure = Some((since, error));
         }
     }
 
     /// Records that `flight` will never report.
-    pub(crate) fn lose(&mut self, now: Moment, flight: FlightId) {
+    pub(crate) fn abandon(&mut self, now: Moment, flight: FlightId) {
         self.machine.handle(now, Event::Lost { flight });
     }
 
@@ -131,7 +131,7 @@ impl<T: Clone> Slot<T> {
 
     /// The present state.
     pub(crate) fn status(&self, now: Moment) -> Status {
-        self.machine.status(now, self.trouble.as_ref())
+        self.machine.status(now, self.failure.as_ref())
     }
 
     /// The value, unless it has expired.
@@ -165,8 +165,13 @@ mod tests {
         }
     }
 
-    fn land(slot: &mut Slot<&'static str>, seconds: u64, flight: FlightId, value: &'static str) {
-        slot.land(at(seconds), flight, at(seconds), Ok((value, HOUR)), |old, new| old == new);
+    fn complete(
+        slot: &mut Slot<&'static str>,
+        seconds: u64,
+        flight: FlightId,
+        value: &'static str,
+    ) {
+        slot.complete(at(seconds), flight, at(seconds), Ok((value, HOUR)), |old, new| old == new);
     }
 
     #[test]
@@ -175,20 +180,20 @@ mod tests {
         assert!(matches!(slot.status(at(0)), Status::Empty));
         let flight = leader(slot.step(at(0)));
         assert!(matches!(slot.step(at(1)), Step::Wait));
-        land(&mut slot, 2, flight, "a");
+        complete(&mut slot, 2, flight, "a");
         assert!(matches!(slot.status(at(2)), Status::Fresh { .. }));
         assert!(matches!(slot.step(at(2)), Step::Take("a")));
         assert!(matches!(slot.step(at(2900)), Step::Take("a")));
     }
 
     #[test]
-    fn a_silent_leader_is_replaced_after_its_lease_and_its_late_value_is_welcome() {
+    fn a_silent_leader_is_replaced_after_its_limit_and_its_late_value_is_welcome() {
         let mut slot = slot();
         let silent = leader(slot.step(at(0)));
         assert!(matches!(slot.step(at(10)), Step::Wait));
         let next = leader(slot.step(at(11)));
         assert_ne!(silent, next);
-        land(&mut slot, 12, silent, "late");
+        complete(&mut slot, 12, silent, "late");
         assert!(matches!(slot.step(at(13)), Step::Take("late")));
     }
 
@@ -196,12 +201,12 @@ mod tests {
     fn in_the_window_one_refreshes_and_a_failure_keeps_the_living_value() {
         let mut slot = slot();
         let flight = leader(slot.step(at(0)));
-        land(&mut slot, 0, flight, "a");
+        complete(&mut slot, 0, flight, "a");
         let Step::Lead { flight, living, .. } = slot.step(at(3100)) else { panic!("no refresh") };
         assert_eq!(living, Some("a"));
         assert!(matches!(slot.step(at(3101)), Step::Take("a")));
         let error = Error::new(ErrorKind::Unavailable, "down");
-        slot.land(at(3102), flight, at(3100), Err(error), |_, _| false);
+        slot.complete(at(3102), flight, at(3100), Err(error), |_, _| false);
         assert!(matches!(slot.step(at(3102)), Step::Take("a")));
         let Status::Degraded { since, last_error, good_until } = slot.status(at(3102)) else {
             panic!("not degraded")
@@ -217,7 +222,7 @@ mod tests {
         let mut slot = slot();
         let flight = leader(slot.step(at(0)));
         let error = Error::new(ErrorKind::PermissionDenied, "no");
-        slot.land(at(0), flight, at(0), Err(error), |_, _| false);
+        slot.complete(at(0), flight, at(0), Err(error), |_, _| false);
         let Step::Fail(error) = slot.step(at(0)) else { panic!("no error") };
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
         leader(slot.step(at(61)));
@@ -227,17 +232,17 @@ mod tests {
     fn only_the_current_value_can_be_refused_and_the_dead_on_arrival_are_errors() {
         let mut slot = slot();
         let flight = leader(slot.step(at(0)));
-        land(&mut slot, 0, flight, "a");
+        complete(&mut slot, 0, flight, "a");
         slot.refuse(at(1), |value| *value == "b");
         assert!(matches!(slot.step(at(1)), Step::Take("a")));
         slot.refuse(at(1), |value| *value == "a");
         let flight = leader(slot.step(at(1)));
-        slot.land(at(2), flight, at(1), Ok(("old", Duration::ZERO)), |_, _| false);
+        slot.complete(at(2), flight, at(1), Ok(("old", Duration::ZERO)), |_, _| false);
         assert!(
             matches!(slot.step(at(2)), Step::Fail(error) if error.kind() == ErrorKind::Protocol)
         );
         let flight = leader(slot.step(at(10)));
-        slot.lose(at(10), flight);
+        slot.abandon(at(10), flight);
         leader(slot.step(at(10)));
     }
 }

@@ -200,7 +200,7 @@ fn tls(settings: &Settings<'_>, is_static: bool, auth: &Auth, options: &Options)
     let default = if may_be_weak { SslMode::Prefer } else { SslMode::VerifyFull };
     let mode = settings.ssl_mode()?.unwrap_or(default);
     let is_token = matches!(auth, Auth::Credential { .. });
-    // As libpq: whoever names the system's authorities wants the server verified by them.
+    // As libpq: a user who names the system's authorities wants the server verified by them.
     if let Some(roots) = system_roots.filter(|_| mode != SslMode::VerifyFull && !is_token) {
         let problem = format!("system needs sslmode verify-full, but sslmode is {mode}");
         return Err(roots.error(problem));

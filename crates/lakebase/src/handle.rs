@@ -133,7 +133,7 @@ impl Lakebase {
     }
 
     /// Opens a local address for drivers that have no hook for tokens, on a private Unix socket where there are
-    /// any. Whoever connects there is logged in, as by [`connect`](Self::connect).
+    /// any. Every client that connects there is logged in, as by [`connect`](Self::connect).
     ///
     /// It works on every runtime and beside drivers that block, because it runs on a thread of its own; it ends,
     /// with all its sessions, when the handle is dropped. Nobody logs in before the first client.

@@ -1,4 +1,4 @@
-//! A statement runs, and its packets stop: whoever waits for it is told, on every path.
+//! A statement runs, and its packets stop: the caller gets an error, on every path.
 
 use std::io;
 use std::process::Command;

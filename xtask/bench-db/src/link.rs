@@ -19,7 +19,7 @@ pub(crate) fn open(target: SocketAddr, round_trip: Duration) -> io::Result<u16> 
     let port = listener.local_addr()?.port();
     thread::Builder::new().name("link".to_owned()).spawn(move || {
         for near in listener.incoming() {
-            // Whoever connected sees the end of its connection.
+            // The client sees the end of its connection.
             let _ = near.and_then(|near| join(near, TcpStream::connect(target)?, round_trip / 2));
         }
     })?;

@@ -4,7 +4,7 @@
 //! its own; and prints a line of JSON for each subject and case, with the values of all rounds. `bench-db subject NAME` is such a process: this
 //! program again, a script in `clients/`, or a program of the workspace `xtask/peers`. All load goes to loopback.
 //!
-//! Peers are found and installed by whoever calls; one that is not named is reported as absent, with the reason if one was given.
+//! The caller finds and installs peers; one that is not named is reported as absent, with the reason if one was given.
 
 #![cfg(unix)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for `cargo xtask bench`")]

@@ -177,7 +177,7 @@ pub(crate) fn startup(user: &str) -> Result<Vec<u8>> {
 
 /// Whom to run Postgres as, which refuses root: `postgres` or `nobody`. `None` if we are not root.
 fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
-    // A new folder belongs to whoever made it.
+    // A new folder belongs to the user who made it.
     if fs::metadata(folder)?.uid() != 0 {
         return Ok(None);
     }

@@ -110,7 +110,7 @@ fn play(endpoints: usize, hours: usize) -> Outcome {
     let mints: usize = minutes[60..].iter().sum();
     drop(kept);
     spawn.settle();
-    // Whoever only asks when a token is needed has no task at all.
+    // A program that only asks when it needs a token has no task at all.
     let idle = spawn.pass(10 * minute);
     let each = endpoints as f64;
     Outcome {

@@ -129,13 +129,13 @@ impl Machine for Real {
             Ended::Exited(status) => Ran {
                 success: status.success(),
                 output,
-                trouble: (!status.success())
+                failure: (!status.success())
                     .then(|| format!("`{}` ended with {status}", describe(&command))),
             },
             Ended::TimedOut => Ran {
                 success: false,
                 output,
-                trouble: Some(format!(
+                failure: Some(format!(
                     "`{}` was killed after {} min",
                     describe(&command),
                     LIMIT.as_secs() / 60

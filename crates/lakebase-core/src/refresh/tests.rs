@@ -128,7 +128,7 @@ fn cold_pauses_end_at_five_seconds() {
 }
 
 #[test]
-fn refusals_pause_five_ten_twenty_seconds_whoever_asks() {
+fn refusals_pause_five_ten_twenty_seconds_for_every_caller() {
     check("0:want 0:no 4:want 5:want 5:no 14:want 15:want 15:no 34:tick 35:tick", "0 5 15 35");
 }
 

@@ -60,8 +60,8 @@ fn asserted(assertion: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }
 
-/// `POST …/serviceAccounts/{account}:generateIdToken` and `:generateAccessToken`, in the name of whoever holds a
-/// token of Google's.
+/// `POST …/serviceAccounts/{account}:generateIdToken` and `:generateAccessToken`, for the holder of a token
+/// of Google's.
 pub(super) fn iam(state: &mut State, giver: Giver, request: &Request) -> Reply {
     let bearer = request.bearer().unwrap_or_default();
     if state.verify(bearer, TokenUse::Google, giver.now).is_none() || request.bearer() == Some("") {

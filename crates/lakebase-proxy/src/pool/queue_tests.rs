@@ -60,7 +60,7 @@ fn the_line_is_served_in_order_whatever_becomes_free() {
 }
 
 #[test]
-fn whoever_is_gone_is_passed_over() {
+fn a_client_that_left_is_passed_over() {
     let mut queue = Line::new(1);
     at_once(&mut queue, 0);
     let [first, second, mut third] = [0, 7, 0].map(|key| queue.enter(&key, None).unwrap_err());

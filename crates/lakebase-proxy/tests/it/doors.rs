@@ -60,7 +60,7 @@ impl Files {
         (pem, key.serialize_pem())
     }
 
-    /// The client's side of TLS with whoever is `localhost` by this authority.
+    /// The client's side of TLS with a server that this authority calls `localhost`.
     async fn handshake(&self, tcp: TcpStream, protocols: Vec<Vec<u8>>) -> TlsStream<TcpStream> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.der().clone()).unwrap();

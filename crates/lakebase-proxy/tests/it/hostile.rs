@@ -32,7 +32,7 @@ async fn malformed_packets_disturb_nobody() {
             let (kind, body) = raw.message().await;
             assert_eq!((kind, field(&body, b'C').as_str()), (b'E', sqlstate), "{packet:?}");
         }
-        // Whoever goes on talking is not listened to for ever, and sees an end and no reset.
+        // A client that goes on talking is not read for ever, and sees an end and no reset.
         let mut rest = Vec::new();
         within(raw.0.read_to_end(&mut rest)).await.unwrap();
         assert!(rest.is_empty(), "{packet:?}");
@@ -44,7 +44,7 @@ async fn malformed_packets_disturb_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_says_nothing_is_closed_in_time() {
+async fn a_silent_client_is_closed_in_time() {
     let limits = Limits { startup_timeout: Duration::from_millis(50), ..Limits::default() };
     let proxy = with_limits(limits).await;
     let mut all = Vec::new();

@@ -123,7 +123,7 @@ async fn clients_wait_in_line_and_are_told_when_it_takes_too_long() {
         line.push(raw);
         until("it waits", || stats(&proxy).waiting == number).await;
     }
-    // Whoever goes makes room.
+    // A client that leaves makes room.
     drop(line.remove(1));
     until("it is gone", || stats(&proxy).waiting == 3).await;
     first.send(TERMINATE).await;

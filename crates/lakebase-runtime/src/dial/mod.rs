@@ -1,4 +1,4 @@
-//! Opens every TCP connection of this crate, and of whoever uses the [`Dial`] of a runtime.
+//! Opens every TCP connection of this crate, and of the users of a runtime's [`Dial`].
 //!
 //! Addresses are raced as RFC 8305 says ([`race`]); which of them come first is remembered ([`memory`]). Connections to Postgres
 //! may go through a SOCKS proxy ([`through`]).

@@ -90,7 +90,7 @@ where
     })
     .await;
     if let Some((winner, stream)) = won {
-        // Whoever had a head start of a pause and did not use it is slower by that much next time, too.
+        // An address that had a head start of a pause and did not use it is slower by that much next time, too.
         let place = started.iter().position(|address| *address == winner).unwrap_or_default();
         let slow = started.iter().take(place).copied();
         let failed: Vec<_> = failed.into_iter().map(|(address, _)| address).chain(slow).collect();

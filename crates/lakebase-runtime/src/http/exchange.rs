@@ -1,4 +1,4 @@
-//! One request and its reply over one connection, which is driven by whoever waits for the reply.
+//! One request and its reply over one connection, which the caller that waits for the reply drives.
 
 use std::convert::Infallible;
 use std::future::poll_fn;

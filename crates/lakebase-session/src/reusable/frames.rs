@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_stops_at_a_message_passes_none_of_it() {
+    fn a_client_that_stops_at_a_message_passes_none_of_it() {
         let stream = b"Q\0\0\0\x05\0X\0\0\0\x04more";
         for cut in 1..stream.len() {
             let mut frames = Frames::default();

@@ -40,8 +40,8 @@ impl StartupError {
         }
     }
 
-    /// Whether PostgreSQL tells the client. Otherwise it closes the connection without a word, as whoever is there speaks
-    /// another protocol or does not listen any more.
+    /// Whether PostgreSQL tells the client. Otherwise it closes the connection without a word, because the client
+    /// speaks another protocol or does not listen any more.
     #[must_use]
     pub fn is_answered(self) -> bool {
         match self {

@@ -105,7 +105,7 @@ pub async fn connection_factory<F: ConnectionFactory>(
     check(stranger, permanent(ErrorKind::Tls)).await;
 }
 
-/// Polls `work` once and drops it: whoever it belongs to must go on working.
+/// Polls `work` once and drops it: its owner must go on working.
 async fn abandon<T>(work: impl Future<Output = T>) {
     match select(pin!(work), ready(())).await {
         Either::Left(_) | Either::Right(_) => {}

@@ -12,7 +12,7 @@ pub enum ProxyBehaviour {
     /// Connects to this address, whatever host was asked for, and copies bytes; a request that is no `CONNECT`
     /// is passed on as it came.
     LeadTo(SocketAddr),
-    /// The same for whoever brings this header's value; others get 407.
+    /// The same for clients that send this value of the header; others get 407.
     LeadOnly(SocketAddr, String),
     /// Answers with this status.
     Status(u16),

@@ -16,7 +16,7 @@ pub struct Case {
     /// Where it holds, if not everywhere.
     #[serde(default)]
     pub only: Option<Only>,
-    /// Whether the runtime has a spawner, or at the edge `waitUntil`; else whoever waits does the work.
+    /// Whether the runtime has a spawner, or at the edge `waitUntil`; else the callers that wait do the work.
     #[serde(default = "yes")]
     pub spawner: bool,
     /// Whether the background task is started.

@@ -225,7 +225,7 @@ fn a_panicking_origin_wedges_nobody() {
     let mut caller = Box::pin(world.cache.get());
     assert!(caller.as_mut().now_or_never().is_none());
     let settled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.spawn.settle()));
-    assert!(settled.is_err(), "the panic goes to whoever runs the task");
+    assert!(settled.is_err(), "the panic goes to the task's runner");
     assert_eq!(text(&world.spawn.run(caller).unwrap()), "token 1");
 
     let world = World::without_spawner(vec![

@@ -30,7 +30,7 @@ impl World {
         Self::build(replies, true)
     }
 
-    /// A world in which whoever waits does the work.
+    /// A world in which the callers that wait do the work.
     pub(crate) fn without_spawner(replies: Vec<Reply>) -> Self {
         Self::build(replies, false)
     }

@@ -1,4 +1,4 @@
-//! Runs a program to its end, whoever is signalled meanwhile.
+//! Runs a program to its end, also while signals arrive.
 //!
 //! Ctrl-C on a terminal reaches every process in the foreground, so the program gets it by itself and decides what
 //! it means; this process only must not end before it. What is sent to this process alone is passed on.

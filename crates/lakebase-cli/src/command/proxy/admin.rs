@@ -96,7 +96,7 @@ impl Admin {
                 let mut http = http1::Builder::new();
                 http.keep_alive(false).max_buf_size(HEAD);
                 let connection = http.serve_connection(TokioIo::new(stream), answer);
-                // Whoever is slow or sends garbage only loses its own connection.
+                // A client that is slow or sends garbage ends only its own connection.
                 let _ = timeout(REQUEST_LIMIT, connection).await;
                 drop(place);
             });

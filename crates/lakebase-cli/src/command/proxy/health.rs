@@ -54,7 +54,7 @@ struct Target {
     status: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     good_until: Option<String>,
-    /// The kind of the last failure only: whoever can ask is not asked who it is.
+    /// The kind of the last failure only, because clients of this address are not authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -32,7 +32,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// The name of whoever names none.
+    /// The name of clients that name none.
     pub(super) const LOGIN: &str = concat!("lakebase-rust/", env!("CARGO_PKG_VERSION"));
 
     pub(super) fn any() -> impl Strategy<Value = Self> {
