@@ -17,6 +17,7 @@ mod matrix;
 mod outside;
 mod process;
 mod provision;
+mod publish;
 mod simulate;
 mod system;
 mod tidy;
@@ -37,6 +38,9 @@ cargo xtask <command>
                                     branch and of what depends on it
   isolation                         invariants of the dependency graph and of public signatures
   tidy                              invariants of the sources that no compiler checks
+  dist [--twice] [--url URL] [linux | windows | homebrew | scoop]...
+                                    archives of the command, the same bytes each time; formula and manifest
+  api [--record]                    compare the public API of the published crates with the recorded one
   provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind |
              windows | musl]...
                                     fetch what the matrix needs into the target folder
@@ -85,6 +89,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "tidy" if rest.is_empty() => tidy::command(),
         "provision" => provision::command(rest),
         "clients" => clients::command(rest),
+        "dist" | "api" => publish::command(args),
         "wasm" => wasm::command(rest),
         "simulate" => simulate::command(rest),
         "bench" => bench::command(rest),

@@ -84,6 +84,8 @@ pub(crate) enum Tool {
     Windows,
     /// A C compiler for static programs.
     Musl,
+    /// C compilers for Windows and for static programs.
+    Compilers,
     /// The commands of Rust's tools for migrations.
     Migrations,
 }
@@ -111,6 +113,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
         Tool::Windows => cross::windows(),
         Tool::Musl => cross::musl(),
+        Tool::Compilers => cross::compilers(),
         Tool::Migrations => migrations::provide().map(|_| Vec::new()),
     }
 }

@@ -36,6 +36,7 @@ pub(crate) enum Need {
     Libpq,
     Windows,
     Musl,
+    Compilers,
     Migrations,
 }
 

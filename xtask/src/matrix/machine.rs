@@ -84,6 +84,7 @@ impl Machine for Real {
             Need::Libpq => Tool::Libpq,
             Need::Windows => Tool::Windows,
             Need::Musl => Tool::Musl,
+            Need::Compilers => Tool::Compilers,
             Need::Migrations => Tool::Migrations,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));

@@ -27,7 +27,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "the automation itself",
         &[],
         &[tests(
-            "test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db -p xtask-instructions",
+            "test --no-fail-fast -p xtask -p xtask-bench -p xtask-bench-db -p xtask-instructions -p xtask-publish",
         )],
     ),
     // Crates, from the bottom up

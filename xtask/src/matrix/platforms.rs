@@ -8,7 +8,6 @@ use super::cells::{Cell, Counts, Need, Run, Step, cell, own};
 /// Two of the linker's minutes are debug information that nobody reads.
 const WINDOWS: &[(&str, &str)] =
     &[("RUSTFLAGS", "-D warnings"), ("CARGO_PROFILE_DEV_DEBUG", "none")];
-const STATIC: &[(&str, &str)] = &[("CARGO_PROFILE_DEV_DEBUG", "none")];
 
 pub(super) const PLATFORMS: &[Cell] = &[
     cell(
@@ -41,15 +40,19 @@ pub(super) const PLATFORMS: &[Cell] = &[
         ],
     ),
     cell(
+        "dist",
+        "the archive for Linux, without optimization: made in two folders, the same bytes",
+        &[Need::Compilers],
+        // Two optimized builds for both platforms are a quarter of an hour: `dist --twice`, before a release. What makes bytes differ is not
+        // the optimizer but paths, times and orders.
+        &[own("dist --dev --twice linux")],
+    ),
+    cell(
         "musl",
         "the static command in a root that holds nothing but it and certificates",
         &[Need::Musl, Need::Postgres, Need::Python],
         &[
-            Step {
-                run: Run::Cargo("build --target x86_64-unknown-linux-musl -p lakebase-cli"),
-                counts: Counts::One,
-                env: STATIC,
-            },
+            Step { run: Run::Xtask("dist --dev linux"), counts: Counts::One, env: &[] },
             own("clients musl"),
         ],
     ),

@@ -96,6 +96,13 @@ pub(super) const TOOLS: &[Cell] = &[
             env: DENY_WARNINGS,
         }],
     ),
+    // After `docs`, whose dependencies it finds compiled.
+    cell(
+        "api",
+        "the public API of every published crate, beside the recorded one",
+        &[],
+        &[own("api")],
+    ),
     cell(
         "clippy",
         "lints: everything, then each backend alone",

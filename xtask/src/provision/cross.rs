@@ -42,6 +42,13 @@ pub(super) fn windows() -> Result<Variables, Failure> {
     ]))
 }
 
+/// Compilers for both platforms whose programs are packed.
+pub(super) fn compilers() -> Result<Variables, Failure> {
+    target("x86_64-pc-windows-gnu")?;
+    MINGW.provide()?;
+    musl()
+}
+
 pub(super) fn musl() -> Result<Variables, Failure> {
     target("x86_64-unknown-linux-musl")?;
     Ok(variables([("CC_x86_64_unknown_linux_musl", MUSL.provide()?.as_path())]))

@@ -1,0 +1,85 @@
+//! The command for one platform, as a program that does not tell where it was built.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{Places, captured, succeed};
+
+/// A platform that links on this machine.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) triple: &'static str,
+    /// The name of the program.
+    pub(crate) program: &'static str,
+    /// What the linker must leave out.
+    link: &'static [&'static str],
+}
+
+pub(crate) const LINUX: Target =
+    Target { triple: "x86_64-unknown-linux-musl", program: "lakebase", link: &[] };
+pub(crate) const WINDOWS: Target = Target {
+    triple: "x86_64-pc-windows-gnu",
+    program: "lakebase.exe",
+    link: &["-Clink-arg=-Wl,--no-insert-timestamp"],
+};
+
+/// Builds `target` in `folder` by cargo's `profile`; gives the program's bytes.
+pub(crate) fn program(
+    places: &Places,
+    target: &Target,
+    profile: &str,
+    folder: &Path,
+) -> Result<Vec<u8>> {
+    let names = names(places, folder)?;
+    let rust = names.iter().map(|(path, name)| format!("--remap-path-prefix={path}={name}"));
+    let rust: Vec<String> = rust.chain(target.link.iter().map(|flag| (*flag).to_owned())).collect();
+    let c: Vec<String> =
+        names.iter().map(|(path, name)| format!("-ffile-prefix-map={path}={name}")).collect();
+    let triple = target.triple.replace('-', "_");
+    let mut cargo = places.cargo();
+    cargo
+        .args(["build", "--quiet", "--locked", "--package", "lakebase-cli", "--bin", "lakebase"])
+        .args(["--profile", profile, "--target", target.triple, "--target-dir"])
+        .arg(folder)
+        // Paths may hold spaces.
+        .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"))
+        .env(format!("CFLAGS_{triple}"), c.join(" "))
+        .env("CARGO_INCREMENTAL", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", "none");
+    succeed(&mut cargo)?;
+    let path = path(target, profile, folder);
+    let bytes = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
+    // A name such as `/src` is part of other paths, too.
+    for (place, _) in names.iter().filter(|(place, _)| place.matches(['/', '\\']).count() > 1) {
+        let known = bytes.windows(place.len()).any(|part| part == place.as_bytes());
+        ensure!(!known, "{} names {place}, so its bytes differ elsewhere", path.display());
+    }
+    Ok(bytes)
+}
+
+/// Where cargo puts the program.
+pub(crate) fn path(target: &Target, profile: &str, folder: &Path) -> PathBuf {
+    let built = if profile == "dev" { "debug" } else { profile };
+    folder.join(target.triple).join(built).join(target.program)
+}
+
+/// Folders of this machine that could get into the program, and what stands for them; if one is in another, it comes later.
+fn names(places: &Places, folder: &Path) -> Result<Vec<(String, String)>> {
+    let home = std::env::home_dir().map(|home| home.join(".cargo"));
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let home = home.context("cargo has no home here")?;
+    let sysroot = captured(Command::new("rustc").args(["--print", "sysroot"]))?;
+    let about = captured(Command::new("rustc").arg("-vV"))?;
+    let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: "));
+    let commit = commit.context("`rustc -vV` names no commit")?;
+    let library = format!("{}/lib/rustlib/src/rust", sysroot.trim());
+    let shown = |path: &Path| path.display().to_string();
+    Ok(vec![
+        (shown(&home), "/cargo".to_owned()),
+        (library, format!("/rustc/{commit}")),
+        (shown(&places.root), "/lakebase".to_owned()),
+        (shown(folder), "/target".to_owned()),
+    ])
+}
