@@ -68,6 +68,12 @@ fn the_image_runs_as_nobody_and_holds_no_secret() {
     let stages = instructions.iter().filter(|(name, _)| *name == "FROM").count();
     assert_eq!(stages, 2, "what builds is not in what runs");
     let last = |wanted| instructions.iter().rev().find(|(name, _)| *name == wanted).unwrap().1;
+    assert_eq!(last("FROM"), "scratch", "the static command needs nothing but certificates");
+    assert_eq!(last("COPY"), "--from=build /image/ /");
+    let build = last("RUN");
+    for part in ["-unknown-linux-musl", "--profile dist --locked", "/dist/lakebase"] {
+        assert!(build.contains(part), "{part}");
+    }
     assert_eq!(last("USER"), "65532:65532");
     assert_eq!(last("ENTRYPOINT"), r#"["/usr/local/bin/lakebase"]"#, "no shell in between");
     let arguments: Vec<String> = serde_json::from_str(last("CMD")).unwrap();
