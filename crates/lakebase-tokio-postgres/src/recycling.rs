@@ -116,8 +116,10 @@ impl Recycling {
         last_use: Instant,
         created: Instant,
     ) -> bool {
-        let is_before =
-            |moment: Instant, after| moment.checked_add(after).is_none_or(|end| now < end);
+        // A coarse clock lags, so that the end of no time at all may be ahead.
+        let is_before = |moment: Instant, after: Duration| {
+            !after.is_zero() && moment.checked_add(after).is_none_or(|end| now < end)
+        };
         !self.liveness.has_lost_any()
             && is_before(last_use, self.options.ping_after_idle)
             && is_before(created, self.surely_young)

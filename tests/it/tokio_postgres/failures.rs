@@ -1,12 +1,14 @@
 //! Pools of deadpool and bb8 when something is wrong: refused tokens, sleeping computes, silence, bad servers.
 
 use std::net::Ipv4Addr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use lakebase::core::Runtime;
 use lakebase::{Error, ErrorKind, Lakebase, RecyclingOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation};
+use lakebase_testkit::FakeTime;
 use lakebase_testkit::network::ForgetfulLink;
 
 use super::pool::{Kind, Pool, kinds};
@@ -15,8 +17,8 @@ use crate::support::{SOON, Setup, block_on, endpoint, shared, until, within};
 
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused idle_connections_end_with_the_compute
-    idle_connections_that_were_forgotten the_end_of_one_puts_the_others_in_doubt a_check_that_is_given_up
-    bb8_on_other_runtimes
+    idle_connections_that_were_forgotten the_end_of_one_puts_the_others_in_doubt each_checkout_asks_if_it_shall
+    a_check_that_is_given_up bb8_on_other_runtimes
 }
 
 /// A pool each of whose checkouts needs a login.
@@ -110,12 +112,16 @@ impl Way {
     }
 
     async fn idle_with(&self, kind: Kind, options: RecyclingOptions) -> (Lakebase, Pool) {
-        let (address, port) = (self.link.address().ip(), self.link.address().port());
-        let setup = Setup::m2m(forgotten()).endpoint(&self.name);
-        let lakebase = setup.set("PGHOSTADDR", address).set("PGPORT", port).build();
+        let lakebase = self.setup().build();
         let pool = kind.open(&lakebase, IDLE, options).await.unwrap();
         pool.warm_up(IDLE).await;
         (lakebase, pool)
+    }
+
+    fn setup(&self) -> Setup {
+        let (address, port) = (self.link.address().ip(), self.link.address().port());
+        let setup = Setup::m2m(forgotten()).endpoint(&self.name);
+        setup.set("PGHOSTADDR", address).set("PGPORT", port)
     }
 
     fn forget(&self) {
@@ -159,6 +165,24 @@ async fn the_end_of_one_puts_the_others_in_doubt() {
         way.forget();
         // No statement is sent to those that do not answer.
         assert_eq!(within(&lakebase, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
+    }
+}
+
+/// Also if no time has passed since the last one, by a clock that is behind: coarse clocks are.
+async fn each_checkout_asks_if_it_shall() {
+    for kind in kinds() {
+        let way = Way::open();
+        let runtime = way.setup().build().connector().runtime().clone();
+        let runtime = Runtime { clock: Arc::new(FakeTime::new()), ..runtime };
+        let lakebase = way.setup().builder().build_with(runtime).unwrap();
+        let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
+        let pool = kind.open(&lakebase, 1, options).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(pool.one().await.unwrap(), 1, "{kind:?}");
+        }
+        way.forget();
+        let real = way.setup().build();
+        assert_eq!(within(&real, SOON, pool.one()).await.unwrap(), 1, "{kind:?}");
     }
 }
 
