@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{build, member};
+use super::build;
+use crate::process::shown;
 use crate::provision::{self, Package, Tool};
 use crate::system::{Failure, cargo, root, target_dir};
 
@@ -39,9 +40,13 @@ pub(super) fn deadpool() -> Result<PathBuf, Failure> {
     build(&mut command, "peers-db", &target)
 }
 
-/// The command `lakebase`, for its proxy.
+/// The command `lakebase`, for its proxy, optimized as the one that is packed.
 pub(super) fn lakebase() -> Result<PathBuf, Failure> {
-    build(&mut member("lakebase-cli"), "lakebase", &target_dir())
+    let mut command = cargo();
+    command.args(["build", "--quiet", "--profile", "dist", "--package", "lakebase-cli"]);
+    eprintln!("bench: building lakebase");
+    shown(&mut command)?;
+    Ok(target_dir().join("dist").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX)))
 }
 
 pub(super) fn pgbouncer() -> Result<PathBuf, Failure> {
