@@ -1,5 +1,6 @@
 //! A web service without its database driver: a session per request, readiness without touching the database, and a shutdown that lets requests
-//! finish and closes the pool. Each driver adds what it does with a pool of its own: `web.rs` with sqlx, `web_deadpool.rs` with tokio-postgres.
+//! finish and closes the pool. Each driver adds what it does with a pool of its own: `web.rs` with sqlx, `web_deadpool.rs` with tokio-postgres,
+//! `tests/drivers/sea-orm/web.rs` with sea-orm.
 
 use std::error::Error;
 
