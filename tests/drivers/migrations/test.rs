@@ -1,6 +1,7 @@
 //! Each tool for migrations by `lakebase exec`, unchanged, against a compute that sleeps: it wakes with the tool's first login.
 //!
 //! The command `lakebase` and the tools have to be there: `cargo xtask test-matrix --cell drivers` builds and installs them.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

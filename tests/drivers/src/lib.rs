@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use lakebase::Lakebase;
+use tokio::runtime::Runtime;
 
 use crate::stage::Stage;
 
@@ -47,9 +48,7 @@ const PLAY: [Event; 5] =
 /// If anything that the driver does fails, or a login is not as it should be.
 pub fn play<D: Driver>() {
     let stage = Stage::new();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime starts");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let mut before = stage.counts();
         let driver = D::open(&stage.lakebase).await.expect("the recipe works");
         for event in PLAY {
@@ -66,6 +65,21 @@ pub fn play<D: Driver>() {
         drop(driver);
         cost::<D>(&stage).await;
     });
+}
+
+/// Prints what the driver costs, on a stage of its own.
+///
+/// # Panics
+///
+/// If anything that the driver does fails.
+pub fn print_cost<D: Driver>() {
+    let stage = Stage::new();
+    runtime().block_on(cost::<D>(&stage));
+}
+
+fn runtime() -> Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().expect("a runtime starts")
 }
 
 /// So many uses of a session give a mean that does not depend on what a pool does beside them.
@@ -85,7 +99,8 @@ async fn cost<D: Driver>(stage: &Stage) {
     // A pool that takes sessions back later than it is asked for the next one opens others, but not for ever.
     let warm = used(USES).await;
     let later = (used(USES).await - warm) as f64 / USES as f64;
-    println!("round trips: {first} up to the first row, {later:.1} for each use after it");
+    let name = std::any::type_name::<D>();
+    println!("{name}: round trips: {first} up to the first row, {later:.1} for each use after it");
 }
 
 #[cfg(test)]
