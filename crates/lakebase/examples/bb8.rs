@@ -10,6 +10,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = pool.get().await?;
     let answer: i32 = client.query_one("select 42", &[]).await?.get(0);
     println!("the answer is {answer}");
+
+    let state = pool.state();
+    let gets = &state.statistics;
+    let waiting = gets.get_started - gets.get_direct - gets.get_waited - gets.get_timed_out;
+    println!("{} open, {} idle, {waiting} waiting", state.connections, state.idle_connections);
     Ok(())
 }
 // ANCHOR_END: bb8

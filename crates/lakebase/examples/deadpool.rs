@@ -12,6 +12,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let statement = client.prepare_cached("select $1::int4 * 2").await?;
     let answer: i32 = client.query_one(&statement, &[&21]).await?.get(0);
     println!("the answer is {answer}");
+
+    let status = pool.status();
+    println!("{} open, {} idle, {} waiting", status.size, status.available, status.waiting);
     Ok(())
 }
 // ANCHOR_END: deadpool
