@@ -23,6 +23,8 @@ use crate::system::{Doing, Failure, target_dir};
 /// Python packages, pinned.
 const PYTHON: &[&str] =
     &["databricks-sdk==0.162.0", "psycopg[binary]==3.3.9", "psycopg-pool==3.3.3"];
+/// Python packages that read tables as Arrow, pinned.
+const ARROW: &[&str] = &["adbc-driver-postgresql==1.13.0", "connectorx==0.4.6", "pyarrow==26.0.1"];
 /// npm packages, pinned.
 const NODE: &[&str] = &[
     "@databricks/lakebase@0.6.0",
@@ -64,6 +66,8 @@ pub(crate) enum Tool {
     Wasm,
     /// A virtual environment with the official Python clients.
     Python,
+    /// A virtual environment with packages that read tables as Arrow.
+    Arrow,
     /// The official npm packages, the Postgres driver `pg`, and a bundler.
     Node,
     /// JavaScript runtimes other than Node.
@@ -102,6 +106,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
             .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
         Tool::Wasm => target(WASM).map(|()| Vec::new()),
         Tool::Python => python().map(|_| Vec::new()),
+        Tool::Arrow => arrow().map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
         Tool::Edge => edge().map(|_| Vec::new()),
         Tool::Bundlers => bundlers().map(|_| Vec::new()),
@@ -118,7 +123,7 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns]...`; everything that the platform has without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | arrow | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
     const ALL: &[&str] =
         &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
@@ -136,6 +141,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "postgres" => postgres::provide(&[])?.display().to_string(),
             "wasm" => target(WASM).map(|()| WASM.to_owned())?,
             "python" => python()?.display().to_string(),
+            "arrow" => arrow()?.display().to_string(),
             "node" => node()?.display().to_string(),
             "edge" => edge()?.display().to_string(),
             "bundlers" => bundlers()?.display().to_string(),
@@ -150,7 +156,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "musl" => shown_variables(&cross::musl()?),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows and musl, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, arrow, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows and musl, not `{other}`"
                 )));
             }
         };
@@ -212,6 +218,11 @@ pub(crate) fn valgrind() -> Result<PathBuf, Failure> {
 /// The Python of the virtual environment.
 pub(crate) fn python() -> Result<PathBuf, Failure> {
     venv("python", PYTHON)
+}
+
+/// The Python of the one for Arrow.
+pub(crate) fn arrow() -> Result<PathBuf, Failure> {
+    venv("arrow", ARROW)
 }
 
 /// The Python of the virtual environment `name`, in which `packages` are.

@@ -3,9 +3,11 @@
 //! The command `lakebase` and the tools have to be there: `cargo xtask test-matrix --cell drivers` builds and installs them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod command;
 
+use std::path::Path;
+
+use command::{lakebase, printed, target};
 use lakebase_emulator::{Emulator, WakeStyle};
 
 /// How to call each tool: what `lakebase exec` is told, and the tool's own command line. It makes a table of its name.
@@ -18,46 +20,6 @@ const TOOLS: [(&str, &[&str], &[&str]); 4] = [
 ];
 const URL: [&str; 2] = ["--url-variable", "DATABASE_URL"];
 const TCP: [&str; 3] = ["--tcp", "--url-variable", "DATABASE_URL"];
-
-/// Where cargo builds.
-fn target() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(3).unwrap().to_owned()
-}
-
-/// `lakebase` with the settings of a service principal of `emulator`, and no others.
-fn lakebase(emulator: &Emulator) -> Command {
-    let it = emulator.description();
-    let program = target().join("debug/lakebase");
-    assert!(program.is_file(), "no {}: cargo build -p lakebase-cli", program.display());
-    let mut command = Command::new(program);
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if ["DATABRICKS_", "LAKEBASE_", "PG", "DATABASE_URL"].iter().any(|it| name.starts_with(it))
-        {
-            command.env_remove(&*name);
-        }
-    }
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("DATABRICKS_HOST", &it.host)
-        .env("DATABRICKS_CLIENT_ID", &it.client_id)
-        .env("DATABRICKS_CLIENT_SECRET", &it.client_secret)
-        .env("LAKEBASE_ENDPOINT", &it.endpoint)
-        .env("LAKEBASE_DNS", &it.dns)
-        .env("PGPORT", it.pg_port.to_string())
-        .env("PGSSLROOTCERT", &it.ca_cert);
-    command
-}
-
-/// What a command prints; panics if it fails.
-fn printed(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, error) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{command:?}\n{out}{error}");
-    out
-}
 
 fn path_with(folder: &Path) -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -26,6 +26,7 @@ pub(crate) enum Need {
     Postgres,
     Wasm,
     Python,
+    Arrow,
     Node,
     Edge,
     Bundlers,

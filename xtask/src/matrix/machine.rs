@@ -74,6 +74,7 @@ impl Machine for Real {
             Need::Postgres => Tool::Postgres,
             Need::Wasm => Tool::Wasm,
             Need::Python => Tool::Python,
+            Need::Arrow => Tool::Arrow,
             Need::Node => Tool::Node,
             Need::Edge => Tool::Edge,
             Need::Bundlers => Tool::Bundlers,

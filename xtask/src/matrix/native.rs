@@ -206,8 +206,8 @@ pub(super) const NATIVE: &[Cell] = &[
     // Other targets and other people's programs
     cell(
         "drivers",
-        "drivers without a crate of ours by their recipes, and those with one, through two rotations, a wake-up and a refused token; tools for migrations",
-        &[Need::Postgres, Need::Libpq, Need::Migrations],
+        "drivers without a crate of ours by their recipes, and those with one, through two rotations, a wake-up and a refused token; tools for migrations; ADBC and connectorx by `lakebase exec`",
+        &[Need::Postgres, Need::Libpq, Need::Migrations, Need::Arrow],
         &[
             check("build --package lakebase-cli --bin lakebase"),
             tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml"),
