@@ -14,10 +14,11 @@ use lakebase_core::{
     Timestamp,
 };
 
+use crate::bearer::Bearer;
 use crate::settings::millis;
 use crate::slot::{Slot, Step};
 use crate::wire::percent_encode;
-use crate::workspace::{Bearer, RETRY_PAUSE};
+use crate::workspace::RETRY_PAUSE;
 use crate::{Effects, Identity, Settings, Workspace};
 
 /// Interval at which a caller polls for another caller's fetch.

@@ -37,6 +37,7 @@
 //! module three times as large. Everything but the exports to JavaScript also runs natively, where it is tested.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bearer;
 mod credentials;
 mod host;
 mod json;

@@ -14,6 +14,7 @@ use lakebase_core::{
     EndpointName, Error, ErrorKind, Result, Secret, Target, Timer, Timestamp,
 };
 
+use crate::bearer::Bearer;
 use crate::json::{Value, quote};
 use crate::settings::{below, millis};
 use crate::wire::{Fetch, Request, basic, percent_encode, protocol, read, served_at};
@@ -43,26 +44,6 @@ pub struct Effects {
     pub deadline: Arc<dyn Timer>,
     /// Continues a mint whose caller stopped waiting. Without it, such a mint is abandoned.
     pub detach: Option<fn(LocalBoxFuture<'static, ()>)>,
-}
-
-/// A workspace token, when it was asked for, and how long it lives from then.
-#[derive(Clone, Debug)]
-pub(crate) struct Bearer {
-    pub(crate) token: Secret,
-    started: Moment,
-    lifetime: Duration,
-}
-
-impl Bearer {
-    /// The remaining life at `now`.
-    pub(crate) fn left(&self, now: Moment) -> Duration {
-        self.lifetime.saturating_sub(now.since(self.started))
-    }
-
-    /// Whether more than half of its life is left at `now`.
-    fn is_young(&self, now: Moment) -> bool {
-        self.left(now) * 2 > self.lifetime
-    }
 }
 
 /// Whether it is running, its name, and its host if it has one.

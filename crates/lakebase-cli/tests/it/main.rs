@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod deploy;
 mod doctor;
+mod doctor_modes;
 mod doctor_proxies;
 mod emulator;
 mod errors;

@@ -167,4 +167,6 @@ fn authenticate(state: &State, context: &Context, request: &Request) -> Result<S
 #[cfg(test)]
 mod database_tests;
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;
