@@ -18,7 +18,10 @@ fn rust(tree: &Tree) -> impl Iterator<Item = (&String, &String)> {
     tree.iter().filter(|(path, _)| path.ends_with(".rs"))
 }
 
-/// Every `.rs` file starts with `//!`; fuzz targets may start with an attribute.
+/// How a file starts that a program wrote.
+const GENERATED: &str = "// This file was generated with ";
+
+/// Every `.rs` file starts with `//!`; fuzz targets may start with an attribute, and what a program wrote says that.
 pub(super) fn module_docs(tree: &Tree) -> Vec<String> {
     rust(tree)
         .filter(|(path, text)| {
@@ -28,7 +31,7 @@ pub(super) fn module_docs(tree: &Tree) -> Vec<String> {
             } else {
                 lines.next()
             };
-            !first.is_some_and(|line| line.starts_with("//!"))
+            !first.is_some_and(|line| line.starts_with("//!") || line.starts_with(GENERATED))
         })
         .map(|(path, _)| format!("{path} does not start with `//!`"))
         .collect()
@@ -119,6 +122,7 @@ mod tests {
             ("c.rs", ""),
             ("fuzz/fuzz_targets/d.rs", "#![no_main]\n//! Good.\n"),
             ("e.md", "text"),
+            ("f.rs", "// This file was generated with `x`. Do not modify.\nuse std::fmt;\n"),
         ]);
         assert_eq!(
             module_docs(&files),

@@ -1,0 +1,2 @@
+--! process
+select pg_backend_pid() as process;
