@@ -51,12 +51,17 @@ pub(crate) fn program(
     succeed(&mut cargo)?;
     let path = path(target, profile, folder);
     let bytes = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
-    // A name such as `/src` is part of other paths, too.
-    for (place, _) in names.iter().filter(|(place, _)| place.matches(['/', '\\']).count() > 1) {
-        let known = bytes.windows(place.len()).any(|part| part == place.as_bytes());
-        ensure!(!known, "{} names {place}, so its bytes differ elsewhere", path.display());
-    }
+    let told = told(&bytes, &names);
+    ensure!(told.is_none(), "{} names {told:?}, so its bytes differ elsewhere", path.display());
     Ok(bytes)
+}
+
+/// The first folder of this machine that a program names.
+fn told<'a>(program: &[u8], names: &'a [(String, String)]) -> Option<&'a str> {
+    // A name such as `/src` is part of other paths, too.
+    let long = names.iter().filter(|(place, _)| place.matches(['/', '\\']).count() > 1);
+    long.map(|(place, _)| place.as_str())
+        .find(|place| program.windows(place.len()).any(|part| part == place.as_bytes()))
 }
 
 /// Where cargo puts the program.
@@ -82,4 +87,17 @@ fn names(places: &Places, folder: &Path) -> Result<Vec<(String, String)>> {
         (shown(&places.root), "/lakebase".to_owned()),
         (shown(folder), "/target".to_owned()),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_name_a_folder_of_this_machine_are_found() {
+        let names = ["/src", "/home/a/lakebase", "/home/a/lakebase/target"];
+        let names = names.map(|place| (place.to_owned(), String::new()));
+        assert_eq!(told(b"..in /home/a/lakebase/src/lib.rs..", &names), Some("/home/a/lakebase"));
+        assert_eq!(told(b"..in /lakebase/src/lib.rs, /cargo/x/src/lib.rs..", &names), None);
+    }
 }
