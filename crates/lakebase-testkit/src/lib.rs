@@ -6,7 +6,7 @@
 //! | tasks without a runtime, in a fixed order | [`FakeSpawn`] |
 //! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
-//! | addresses that swallow packets | [`network`] |
+//! | addresses that swallow packets | `network` |
 //! | an address where nobody listens | `RefusingAddress` |
 //! | refresh scenarios from a file, on any runtime | [`scenario`] |
 //! | a fleet over a month | [`simulation`] |
@@ -16,7 +16,7 @@
 //! | what every implementation of a trait must do | [`conformance`] |
 //! | a server that misbehaves during a login | `bad_server` |
 //!
-//! It compiles for browsers and workers too, without `bad_server` and `RefusingAddress`, and without `mocks` and `Led`, which must be `Send`.
+//! It compiles for browsers and workers too, without `bad_server`, `network` and `RefusingAddress`, and without `mocks` and `Led`, which must be `Send`.
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod bad_server;
@@ -29,7 +29,7 @@ mod led;
 pub mod memory;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod mocks;
-#[cfg(target_os = "linux")]
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod network;
 mod origin;
 pub mod passwords;

@@ -1,5 +1,6 @@
-//! A network that misbehaves: on loopback, and between namespaces ([`Link`]).
+//! A network that misbehaves: on loopback, and on Linux between namespaces (`Link`).
 
+#[cfg(target_os = "linux")]
 mod link;
 
 use std::io::{self, Read as _, Write as _};
@@ -10,6 +11,7 @@ use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
+#[cfg(target_os = "linux")]
 pub use self::link::Link;
 
 /// How many connections fill the queue of a listener that asks for none: more than any kernel adds of its own.

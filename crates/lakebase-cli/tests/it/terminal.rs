@@ -1,10 +1,8 @@
 //! What is said beside the result: to a terminal, to a file, quietly, and in every detail.
 
-use std::time::Duration;
-
 use lakebase_emulator::{Emulator, Fault, Operation};
 
-use crate::support::{Run, configured, emulator};
+use crate::support::{Run, emulator};
 
 #[test]
 fn verbose_tells_what_is_asked_and_answered_without_secrets() {
@@ -50,7 +48,10 @@ fn quiet_leaves_errors_only() {
 /// On a pseudo-terminal, as the program `script` makes one.
 #[cfg(target_os = "linux")]
 mod pseudo_terminal {
+    use std::time::Duration;
+
     use super::*;
+    use crate::support::configured;
 
     /// What `lakebase` writes when standard output and standard error are a terminal, and all goes well.
     fn shown(emulator: &Emulator, arguments: &str, variables: &[(&str, &str)]) -> String {
