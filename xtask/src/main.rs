@@ -14,6 +14,7 @@ mod clients;
 mod demo;
 mod isolation;
 mod matrix;
+mod msrv;
 mod outside;
 mod process;
 mod provision;
@@ -37,12 +38,13 @@ cargo xtask <command>
   check [--since REVISION]          before a commit: sources, and lints and unit tests of what changed on this
                                     branch and of what depends on it
   isolation                         invariants of the dependency graph and of public signatures
+  msrv                              the oldest Rust that the crates name: with it where it is installed, else by clippy
   tidy                              invariants of the sources that no compiler checks
   dist [--twice] [--url URL] [linux | windows | homebrew | scoop]...
                                     archives of the command, the same bytes each time; formula and manifest
   api [--record]                    compare the public API of the published crates with the recorded one
   provision [postgres [--from system|apt|brew|npm|pypi] | wasm | edge | chromium | python | node | valgrind |
-             windows | musl]...
+             windows | musl | zig]...
                                     fetch what the matrix needs into the target folder
   clients python|identity|node|proxy|windows|musl
                                     unmodified clients, and the command built for other platforms, against the emulator
@@ -86,6 +88,7 @@ fn dispatch(args: &[&str]) -> Outcome {
         "check" => matrix::changed::command(rest),
         "ci" if rest.is_empty() => matrix::command(&[]),
         "isolation" if rest.is_empty() => isolation::command(),
+        "msrv" if rest.is_empty() => msrv::command(),
         "tidy" if rest.is_empty() => tidy::command(),
         "provision" => provision::command(rest),
         "clients" => clients::command(rest),

@@ -13,7 +13,7 @@ mod report;
 mod tools;
 
 use self::cells::{Cell, Need, Step, all};
-use self::count::{Tally, skipped, tally};
+use self::count::{Tally, remark, skipped, tally};
 use self::machine::Real;
 use self::report::{Report, Row};
 use crate::Outcome;
@@ -60,6 +60,7 @@ fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
         tally: Tally::default(),
         elapsed: std::time::Duration::ZERO,
         skipped: None,
+        remark: None,
         note: None,
     };
     for need in cell.needs {
@@ -78,6 +79,7 @@ fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
         match machine.run(cell, step) {
             Ok(ran) => {
                 nothing = nothing.or_else(|| skipped(step.counts, &ran.output));
+                row.remark = row.remark.or_else(|| remark(step.counts, &ran.output));
                 row.tally.add(tally(step.counts, ran.success, &ran.output));
                 row.note = row.note.or(ran.failure);
             }

@@ -90,6 +90,8 @@ pub(crate) enum Tool {
     Musl,
     /// C compilers for Windows and for static programs.
     Compilers,
+    /// A C compiler for macOS and other processors.
+    Zig,
     /// The commands of Rust's tools for migrations.
     Migrations,
 }
@@ -119,11 +121,12 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
         Tool::Windows => cross::windows(),
         Tool::Musl => cross::musl(),
         Tool::Compilers => cross::compilers(),
+        Tool::Zig => cross::zig(),
         Tool::Migrations => migrations::provide().map(|_| Vec::new()),
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | arrow | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns]...`; everything that the platform has without arguments.
+/// `provision [postgres [--from SOURCE] | wasm | python | arrow | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns | windows | musl | zig]...`; everything that the platform has without arguments.
 pub(crate) fn command(args: &[&str]) -> Outcome {
     const ALL: &[&str] =
         &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
@@ -154,9 +157,10 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             "netns" => netns::provide()?.display().to_string(),
             "windows" => shown_variables(&cross::windows()?),
             "musl" => shown_variables(&cross::musl()?),
+            "zig" => shown_variables(&cross::zig()?),
             other => {
                 return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, arrow, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows and musl, not `{other}`"
+                    "provision knows postgres, wasm, edge, bundlers, chromium, python, arrow, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows, musl and zig, not `{other}`"
                 )));
             }
         };

@@ -38,6 +38,7 @@ pub(crate) enum Need {
     Windows,
     Musl,
     Compilers,
+    Zig,
     Migrations,
 }
 
@@ -113,6 +114,25 @@ mod tests {
         assert_eq!(names.len(), all().count());
         for name in names {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_cells_that_cargo_test_leaves_out_exist() {
+        let text = include_str!("../../../tests/left_out/main.rs");
+        let names = |list: &str| {
+            let (_, rest) = text.split_once(list).unwrap();
+            let (list, _) = rest.split_once("];").unwrap();
+            let quoted: Vec<_> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+            quoted
+        };
+        // Of pairs the first; of features the third, since `cfg!` quotes as well.
+        let cells = names("const CELLS").into_iter().step_by(2);
+        let of_features = names("const FEATURES").into_iter().skip(2).step_by(4);
+        let named: Vec<String> = cells.chain(of_features).collect();
+        assert!(named.len() > 10);
+        for name in named {
+            assert!(all().any(|cell| cell.name == name), "no cell {name}");
         }
     }
 

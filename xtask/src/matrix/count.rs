@@ -41,8 +41,17 @@ pub(crate) fn tally(counts: Counts, success: bool, output: &str) -> Tally {
 
 /// Why a step of our own had nothing to check, by its line `skipped: …`.
 pub(crate) fn skipped(counts: Counts, output: &str) -> Option<String> {
+    said(counts, output, "skipped: ")
+}
+
+/// How a step of our own checked, by its line `remark: …`.
+pub(crate) fn remark(counts: Counts, output: &str) -> Option<String> {
+    said(counts, output, "remark: ")
+}
+
+fn said(counts: Counts, output: &str, what: &str) -> Option<String> {
     let mut lines = output.lines().filter(|_| counts == Counts::Closing).rev();
-    lines.find_map(|line| line.strip_prefix("skipped: ")).map(str::to_owned)
+    lines.find_map(|line| line.strip_prefix(what)).map(str::to_owned)
 }
 
 fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
@@ -138,6 +147,9 @@ mod tests {
         let output = "a table\nskipped: nothing recorded\n";
         assert_eq!(skipped(Counts::Closing, output).as_deref(), Some("nothing recorded"));
         assert_eq!(skipped(Counts::Tests, output), None);
+        let output = "remark: by clippy\nmsrv: 2 passed, 0 failed\n";
+        assert_eq!(remark(Counts::Closing, output).as_deref(), Some("by clippy"));
+        assert_eq!(remark(Counts::Tests, output), None);
         assert_eq!(skipped(Counts::Closing, "instructions: 4 passed, 0 failed"), None);
     }
 }

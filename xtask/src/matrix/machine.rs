@@ -86,6 +86,7 @@ impl Machine for Real {
             Need::Windows => Tool::Windows,
             Need::Musl => Tool::Musl,
             Need::Compilers => Tool::Compilers,
+            Need::Zig => Tool::Zig,
             Need::Migrations => Tool::Migrations,
         };
         let result = provision::provide(tool).map(|env| self.env.extend(env));
@@ -152,6 +153,9 @@ impl Machine for Real {
             self.say(&format!("    SKIPPED {}: {reason}", row.name));
         } else if row.ok() {
             self.say(&format!("    {} ok, {} in {seconds:.1} s", row.name, row.tally.passed));
+            if let Some(remark) = &row.remark {
+                self.say(&format!("    {remark}"));
+            }
         } else {
             let log = self.log(row.name);
             let text = fs::read(&log)

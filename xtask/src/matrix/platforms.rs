@@ -1,13 +1,15 @@
 //! Cells for the machines that users have and this one is not.
 //!
 //! What Wine cannot show: Ctrl-C and colours on a console (it has none here), access rights of files, the DNS servers of real adapters, Windows'
-//! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means.
+//! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means. What `macos` cannot show: anything that runs,
+//! because linking needs Apple's frameworks. The same holds for `linux-targets`, because nothing here runs programs for other processors.
 
-use super::cells::{Cell, Counts, Need, Run, Step, cell, own};
+use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own};
 
 /// Two of the linker's minutes are debug information that nobody reads.
 const WINDOWS: &[(&str, &str)] =
     &[("RUSTFLAGS", "-D warnings"), ("CARGO_PROFILE_DEV_DEBUG", "none")];
+const STATIC: &[(&str, &str)] = &[("CARGO_PROFILE_DEV_DEBUG", "none")];
 
 pub(super) const PLATFORMS: &[Cell] = &[
     cell(
@@ -49,11 +51,40 @@ pub(super) const PLATFORMS: &[Cell] = &[
     ),
     cell(
         "musl",
-        "the static command in a root that holds nothing but it and certificates",
+        "the static command in a root that holds nothing but it and certificates; unit tests of the runtimes",
         &[Need::Musl, Need::Postgres, Need::Python],
         &[
             Step { run: Run::Xtask("dist --dev linux"), counts: Counts::One, env: &[] },
+            Step {
+                run: Run::Cargo(
+                    "test --no-fail-fast --target x86_64-unknown-linux-musl -p lakebase-runtime --features tokio --lib",
+                ),
+                counts: Counts::Tests,
+                env: STATIC,
+            },
             own("clients musl"),
+        ],
+    ),
+    cell(
+        "macos",
+        "lints of every crate and its tests for macOS; nothing is linked, because that needs Apple's frameworks",
+        &[Need::Zig],
+        &[check(
+            "clippy --keep-going --target aarch64-apple-darwin --workspace --exclude xtask-* --all-targets --all-features -- -D warnings",
+        )],
+    ),
+    cell(
+        "linux-targets",
+        "lints of the command and of the facade for other processors; nothing is linked",
+        &[Need::Zig],
+        // Every feature but `http-surf`, which needs an OpenSSL for each processor.
+        &[
+            check(
+                "clippy --target aarch64-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",
+            ),
+            check(
+                "clippy --target i686-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",
+            ),
         ],
     ),
 ];

@@ -15,6 +15,8 @@ pub(crate) struct Row {
     pub(crate) elapsed: Duration,
     /// Why the cell was not run, where that is allowed.
     pub(crate) skipped: Option<String>,
+    /// How it was checked, where there is more than one way.
+    pub(crate) remark: Option<String>,
     /// What went wrong beyond failed tests.
     pub(crate) note: Option<String>,
 }
@@ -81,6 +83,9 @@ impl Report {
             if let Some(reason) = &row.skipped {
                 let _ = writeln!(text, "SKIPPED {}: {reason}", row.name);
             }
+            if let Some(remark) = &row.remark {
+                let _ = writeln!(text, "REMARK {}: {remark}", row.name);
+            }
             if let Some(note) = &row.note {
                 let _ = writeln!(text, "FAILED {}: {note}", row.name);
             }
@@ -109,6 +114,7 @@ impl Report {
                     "failed": row.tally.failed,
                     "seconds": row.elapsed.as_secs_f64(),
                     "skipped": row.skipped,
+                    "remark": row.remark,
                     "note": row.note,
                 })
             })
@@ -123,7 +129,8 @@ mod tests {
 
     fn row(name: &'static str, passed: u64, failed: u64) -> Row {
         let tally = Tally { passed, failed, ignored: 0 };
-        Row { name, tally, elapsed: Duration::from_millis(1500), skipped: None, note: None }
+        let elapsed = Duration::from_millis(1500);
+        Row { name, tally, elapsed, skipped: None, remark: None, note: None }
     }
 
     #[test]
@@ -152,5 +159,18 @@ mod tests {
         let table = report.table();
         assert_eq!(table.lines().last(), Some("2 passed, 0 failed, 1 skipped"));
         assert!(table.contains("SKIPPED node: no npm"), "{table}");
+    }
+
+    #[test]
+    fn remarks_are_shown_and_change_no_result() {
+        let remark = Some("by the other compiler".to_owned());
+        let report = Report { rows: vec![Row { remark, ..row("msrv", 2, 0) }] };
+        assert!(report.ok());
+        assert!(
+            report.table().contains("REMARK msrv: by the other compiler"),
+            "{}",
+            report.table()
+        );
+        assert_eq!(report.json()["cells"][0]["remark"], "by the other compiler");
     }
 }

@@ -131,4 +131,10 @@ pub(super) const TOOLS: &[Cell] = &[
             check("clippy -p lakebase --no-default-features --features sqlx,smol -- -D warnings"),
         ],
     ),
+    cell(
+        "msrv",
+        "the oldest Rust that the crates name: by that Rust where it is installed, else by clippy",
+        &[],
+        &[own("msrv")],
+    ),
 ];
