@@ -1,9 +1,10 @@
 //! Cancel requests reach the server of their session, encrypted as it is.
 
+use futures::channel::oneshot;
 use lakebase::{ErrorKind, Lakebase};
 
 use super::{cancels, client};
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{Setup, endpoint, shared};
 
 on_each_runtime! { a_statement_is_cancelled whose_session_it_is }
 
@@ -20,13 +21,19 @@ async fn a_statement_is_cancelled() {
 async fn whose_session_it_is() {
     let (name, _) = endpoint(shared());
     let lakebase = Setup::m2m(shared()).endpoint(&name).build();
-    let client = client(&lakebase).await;
+    let (client, connection) = lakebase.tokio_postgres().await.unwrap();
+    let (over, ended) = oneshot::channel();
+    let spawn = lakebase.connector().runtime().spawn.clone().unwrap();
+    spawn.spawn(Box::pin(async move {
+        drop(connection.await);
+        over.send(()).unwrap();
+    }));
     let token = client.cancel_token();
     let kind = async |handle: &Lakebase| handle.cancel_query(&token).await.map_err(|e| e.kind());
     assert_eq!(kind(&lakebase.clone()).await, Ok(()));
     let stranger = Setup::m2m(shared()).endpoint(&name).build();
     assert_eq!(kind(&stranger).await, Err(ErrorKind::NotFound));
     drop(client);
-    until(&lakebase, "the session ends", || shared().counters(&name).unwrap().open == 0).await;
+    ended.await.unwrap();
     assert_eq!(kind(&lakebase).await, Err(ErrorKind::NotFound));
 }
