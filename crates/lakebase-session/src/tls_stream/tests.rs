@@ -35,19 +35,16 @@ struct Socket {
 }
 
 impl Socket {
-    fn pair(room: usize, most: usize) -> (Self, Self) {
+    /// Both ends, which take and hand out all that there is.
+    fn wide() -> (Self, Self) {
         let (there, back) = (Arc::default(), Arc::default());
         let end = |incoming: &Arc<_>, outgoing: &Arc<_>| Self {
             incoming: Arc::clone(incoming),
             outgoing: Arc::clone(outgoing),
-            room,
-            most,
+            room: usize::MAX,
+            most: usize::MAX,
         };
         (end(&back, &there), end(&there, &back))
-    }
-
-    fn wide() -> (Self, Self) {
-        Self::pair(usize::MAX, usize::MAX)
     }
 
     fn calls(&self) -> (usize, usize) {
@@ -275,7 +272,11 @@ proptest! {
         writes in prop::collection::vec(0_usize..40_000, 1..6),
         read in 1_usize..40_000,
     ) {
-        let (near, far) = handshake(Socket::pair(room, most));
+        let (mut near, mut far) = handshake(Socket::wide());
+        // Not before: the server's handshake ends with tickets, which a client that reads nothing yet leaves in the socket.
+        for stream in [&mut near, &mut far] {
+            (stream.socket.room, stream.socket.most) = (room, most);
+        }
         let total = writes.iter().sum();
         let pass = async |mut stream: TlsStream<Socket>| {
             let (mut sent, mut received, mut part) = (0, Vec::new(), vec![0; read]);
