@@ -77,9 +77,11 @@ pub(super) const NATIVE: &[Cell] = &[
     ),
     cell(
         "sqlx",
-        "connections and pools",
+        "sessions, and the connections and pools of every driver",
         &[Need::Postgres],
-        &[tests("test --no-fail-fast --all-targets -p lakebase-sqlx --all-features")],
+        &[tests(
+            "test --no-fail-fast --all-targets -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres --all-features",
+        )],
     ),
     cell(
         "proxy",
