@@ -154,7 +154,7 @@ pub(crate) fn fatal(sqlstate: &str, message: &str) -> ServerError {
 pub(crate) async fn reject(client: Rejected) {
     let Rejected { mut stream, why, answer } = client;
     observe::rejected(&why, !answer.is_empty());
-    let farewell = async {
+    let answering = async {
         say(&mut stream, &answer).await?;
         let mut ignored = [0; 1024];
         for _ in 0..64 {
@@ -164,7 +164,7 @@ pub(crate) async fn reject(client: Rejected) {
         }
         Ok::<_, io::Error>(())
     };
-    let _ = timeout(REJECT_LIMIT, farewell).await;
+    let _ = timeout(REJECT_LIMIT, answering).await;
 }
 
 /// Sends the error that the proxy shuts down.
