@@ -186,11 +186,16 @@ fn member(package: &str) -> Command {
     command
 }
 
-/// Builds and says where the program is.
-fn build(command: &mut Command, package: &str, target: &Path) -> Result<PathBuf, Failure> {
-    eprintln!("bench: building {package}");
+/// Builds for release, below the folder `target`, and says where the program is.
+fn build(command: &mut Command, program: &str, target: &Path) -> Result<PathBuf, Failure> {
+    build_into(&target.join("release"), command, program)
+}
+
+/// Builds what cargo puts into `folder`, and says where the program is.
+fn build_into(folder: &Path, command: &mut Command, program: &str) -> Result<PathBuf, Failure> {
+    eprintln!("bench: building {program}");
     shown(command)?;
-    Ok(target.join("release").join(format!("{package}{}", std::env::consts::EXE_SUFFIX)))
+    Ok(folder.join(format!("{program}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Builds a package of `xtask/peers`; the second value is why it was built without the peers.

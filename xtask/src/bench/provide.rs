@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::build;
-use crate::process::shown;
+use super::{build, build_into};
 use crate::provision::{self, Package, Tool};
 use crate::system::{Failure, cargo, root, target_dir};
 
@@ -44,9 +43,7 @@ pub(super) fn deadpool() -> Result<PathBuf, Failure> {
 pub(super) fn lakebase() -> Result<PathBuf, Failure> {
     let mut command = cargo();
     command.args(["build", "--quiet", "--profile", "dist", "--package", "lakebase-cli"]);
-    eprintln!("bench: building lakebase");
-    shown(&mut command)?;
-    Ok(target_dir().join("dist").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX)))
+    build_into(&target_dir().join("dist"), &mut command, "lakebase")
 }
 
 pub(super) fn pgbouncer() -> Result<PathBuf, Failure> {

@@ -78,13 +78,8 @@ pub(super) const PLATFORMS: &[Cell] = &[
         "lints of the command and of the facade for other processors; nothing is linked",
         &[Need::Zig],
         // Every feature but `http-surf`, which needs an OpenSSL for each processor.
-        &[
-            check(
-                "clippy --target aarch64-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",
-            ),
-            check(
-                "clippy --target i686-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",
-            ),
-        ],
+        &[check(
+            "clippy --target aarch64-unknown-linux-gnu --target i686-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",
+        )],
     ),
 ];
