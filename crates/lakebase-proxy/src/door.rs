@@ -38,6 +38,8 @@ pub(crate) enum Opened {
 impl Door {
     /// Reads and answers until it is clear what the client wants. `received` grows with what comes.
     ///
+    /// What only some clients want is in boxes of its own: many wait here, and each for little.
+    ///
     /// Exactly one packet is read at a time, so that what follows a request for encryption in the clear is
     /// never taken for what follows encrypted (CVE-2021-23222).
     pub(crate) async fn open(
@@ -49,7 +51,7 @@ impl Door {
             && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
             *received += 1;
-            stream = direct_tls(stream, tls).await?;
+            stream = Box::pin(direct_tls(stream, tls)).await?;
         }
         let (mut gss, mut tls) = (false, false);
         loop {
@@ -74,7 +76,7 @@ impl Door {
                             gss = true;
                             tcp.write_all(b"S").await?;
                             tcp.flush().await?;
-                            accept_tls(tcp, config).await?
+                            Box::pin(accept_tls(tcp, config)).await?
                         }
                         (stream, _) => answer_no(stream, "SSL").await?,
                     };
@@ -96,7 +98,7 @@ impl Door {
             return Err(refuse(stream, "28000", message));
         }
         if let Some(verifier) = &self.password {
-            match scram::ask(&mut stream, verifier).await? {
+            match Box::pin(scram::ask(&mut stream, verifier)).await? {
                 true => {}
                 false => {
                     let message = "password authentication failed for this proxy";

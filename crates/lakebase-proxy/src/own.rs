@@ -1,5 +1,6 @@
 //! A client that has a session of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use lakebase_core::Clock;
@@ -85,8 +86,9 @@ async fn log_in(
     phase: &mut watch::Receiver<Phase>,
 ) -> Result<Option<(Session, Vec<u8>)>, ServerError> {
     let factory = StartupFactory::new(Arc::clone(&server.upstream), startup);
+    let login = pin!(server.connector.connect(&factory));
     let login = tokio::select! {
-        login = log_in_for(client, server.connector.connect(&factory)) => login,
+        login = log_in_for(client, login) => login,
         () = until(phase, Phase::Closing) => return Err(closing()),
     };
     let Some((login, early)) = login else { return Ok(None) };

@@ -1,5 +1,6 @@
 //! A client that has a session of the pool for a while.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +31,16 @@ pub(crate) async fn session(
     let session = shared.counters.session();
     let clock = Arc::clone(&pool.connector().runtime().clock);
     let begun = clock.monotonic();
-    let lease = tokio::select! {
-        biased;
-        lease = log_in_for(&mut client, pool.lease(wanted)) => lease,
-        () = until(phase, Phase::Closing) => {
-            return Box::pin(reject(Rejected::answered(client, closing()))).await;
+    let lease = {
+        let lease = pin!(pool.lease(wanted));
+        tokio::select! {
+            biased;
+            lease = log_in_for(&mut client, lease) => Some(lease),
+            () = until(phase, Phase::Closing) => None,
         }
+    };
+    let Some(lease) = lease else {
+        return Box::pin(reject(Rejected::answered(client, closing()))).await;
     };
     // Gone.
     let Some((lease, early)) = lease else { return };

@@ -1,7 +1,7 @@
 //! The side of the client: what it says first, and what is kept while its login is under way.
 
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicU64;
 
 use futures_util::future::{Either, select};
@@ -90,13 +90,13 @@ pub async fn driver_startup(
     Ok(startup)
 }
 
-/// The result of `login`, with what the client said meanwhile; `None` if the client went away, which ends the login.
+/// The result of `login`, with what the client said meanwhile; `None` if the client went away. Then the login should end, too: drop it.
 pub async fn log_in_for<T>(
     client: &mut (impl ByteStream + ?Sized),
-    login: impl Future<Output = T>,
+    login: Pin<&mut impl Future<Output = T>>,
 ) -> Option<(T, Vec<u8>)> {
     let mut early = Vec::new();
-    let result = match select(pin!(login), pin!(gone(client, &mut early))).await {
+    let result = match select(login, pin!(gone(client, &mut early))).await {
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => return None,
     };
@@ -105,7 +105,8 @@ pub async fn log_in_for<T>(
 
 /// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
 async fn gone(client: &mut (impl ByteStream + ?Sized), early: &mut Vec<u8>) {
-    let mut chunk = [0; 1024];
+    // Not in the future itself, which most clients never wait in.
+    let mut chunk = vec![0; 1024];
     while early.len() < EARLY {
         match client.read(&mut chunk).await {
             Ok(0) | Err(_) => return,

@@ -225,7 +225,9 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
     let factory = StartupFactory::new(Arc::clone(upstream), startup);
     let login = connector.connect_within(shared.budget, &factory);
     // Boxed, so that it takes no room for as long as the session lives.
-    let Some((login, early)) = Box::pin(log_in_for(&mut *driver, login)).await else { return };
+    let Some((login, early)) = Box::pin(log_in_for(&mut *driver, pin!(login))).await else {
+        return;
+    };
     let now = connector.runtime().clock.monotonic();
     *shared.last_error() = login.as_ref().err().map(|error| (now, error.clone()));
     match login {

@@ -105,7 +105,7 @@ impl Pool {
             Turn::Reuse(idle) => Some(idle),
             Turn::Open => None,
             Turn::Replace(old) => {
-                part(old).await;
+                Box::pin(part(old)).await;
                 None
             }
         };
@@ -235,7 +235,7 @@ impl Lease {
             return pool.unsettled();
         }
         if pool.is_draining() || expires <= pool.now() {
-            return part(session).await;
+            return Box::pin(part(session)).await;
         }
         let next = match pool.lock().queue.next_name(&key) {
             Some(name) => name.map(<[u8]>::to_vec),
@@ -247,7 +247,7 @@ impl Lease {
                 place.keep();
                 pool.give_back(Idle { key, session, since: pool.now(), expires });
             }
-            Some(Ok(())) => part(session).await,
+            Some(Ok(())) => Box::pin(part(session)).await,
             failed => {
                 pool.counters.resets_failed.fetch_add(1, Ordering::Relaxed);
                 observe::reset_failed(failed.and_then(Result::err).as_ref());
