@@ -6,18 +6,24 @@ mod relays;
 mod shim;
 mod usage;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use lakebase_emulator::Emulator;
 
 use self::load::Load;
 use self::relays::{Kind, Relay};
 use crate::Settings;
+use crate::clock;
 use crate::postgres::Postgres;
 use crate::report::Report;
 use crate::world::World;
 
 /// Sessions that are open and say nothing.
 const IDLE: usize = 500;
+
+/// Before each turn: logins that the last one has begun keep the server busy for a while.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// In the order of the table.
 const SUBJECTS: [(&str, Kind); 7] = [
@@ -63,9 +69,12 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
         for _ in 0..settings.rounds {
             for (case, load) in LOADS {
                 for (name, relay) in &running {
+                    clock::pause(PAUSE);
                     report.add(case, name, "tps", load.run(&postgres, relay.way)?);
                 }
             }
+            // So that nobody always comes after the same one.
+            running.reverse();
         }
     }
     // New processes, so that nothing is left of the load.
