@@ -54,7 +54,8 @@ fn parse_parameters(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
         return Ok(Vec::new());
     }
     let bytes = bytes.strip_suffix(&[0]).ok_or_else(wrong)?;
-    let text = std::str::from_utf8(bytes).map_err(|_| "startup packet is not UTF-8".to_owned())?;
+    // Postgres takes any bytes here. Those that are not UTF-8 mean nothing to the emulator, and the server gets U+FFFD for them.
+    let text = String::from_utf8_lossy(bytes);
     let mut parts = text.split('\0');
     let mut parameters = Vec::new();
     while let Some(name) = parts.next() {

@@ -210,6 +210,8 @@ async fn they_are_dealt_with_as_by_postgres() {
         (vec![parameters(three, b"user\0nobody\0")], false, "", layout.clone()),
         (vec![parameters(three, b"\0user\0nobody\0\0")], false, "", layout.clone()),
         (vec![parameters(three, b"user\0nobody\0\0\0")], false, "", layout),
+        // Any bytes may be a value.
+        (vec![parameters(three, b"user\0nobody\0application_name\0\xa5\0\0")], false, "", Login),
         // PostgreSQL looks at the place of the last byte and not at the byte.
         (vec![parameters(three, b"user\0nobody\0x")], false, "", Login),
         // Users.
