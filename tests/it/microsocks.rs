@@ -48,7 +48,7 @@ impl Microsocks {
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("microsocks runs; `cargo xtask provision microsocks` installs it");
+            .expect("microsocks runs; `cargo xtask provision proxies` installs it");
         for _ in 0..1_000 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return Some(Self { child, port, _folder: folder });

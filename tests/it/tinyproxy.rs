@@ -56,7 +56,7 @@ impl Tinyproxy {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("tinyproxy runs; `cargo xtask provision tinyproxy` installs it");
+            .expect("tinyproxy runs; `cargo xtask provision proxies` installs it");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         if !lines.by_ref().any(|line| line.contains("Accepting connections")) {
             child.wait().unwrap();

