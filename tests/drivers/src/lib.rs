@@ -7,6 +7,7 @@ mod trips;
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::time::Instant;
 
 use lakebase::Lakebase;
 use tokio::runtime::Runtime;
@@ -85,7 +86,11 @@ fn runtime() -> Runtime {
 /// So many uses of a session give a mean that does not depend on what a pool does beside them.
 const USES: usize = 20;
 
-/// Prints the round trips that the driver needs: `cargo test -- --nocapture` shows them.
+/// How often the time of uses is measured.
+const TURNS: usize = 25;
+
+/// Prints the round trips that the driver needs, and with optimization also the time: `cargo test -- --nocapture` shows them.
+#[expect(clippy::disallowed_methods, reason = "what is measured is real time")]
 async fn cost<D: Driver>(stage: &Stage) {
     let start = stage.trips();
     let driver = D::open(&stage.lakebase).await.expect("the recipe works");
@@ -101,6 +106,17 @@ async fn cost<D: Driver>(stage: &Stage) {
     let later = (used(USES).await - warm) as f64 / USES as f64;
     let name = std::any::type_name::<D>();
     println!("{name}: round trips: {first} up to the first row, {later:.1} for each use after it");
+    if cfg!(debug_assertions) {
+        return;
+    }
+    let mut turns = Vec::new();
+    for _ in 0..TURNS {
+        let begun = Instant::now();
+        used(USES).await;
+        turns.push(begun.elapsed() / USES as u32);
+    }
+    turns.sort();
+    println!("{name}: {:.0?} for each use", turns[TURNS / 2]);
 }
 
 #[cfg(test)]
