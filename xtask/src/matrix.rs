@@ -1,10 +1,6 @@
-//! `cargo xtask test-matrix`: runs cells, shows progress, ends with a table and a count.
+//! `cargo xtask test-matrix`: runs cells one after the other, shows progress, ends with a table and a count.
 //!
-//! Cells that mostly wait run one after the other beside the ones that compile. The loop knows nothing of processes: a `Machine` provides what cells
-//! need and runs their steps, so the loop is tested with a fake one.
-
-use std::panic::resume_unwind;
-use std::thread;
+//! The loop knows nothing of processes: a `Machine` provides what cells need and runs their steps, so the loop is tested with a fake one.
 
 mod cells;
 pub(crate) mod changed;
@@ -16,12 +12,11 @@ mod platforms;
 mod report;
 mod tools;
 
-use self::cells::{Cell, Step, all};
+use self::cells::{Cell, Need, Step, all};
 use self::count::{Tally, remark, skipped, tally};
 use self::machine::Real;
 use self::report::{Report, Row};
 use crate::Outcome;
-use crate::provision::Tool;
 use crate::system::{Failure, Watch, in_ci};
 
 /// What a step printed and how it ended.
@@ -33,49 +28,33 @@ struct Ran {
     failure: Option<String>,
 }
 
-/// Where cells run, two at the same time.
-trait Machine: Sync {
-    /// Makes `tool` available, or says why it cannot be had.
-    fn provide(&self, tool: Tool) -> Result<(), Failure>;
+/// Where cells run.
+trait Machine {
+    /// Makes `need` available, or says why it cannot be had.
+    fn provide(&mut self, need: Need) -> Result<(), Failure>;
     /// Announces a cell.
-    fn begin(&self, cell: &Cell);
+    fn begin(&mut self, cell: &Cell);
     /// Runs one step to its end.
-    fn run(&self, cell: &Cell, step: &Step) -> Result<Ran, Failure>;
+    fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure>;
     /// Announces the result of a cell.
-    fn end(&self, row: &Row);
+    fn end(&mut self, row: &Row);
 }
 
 /// Runs `cells`; `strict` turns what cannot be provided from a skip into a failure, unless the machine forbids it.
-fn run(cells: &[&Cell], strict: bool, machine: &dyn Machine) -> Report {
-    let watch = Watch::start();
-    let (beside, others): (Vec<_>, Vec<_>) = cells.iter().partition(|cell| cell.beside);
-    let mut rows = thread::scope(|scope| {
-        let beside = scope.spawn(|| run_list(&beside, strict, machine));
-        let mut rows = run_list(&others, strict, machine);
-        match beside.join() {
-            Ok(more) => rows.extend(more),
-            Err(panic) => resume_unwind(panic),
-        }
-        rows
-    });
-    rows.sort_by_key(|row| cells.iter().position(|cell| cell.name == row.name));
-    Report { rows, elapsed: watch.elapsed() }
-}
-
-fn run_list(cells: &[&Cell], strict: bool, machine: &dyn Machine) -> Vec<Row> {
-    let mut rows = Vec::new();
+fn run(cells: &[&Cell], strict: bool, machine: &mut dyn Machine) -> Report {
+    let mut report = Report::default();
     for cell in cells {
         let watch = Watch::start();
         machine.begin(cell);
         let mut row = run_cell(cell, strict, machine);
         row.elapsed = watch.elapsed();
         machine.end(&row);
-        rows.push(row);
+        report.rows.push(row);
     }
-    rows
+    report
 }
 
-fn run_cell(cell: &Cell, strict: bool, machine: &dyn Machine) -> Row {
+fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
     let mut row = Row {
         name: cell.name,
         tally: Tally::default(),
@@ -180,7 +159,8 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
         list(&cells, options.json);
         return Ok(true);
     }
-    let report = run(&cells, in_ci(), &Real::new(options.json)?);
+    let mut machine = Real::new(options.json)?;
+    let report = run(&cells, in_ci(), &mut machine);
     if options.json {
         println!("{}", report.json());
     } else {
@@ -209,7 +189,6 @@ fn list(cells: &[&Cell], json: bool) {
 mod tests {
     use super::cells::{Counts, Run};
     use super::*;
-    use std::sync::Mutex;
 
     const PASSES: Step = Step { run: Run::Cargo("passes"), counts: Counts::One, env: &[] };
     const EMPTY: Step = Step { run: Run::Cargo("empty"), counts: Counts::Tests, env: &[] };
@@ -219,43 +198,37 @@ mod tests {
     /// Has no Python; does what the step's name says.
     #[derive(Debug, Default)]
     struct Fake {
-        ran: Mutex<Vec<String>>,
-    }
-
-    impl Fake {
-        fn ran(self) -> Vec<String> {
-            self.ran.into_inner().unwrap()
-        }
+        ran: Vec<String>,
     }
 
     impl Machine for Fake {
-        fn provide(&self, tool: Tool) -> Result<(), Failure> {
-            match tool {
-                Tool::Python => Err(Failure::new("no python3")),
-                Tool::Netns => Err(Failure::forbidden("no namespaces")),
+        fn provide(&mut self, need: Need) -> Result<(), Failure> {
+            match need {
+                Need::Python => Err(Failure::new("no python3")),
+                Need::Netns => Err(Failure::forbidden("no namespaces")),
                 _ => Ok(()),
             }
         }
-        fn begin(&self, _: &Cell) {}
-        fn run(&self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
+        fn begin(&mut self, _: &Cell) {}
+        fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
             let (Run::Cargo(what) | Run::Xtask(what)) = step.run;
-            self.ran.lock().unwrap().push(format!("{}/{what}", cell.name));
+            self.ran.push(format!("{}/{what}", cell.name));
             let output = if what == "unsure" { "skipped: nothing recorded" } else { "" };
             Ok(Ran { success: what != "breaks", output: output.to_owned(), failure: None })
         }
-        fn end(&self, _: &Row) {}
+        fn end(&mut self, _: &Row) {}
     }
 
-    fn cell(name: &'static str, needs: &'static [Tool], steps: &'static [Step]) -> Cell {
-        cells::cell(name, "", needs, steps)
+    fn cell(name: &'static str, needs: &'static [Need], steps: &'static [Step]) -> Cell {
+        Cell { name, purpose: "", needs, steps }
     }
 
     #[test]
     fn every_step_runs_even_after_a_failure() {
-        let cell = cell("a", &[Tool::Wasm], &[BREAKS, PASSES]);
-        let fake = Fake::default();
-        let report = run(&[&cell], false, &fake);
-        assert_eq!(fake.ran(), ["a/breaks", "a/passes"]);
+        let cell = cell("a", &[Need::Wasm], &[BREAKS, PASSES]);
+        let mut fake = Fake::default();
+        let report = run(&[&cell], false, &mut fake);
+        assert_eq!(fake.ran, ["a/breaks", "a/passes"]);
         assert_eq!((report.rows[0].tally.passed, report.rows[0].tally.failed), (1, 1));
         assert!(!report.ok());
     }
@@ -263,7 +236,7 @@ mod tests {
     #[test]
     fn a_cell_without_any_check_fails() {
         let cell = cell("a", &[], &[EMPTY]);
-        let report = run(&[&cell], false, &Fake::default());
+        let report = run(&[&cell], false, &mut Fake::default());
         assert!(!report.ok());
         assert_eq!(report.rows[0].note.as_deref(), Some("ran no test"));
     }
@@ -271,58 +244,34 @@ mod tests {
     #[test]
     fn a_cell_that_says_that_it_has_nothing_to_check_is_skipped_also_in_ci() {
         let unsure = cell("a", &[], &[UNSURE]);
-        let report = run(&[&unsure], true, &Fake::default());
+        let report = run(&[&unsure], true, &mut Fake::default());
         assert!(report.ok());
         assert_eq!(report.rows[0].skipped.as_deref(), Some("nothing recorded"));
         let broken = cell("b", &[], &[UNSURE, BREAKS]);
-        assert!(!run(&[&broken], false, &Fake::default()).ok());
+        assert!(!run(&[&broken], false, &mut Fake::default()).ok());
     }
 
     #[test]
     fn what_cannot_be_had_is_a_skip_or_in_ci_a_failure() {
-        let needy = cell("needy", &[Tool::Python], &[PASSES]);
+        let needy = cell("needy", &[Need::Python], &[PASSES]);
         let other = cell("other", &[], &[PASSES]);
-        let fake = Fake::default();
-        let report = run(&[&needy, &other], false, &fake);
+        let mut fake = Fake::default();
+        let report = run(&[&needy, &other], false, &mut fake);
         assert!(report.ok());
         assert_eq!(report.rows[0].skipped.as_deref(), Some("no python3"));
-        assert_eq!(fake.ran(), ["other/passes"]);
+        assert_eq!(fake.ran, ["other/passes"]);
 
-        let report = run(&[&needy, &other], true, &Fake::default());
+        let report = run(&[&needy, &other], true, &mut Fake::default());
         assert!(!report.ok());
         assert_eq!(report.rows[0].note.as_deref(), Some("no python3"));
     }
 
     #[test]
     fn what_the_machine_forbids_is_a_skip_also_in_ci() {
-        let lossy = cell("lossy", &[Tool::Netns], &[PASSES]);
-        let report = run(&[&lossy], true, &Fake::default());
+        let lossy = cell("lossy", &[Need::Netns], &[PASSES]);
+        let report = run(&[&lossy], true, &mut Fake::default());
         assert!(report.ok());
         assert_eq!(report.rows[0].skipped.as_deref(), Some("no namespaces"));
-    }
-
-    #[test]
-    fn cells_that_wait_run_beside_the_others_and_the_table_keeps_the_order() {
-        /// Ends a cell when the other one has begun, too.
-        #[derive(Debug)]
-        struct Both(std::sync::Barrier);
-        impl Machine for Both {
-            fn provide(&self, _: Tool) -> Result<(), Failure> {
-                Ok(())
-            }
-            fn begin(&self, _: &Cell) {}
-            fn run(&self, _: &Cell, _: &Step) -> Result<Ran, Failure> {
-                self.0.wait();
-                Ok(Ran { success: true, output: String::new(), failure: None })
-            }
-            fn end(&self, _: &Row) {}
-        }
-        let waits = cell("waits", &[], &[PASSES]).beside();
-        let compiles = cell("compiles", &[], &[PASSES]);
-        let report = run(&[&waits, &compiles], true, &Both(std::sync::Barrier::new(2)));
-        let names: Vec<_> = report.rows.iter().map(|row| row.name).collect();
-        assert_eq!(names, ["waits", "compiles"]);
-        assert!(report.ok());
     }
 
     #[test]

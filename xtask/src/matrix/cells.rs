@@ -1,13 +1,11 @@
 //! What a cell of the test matrix is, and the order of all. To add one, add an entry to one of the lists: nothing else knows their names.
 //!
-//! Order matters for time, not for results: quick checks first, then builds so that each finds what the one before it built. Cells that mostly wait
-//! are a second list, which runs at the same time; cargo's own lock lets one of both lists compile.
+//! Order matters for time, not for results: quick checks first, then builds so that each finds what the one before it built.
 
 use super::edge::EDGE;
 use super::native::NATIVE;
 use super::platforms::PLATFORMS;
 use super::tools::TOOLS;
-use crate::provision::Tool;
 
 /// One row of the matrix.
 #[derive(Clone, Copy, Debug)]
@@ -17,19 +15,31 @@ pub(crate) struct Cell {
     /// One line for `--list`.
     pub(crate) purpose: &'static str,
     /// What has to be on the machine.
-    pub(crate) needs: &'static [Tool],
+    pub(crate) needs: &'static [Need],
     /// Run in order; a failing step does not stop the ones after it.
     pub(crate) steps: &'static [Step],
-    /// Its tests mostly wait, so it runs beside the others: while they compile, it leaves the processors to them.
-    pub(crate) beside: bool,
 }
 
-impl Cell {
-    /// The same cell, run beside the others.
-    pub(super) const fn beside(mut self) -> Self {
-        self.beside = true;
-        self
-    }
+/// Something a cell needs beyond Rust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Postgres,
+    Wasm,
+    Python,
+    Arrow,
+    Node,
+    Edge,
+    Bundlers,
+    Chromium,
+    Valgrind,
+    Proxies,
+    Netns,
+    Libpq,
+    Windows,
+    Musl,
+    Compilers,
+    Zig,
+    Migrations,
 }
 
 /// One command.
@@ -81,10 +91,10 @@ pub(super) const fn own(args: &'static str) -> Step {
 pub(super) const fn cell(
     name: &'static str,
     purpose: &'static str,
-    needs: &'static [Tool],
+    needs: &'static [Need],
     steps: &'static [Step],
 ) -> Cell {
-    Cell { name, purpose, needs, steps, beside: false }
+    Cell { name, purpose, needs, steps }
 }
 
 /// Every cell, in the order they run.

@@ -36,7 +36,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     println!("changed since {since}, or depends on it: {}", names(&touched));
     let mut cells: Vec<Cell> = select(QUICK)?.into_iter().copied().collect();
     cells.extend(of(&touched));
-    let report = run(&cells.iter().collect::<Vec<_>>(), true, &Real::new(false)?);
+    let report = run(&cells.iter().collect::<Vec<_>>(), true, &mut Real::new(false)?);
     print!("\n{}", report.table());
     println!("left out: all that `cargo xtask test-matrix` has besides");
     Ok(report.ok())

@@ -4,14 +4,13 @@ use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::cells::{Cell, Run, Step};
+use super::cells::{Cell, Need, Run, Step};
 use super::report::Row;
 use super::{Machine, Ran};
 use crate::process::{Ended, describe, logged};
-use crate::provision::{Tool, Variables, provide};
+use crate::provision::{self, Tool};
 use crate::system::{self, Doing, Failure};
 
 /// One step may take this long; building everything from nothing on two cores takes about a quarter of it.
@@ -30,8 +29,9 @@ pub(super) struct Real {
     /// Progress goes to stderr when stdout is for JSON.
     json: bool,
     terminal: bool,
-    /// Each with the variables that a step of a cell that needs it gets. Locked while one is fetched: package clients do not run twice at once.
-    provided: Mutex<Vec<(Tool, Result<Variables, Failure>)>>,
+    /// Variables that provisioned tools add to every later step.
+    env: Vec<(String, String)>,
+    provided: Vec<(Need, Result<(), Failure>)>,
 }
 
 impl Real {
@@ -41,17 +41,7 @@ impl Real {
         fs::create_dir_all(&logs).doing(format!("create {}", logs.display()))?;
         let program = std::env::current_exe().doing("find the running xtask")?;
         let terminal = std::io::stderr().is_terminal();
-        Ok(Self { logs, program, json, terminal, provided: Mutex::default() })
-    }
-
-    fn provided(&self, tool: Tool) -> Result<Variables, Failure> {
-        let mut provided = self.provided.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = provided.iter().find(|(known, _)| *known == tool) {
-            return known.clone();
-        }
-        let result = provide(tool);
-        provided.push((tool, result.clone()));
-        result
+        Ok(Self { logs, program, json, terminal, env: Vec::new(), provided: Vec::new() })
     }
 
     fn log(&self, cell: &str) -> PathBuf {
@@ -76,16 +66,40 @@ impl Real {
 }
 
 impl Machine for Real {
-    fn provide(&self, tool: Tool) -> Result<(), Failure> {
-        self.provided(tool).map(drop)
+    fn provide(&mut self, need: Need) -> Result<(), Failure> {
+        if let Some((_, known)) = self.provided.iter().find(|(known, _)| *known == need) {
+            return known.clone();
+        }
+        let tool = match need {
+            Need::Postgres => Tool::Postgres,
+            Need::Wasm => Tool::Wasm,
+            Need::Python => Tool::Python,
+            Need::Arrow => Tool::Arrow,
+            Need::Node => Tool::Node,
+            Need::Edge => Tool::Edge,
+            Need::Bundlers => Tool::Bundlers,
+            Need::Chromium => Tool::Chromium,
+            Need::Valgrind => Tool::Valgrind,
+            Need::Proxies => Tool::Proxies,
+            Need::Netns => Tool::Netns,
+            Need::Libpq => Tool::Libpq,
+            Need::Windows => Tool::Windows,
+            Need::Musl => Tool::Musl,
+            Need::Compilers => Tool::Compilers,
+            Need::Zig => Tool::Zig,
+            Need::Migrations => Tool::Migrations,
+        };
+        let result = provision::provide(tool).map(|env| self.env.extend(env));
+        self.provided.push((need, result.clone()));
+        result
     }
 
-    fn begin(&self, cell: &Cell) {
+    fn begin(&mut self, cell: &Cell) {
         let _ = fs::remove_file(self.log(cell.name));
         self.say(&format!("==> {}: {}", cell.name, cell.purpose));
     }
 
-    fn run(&self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
+    fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
         let mut command = match step.run {
             Run::Cargo(args) => {
                 let mut command = system::cargo();
@@ -98,10 +112,7 @@ impl Machine for Real {
                 command
             }
         };
-        for tool in cell.needs {
-            command.envs(self.provided(*tool)?);
-        }
-        command.envs(step.env.iter().copied());
+        command.envs(self.env.iter().cloned()).envs(step.env.iter().copied());
         let log = self.log(cell.name);
         let before = fs::read(&log).map_or(0, |bytes| bytes.len());
         append(&log, &format!("$ {}\n", describe(&command)))?;
@@ -136,7 +147,7 @@ impl Machine for Real {
         })
     }
 
-    fn end(&self, row: &Row) {
+    fn end(&mut self, row: &Row) {
         let seconds = row.elapsed.as_secs_f64();
         if let Some(reason) = &row.skipped {
             self.say(&format!("    SKIPPED {}: {reason}", row.name));

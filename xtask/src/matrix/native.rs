@@ -1,7 +1,6 @@
 //! Cells of the sources, of each crate, of everything on each runtime, and of other drivers.
 
-use super::cells::{Cell, cell, check, own, tests, waiting_tests};
-use crate::provision::Tool;
+use super::cells::{Cell, Need, cell, check, own, tests, waiting_tests};
 
 pub(super) const NATIVE: &[Cell] = &[
     // Sources
@@ -43,7 +42,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "emulator",
         "the emulator and its Postgres",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
     ),
     cell(
@@ -79,7 +78,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "sqlx",
         "sessions, and the connections and pools of every driver",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres --all-features",
         )],
@@ -87,27 +86,26 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "proxy",
         "the proxy: clients, refusals, hostile input",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
     ),
     cell(
         "lakebase",
         "the facade",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests("test --no-fail-fast -p lakebase --all-features")],
     ),
     cell(
         "cli",
         "the command",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-cli")],
-    )
-    .beside(),
+    ),
     // Runtime x HTTP client, against the emulator
     cell(
         "tokio",
         "every pattern on tokio, hyper",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
         )],
@@ -115,7 +113,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "async-std",
         "every pattern on async-std, hyper",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
         )],
@@ -123,7 +121,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "smol",
         "every pattern on smol, hyper",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
         )],
@@ -131,7 +129,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "all",
         "every pattern with three runtimes in one binary",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
         )],
@@ -139,7 +137,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "proxies",
         "logins through real proxies of HTTP and of SOCKS, with a password and without, on three runtimes and with reqwest",
-        &[Tool::Postgres, Tool::Proxies],
+        &[Need::Postgres, Need::Proxies],
         &[
             tests(
                 "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,proxies -- tinyproxy:: microsocks::",
@@ -148,78 +146,70 @@ pub(super) const NATIVE: &[Cell] = &[
                 "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest,proxies -- tinyproxy:: microsocks::",
             ),
         ],
-    )
-    .beside(),
+    ),
     cell(
         "netns",
         "packets that are lost between network namespaces: links that go down under statements, dead addresses, clients that vanish",
-        &[Tool::Postgres, Tool::Netns],
+        &[Need::Postgres, Need::Netns],
         // Each test waits for a minute, so all of them wait at once.
         &[tests(
             "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,netns --config target.'cfg(unix)'.runner=['sh','../crates/lakebase-testkit/netns/enter'] netns:: -- --test-threads 64",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "soak",
         "a thousand token rotations under load, of a pool of each driver on each runtime, and of a proxy",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         // Each test waits for logins most of the time, so all of them run at once.
         &[tests(
             "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,soak soak:: -- --test-threads 64",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "tokio-reqwest",
         "every pattern on tokio, reqwest",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "tokio-surf",
         "every pattern on tokio, surf",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "async-std-surf",
         "every pattern on async-std, surf",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "smol-surf",
         "every pattern on smol, surf",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
         )],
-    )
-    .beside(),
+    ),
     cell(
         "all-surf",
         "every pattern with three runtimes in one binary, surf",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
         )],
-    )
-    .beside(),
+    ),
     // Other targets and other people's programs
     cell(
         "drivers",
         "drivers without a crate of ours by their recipes, and those with one, through two rotations, a wake-up and a refused token; tools for migrations; ADBC and connectorx by `lakebase exec`",
-        &[Tool::Postgres, Tool::Libpq, Tool::Migrations, Tool::Arrow],
+        &[Need::Postgres, Need::Libpq, Need::Migrations, Need::Arrow],
         &[
             check("build --package lakebase-cli --bin lakebase"),
             tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml"),

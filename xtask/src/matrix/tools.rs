@@ -1,7 +1,6 @@
 //! Cells of clients, of programs around the crates, of documentation and of lints.
 
-use super::cells::{Cell, Counts, Run, Step, cell, check, own, tests};
-use crate::provision::Tool;
+use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own, tests};
 
 const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
 
@@ -28,19 +27,19 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "outside",
         "programs outside the workspace: one runtime each, and every client through the proxy",
-        &[Tool::Postgres, Tool::Python, Tool::Node],
+        &[Need::Postgres, Need::Python, Need::Node],
         &[own("outside")],
     ),
     cell(
         "python",
         "databricks-sdk and psycopg against the emulator",
-        &[Tool::Postgres, Tool::Python],
+        &[Need::Postgres, Need::Python],
         &[own("clients python")],
     ),
     cell(
         "identity",
         "every identity of Databricks' SDKs, on three runtimes, with the SDK for Python as the judge",
-        &[Tool::Postgres, Tool::Python],
+        &[Need::Postgres, Need::Python],
         &[
             tests("test --no-fail-fast -p lakebase-workspace --all-features"),
             tests(
@@ -52,25 +51,25 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "node",
         "@databricks/lakebase against the emulator",
-        &[Tool::Postgres, Tool::Node],
+        &[Need::Postgres, Need::Node],
         &[own("clients node")],
     ),
     cell(
         "proxy-clients",
         "psql, pg_dump, pgbench, psycopg and pg through the proxy, against the emulator",
-        &[Tool::Postgres, Tool::Python, Tool::Node],
+        &[Need::Postgres, Need::Python, Need::Node],
         &[own("clients proxy")],
     ),
     cell(
         "demo",
         "the demo, in which no query may fail",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
     ),
     cell(
         "instructions",
         "instruction counts of a read and of an acquire, beside the recorded ones",
-        &[Tool::Valgrind],
+        &[Need::Valgrind],
         &[own("bench --check")],
     ),
     cell(
@@ -86,7 +85,7 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "doc",
         "examples in the documentation",
-        &[Tool::Postgres],
+        &[Need::Postgres],
         &[tests(
             "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase-emulator -p lakebase -p lakebase-wasm --all-features",
         )],
