@@ -12,11 +12,12 @@ mod platforms;
 mod report;
 mod tools;
 
-use self::cells::{Cell, Need, Step, all};
+use self::cells::{Cell, Step, all};
 use self::count::{Tally, remark, skipped, tally};
 use self::machine::Real;
 use self::report::{Report, Row};
 use crate::Outcome;
+use crate::provision::Tool;
 use crate::system::{Failure, Watch, in_ci};
 
 /// What a step printed and how it ended.
@@ -30,8 +31,8 @@ struct Ran {
 
 /// Where cells run.
 trait Machine {
-    /// Makes `need` available, or says why it cannot be had.
-    fn provide(&mut self, need: Need) -> Result<(), Failure>;
+    /// Makes `tool` available, or says why it cannot be had.
+    fn provide(&mut self, tool: Tool) -> Result<(), Failure>;
     /// Announces a cell.
     fn begin(&mut self, cell: &Cell);
     /// Runs one step to its end.
@@ -202,10 +203,10 @@ mod tests {
     }
 
     impl Machine for Fake {
-        fn provide(&mut self, need: Need) -> Result<(), Failure> {
-            match need {
-                Need::Python => Err(Failure::new("no python3")),
-                Need::Netns => Err(Failure::forbidden("no namespaces")),
+        fn provide(&mut self, tool: Tool) -> Result<(), Failure> {
+            match tool {
+                Tool::Python => Err(Failure::new("no python3")),
+                Tool::Netns => Err(Failure::forbidden("no namespaces")),
                 _ => Ok(()),
             }
         }
@@ -219,13 +220,13 @@ mod tests {
         fn end(&mut self, _: &Row) {}
     }
 
-    fn cell(name: &'static str, needs: &'static [Need], steps: &'static [Step]) -> Cell {
+    fn cell(name: &'static str, needs: &'static [Tool], steps: &'static [Step]) -> Cell {
         Cell { name, purpose: "", needs, steps }
     }
 
     #[test]
     fn every_step_runs_even_after_a_failure() {
-        let cell = cell("a", &[Need::Wasm], &[BREAKS, PASSES]);
+        let cell = cell("a", &[Tool::Wasm], &[BREAKS, PASSES]);
         let mut fake = Fake::default();
         let report = run(&[&cell], false, &mut fake);
         assert_eq!(fake.ran, ["a/breaks", "a/passes"]);
@@ -253,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_had_is_a_skip_or_in_ci_a_failure() {
-        let needy = cell("needy", &[Need::Python], &[PASSES]);
+        let needy = cell("needy", &[Tool::Python], &[PASSES]);
         let other = cell("other", &[], &[PASSES]);
         let mut fake = Fake::default();
         let report = run(&[&needy, &other], false, &mut fake);
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn what_the_machine_forbids_is_a_skip_also_in_ci() {
-        let lossy = cell("lossy", &[Need::Netns], &[PASSES]);
+        let lossy = cell("lossy", &[Tool::Netns], &[PASSES]);
         let report = run(&[&lossy], true, &mut Fake::default());
         assert!(report.ok());
         assert_eq!(report.rows[0].skipped.as_deref(), Some("no namespaces"));

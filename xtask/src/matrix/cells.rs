@@ -6,6 +6,7 @@ use super::edge::EDGE;
 use super::native::NATIVE;
 use super::platforms::PLATFORMS;
 use super::tools::TOOLS;
+use crate::provision::Tool;
 
 /// One row of the matrix.
 #[derive(Clone, Copy, Debug)]
@@ -14,32 +15,10 @@ pub(crate) struct Cell {
     pub(crate) name: &'static str,
     /// One line for `--list`.
     pub(crate) purpose: &'static str,
-    /// What has to be on the machine.
-    pub(crate) needs: &'static [Need],
+    /// What has to be on the machine beyond Rust.
+    pub(crate) needs: &'static [Tool],
     /// Run in order; a failing step does not stop the ones after it.
     pub(crate) steps: &'static [Step],
-}
-
-/// Something a cell needs beyond Rust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Need {
-    Postgres,
-    Wasm,
-    Python,
-    Arrow,
-    Node,
-    Edge,
-    Bundlers,
-    Chromium,
-    Valgrind,
-    Proxies,
-    Netns,
-    Libpq,
-    Windows,
-    Musl,
-    Compilers,
-    Zig,
-    Migrations,
 }
 
 /// One command.
@@ -91,7 +70,7 @@ pub(super) const fn own(args: &'static str) -> Step {
 pub(super) const fn cell(
     name: &'static str,
     purpose: &'static str,
-    needs: &'static [Need],
+    needs: &'static [Tool],
     steps: &'static [Step],
 ) -> Cell {
     Cell { name, purpose, needs, steps }

@@ -1,12 +1,13 @@
 //! Cells of the crate for edge functions: its Rust, its package, and the engines that run it.
 
-use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own, tests};
+use super::cells::{Cell, Counts, Run, Step, cell, check, own, tests};
+use crate::provision::Tool;
 
 pub(super) const EDGE: &[Cell] = &[
     cell(
         "wasm32",
         "core and workspace for browsers and workers",
-        &[Need::Wasm],
+        &[Tool::Wasm],
         &[
             // Nothing is `Send` in a browser, and the same sources use `Arc` everywhere.
             check("build --target wasm32-unknown-unknown -p lakebase-core -p lakebase-workspace"),
@@ -18,7 +19,7 @@ pub(super) const EDGE: &[Cell] = &[
     cell(
         "wasm",
         "the npm package: sizes, installed in an empty folder, and what publint and attw say of it",
-        &[Need::Wasm, Need::Edge, Need::Bundlers],
+        &[Tool::Wasm, Tool::Edge, Tool::Bundlers],
         &[
             Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
             tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
@@ -31,43 +32,43 @@ pub(super) const EDGE: &[Cell] = &[
     cell(
         "wasm-node",
         "the npm package in Node",
-        &[Need::Wasm, Need::Edge],
+        &[Tool::Wasm, Tool::Edge],
         &[own("wasm --test node"), own("wasm --test unit")],
     ),
     cell(
         "wasm-bundle",
         "programs with the npm package as one file, made by each bundler, in Node and Bun",
-        &[Need::Wasm, Need::Edge, Need::Bundlers],
+        &[Tool::Wasm, Tool::Edge, Tool::Bundlers],
         &[own("wasm --test bundle")],
     ),
     cell(
         "wasm-workerd",
         "the npm package in workerd, between requests",
-        &[Need::Wasm, Need::Edge],
+        &[Tool::Wasm, Tool::Edge],
         &[own("wasm --test workerd")],
     ),
     cell(
         "wasm-deno",
         "the npm package in Deno",
-        &[Need::Wasm, Need::Edge],
+        &[Tool::Wasm, Tool::Edge],
         &[own("wasm --test deno")],
     ),
     cell(
         "wasm-bun",
         "the npm package in Bun",
-        &[Need::Wasm, Need::Edge],
+        &[Tool::Wasm, Tool::Edge],
         &[own("wasm --test bun")],
     ),
     cell(
         "wasm-chromium",
         "the npm package and the static page in headless Chromium",
-        &[Need::Wasm, Need::Edge, Need::Chromium],
+        &[Tool::Wasm, Tool::Edge, Tool::Chromium],
         &[own("wasm --test chromium")],
     ),
     cell(
         "wasm-examples",
         "the examples for a worker, Node and Deno against the emulator; requests per mint",
-        &[Need::Wasm, Need::Edge, Need::Node, Need::Postgres],
+        &[Tool::Wasm, Tool::Edge, Tool::Node, Tool::Postgres],
         &[
             own("wasm --test examples"),
             // Its times are for people; that no mint takes a request too many is a check.
@@ -77,13 +78,13 @@ pub(super) const EDGE: &[Cell] = &[
     cell(
         "wasm-scenarios",
         "the refresh scenarios on the npm package's cache, in Node and workerd",
-        &[Need::Wasm, Need::Edge],
+        &[Tool::Wasm, Tool::Edge],
         &[own("wasm --test scenarios")],
     ),
     cell(
         "wasm-rust",
         "the crate in Rust programs: the contracts in Node, a worker with tokio-postgres in workerd",
-        &[Need::Wasm, Need::Edge, Need::Postgres],
+        &[Tool::Wasm, Tool::Edge, Tool::Postgres],
         &[own("wasm --test rust")],
     ),
 ];

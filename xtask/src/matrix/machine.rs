@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::cells::{Cell, Need, Run, Step};
+use super::cells::{Cell, Run, Step};
 use super::report::Row;
 use super::{Machine, Ran};
 use crate::process::{Ended, describe, logged};
@@ -31,7 +31,7 @@ pub(super) struct Real {
     terminal: bool,
     /// Variables that provisioned tools add to every later step.
     env: Vec<(String, String)>,
-    provided: Vec<(Need, Result<(), Failure>)>,
+    provided: Vec<(Tool, Result<(), Failure>)>,
 }
 
 impl Real {
@@ -66,31 +66,12 @@ impl Real {
 }
 
 impl Machine for Real {
-    fn provide(&mut self, need: Need) -> Result<(), Failure> {
-        if let Some((_, known)) = self.provided.iter().find(|(known, _)| *known == need) {
+    fn provide(&mut self, tool: Tool) -> Result<(), Failure> {
+        if let Some((_, known)) = self.provided.iter().find(|(known, _)| *known == tool) {
             return known.clone();
         }
-        let tool = match need {
-            Need::Postgres => Tool::Postgres,
-            Need::Wasm => Tool::Wasm,
-            Need::Python => Tool::Python,
-            Need::Arrow => Tool::Arrow,
-            Need::Node => Tool::Node,
-            Need::Edge => Tool::Edge,
-            Need::Bundlers => Tool::Bundlers,
-            Need::Chromium => Tool::Chromium,
-            Need::Valgrind => Tool::Valgrind,
-            Need::Proxies => Tool::Proxies,
-            Need::Netns => Tool::Netns,
-            Need::Libpq => Tool::Libpq,
-            Need::Windows => Tool::Windows,
-            Need::Musl => Tool::Musl,
-            Need::Compilers => Tool::Compilers,
-            Need::Zig => Tool::Zig,
-            Need::Migrations => Tool::Migrations,
-        };
         let result = provision::provide(tool).map(|env| self.env.extend(env));
-        self.provided.push((need, result.clone()));
+        self.provided.push((tool, result.clone()));
         result
     }
 

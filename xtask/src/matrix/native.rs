@@ -1,6 +1,7 @@
 //! Cells of the sources, of each crate, of everything on each runtime, and of other drivers.
 
-use super::cells::{Cell, Need, cell, check, own, tests, waiting_tests};
+use super::cells::{Cell, cell, check, own, tests, waiting_tests};
+use crate::provision::Tool;
 
 pub(super) const NATIVE: &[Cell] = &[
     // Sources
@@ -42,7 +43,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "emulator",
         "the emulator and its Postgres",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
     ),
     cell(
@@ -78,7 +79,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "sqlx",
         "sessions, and the connections and pools of every driver",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests(
             "test --no-fail-fast --all-targets -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres --all-features",
         )],
@@ -86,26 +87,26 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "proxy",
         "the proxy: clients, refusals, hostile input",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
     ),
     cell(
         "lakebase",
         "the facade",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests("test --no-fail-fast -p lakebase --all-features")],
     ),
     cell(
         "cli",
         "the command",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests("test --no-fail-fast --all-targets -p lakebase-cli")],
     ),
     // Runtime x HTTP client, against the emulator
     cell(
         "tokio",
         "every pattern on tokio, hyper",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
         )],
@@ -113,7 +114,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "async-std",
         "every pattern on async-std, hyper",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
         )],
@@ -121,7 +122,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "smol",
         "every pattern on smol, hyper",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
         )],
@@ -129,7 +130,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "all",
         "every pattern with three runtimes in one binary",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
         )],
@@ -137,7 +138,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "proxies",
         "logins through real proxies of HTTP and of SOCKS, with a password and without, on three runtimes and with reqwest",
-        &[Need::Postgres, Need::Proxies],
+        &[Tool::Postgres, Tool::Proxies],
         &[
             tests(
                 "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,proxies -- tinyproxy:: microsocks::",
@@ -150,7 +151,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "netns",
         "packets that are lost between network namespaces: links that go down under statements, dead addresses, clients that vanish",
-        &[Need::Postgres, Need::Netns],
+        &[Tool::Postgres, Tool::Netns],
         // Each test waits for a minute, so all of them wait at once.
         &[tests(
             "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,netns --config target.'cfg(unix)'.runner=['sh','../crates/lakebase-testkit/netns/enter'] netns:: -- --test-threads 64",
@@ -159,7 +160,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "soak",
         "a thousand token rotations under load, of a pool of each driver on each runtime, and of a proxy",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         // Each test waits for logins most of the time, so all of them run at once.
         &[tests(
             "test --no-fail-fast --test it -p lakebase-tests --no-default-features --features tokio,async-std,smol,soak soak:: -- --test-threads 64",
@@ -168,7 +169,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "tokio-reqwest",
         "every pattern on tokio, reqwest",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
         )],
@@ -176,7 +177,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "tokio-surf",
         "every pattern on tokio, surf",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
         )],
@@ -184,7 +185,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "async-std-surf",
         "every pattern on async-std, surf",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
         )],
@@ -192,7 +193,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "smol-surf",
         "every pattern on smol, surf",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
         )],
@@ -200,7 +201,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "all-surf",
         "every pattern with three runtimes in one binary, surf",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
         )],
@@ -209,7 +210,7 @@ pub(super) const NATIVE: &[Cell] = &[
     cell(
         "drivers",
         "drivers without a crate of ours by their recipes, and those with one, through two rotations, a wake-up and a refused token; tools for migrations; ADBC and connectorx by `lakebase exec`",
-        &[Need::Postgres, Need::Libpq, Need::Migrations, Need::Arrow],
+        &[Tool::Postgres, Tool::Libpq, Tool::Migrations, Tool::Arrow],
         &[
             check("build --package lakebase-cli --bin lakebase"),
             tests("test --no-fail-fast --workspace --manifest-path tests/drivers/Cargo.toml"),

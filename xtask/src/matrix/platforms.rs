@@ -4,7 +4,8 @@
 //! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means. What `macos` cannot show: anything that runs,
 //! because linking needs Apple's frameworks. The same holds for `linux-targets`, because nothing here runs programs for other processors.
 
-use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own};
+use super::cells::{Cell, Counts, Run, Step, cell, check, own};
+use crate::provision::Tool;
 
 /// Two of the linker's minutes are debug information that nobody reads.
 const WINDOWS: &[(&str, &str)] =
@@ -15,7 +16,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     cell(
         "windows",
         "the command and unit tests for Windows, in Wine; the command against the emulator",
-        &[Need::Windows, Need::Postgres, Need::Python],
+        &[Tool::Windows, Tool::Postgres, Tool::Python],
         &[
             Step {
                 run: Run::Cargo(
@@ -44,7 +45,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     cell(
         "dist",
         "the archive for Linux, without optimization: made in two folders, the same bytes",
-        &[Need::Compilers],
+        &[Tool::Compilers],
         // Two optimized builds for both platforms are a quarter of an hour: `dist --twice`, before a release. What makes bytes differ is not
         // the optimizer but paths, times and orders.
         &[own("dist --dev --twice linux")],
@@ -52,7 +53,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     cell(
         "musl",
         "the static command in a root that holds nothing but it and certificates; unit tests of the runtimes",
-        &[Need::Musl, Need::Postgres, Need::Python],
+        &[Tool::Musl, Tool::Postgres, Tool::Python],
         &[
             Step { run: Run::Xtask("dist --dev linux"), counts: Counts::One, env: &[] },
             Step {
@@ -68,7 +69,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     cell(
         "macos",
         "lints of every crate and its tests for macOS; nothing is linked, because that needs Apple's frameworks",
-        &[Need::Zig],
+        &[Tool::Zig],
         &[check(
             "clippy --keep-going --target aarch64-apple-darwin --workspace --exclude xtask-* --all-targets --all-features -- -D warnings",
         )],
@@ -76,7 +77,7 @@ pub(super) const PLATFORMS: &[Cell] = &[
     cell(
         "linux-targets",
         "lints of the command and of the facade for other processors; nothing is linked",
-        &[Need::Zig],
+        &[Tool::Zig],
         // Every feature but `http-surf`, which needs an OpenSSL for each processor.
         &[check(
             "clippy --target aarch64-unknown-linux-gnu --target i686-unknown-linux-gnu -p lakebase-cli -p lakebase --features lakebase/async-std,lakebase/bb8,lakebase/deadpool,lakebase/google-credentials,lakebase/http-reqwest,lakebase/metrics,lakebase/smol,lakebase/sqlx,lakebase/tokio,lakebase/tokio-postgres,lakebase/tracing,lakebase/tunnel -- -D warnings",

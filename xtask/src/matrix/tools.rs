@@ -1,6 +1,7 @@
 //! Cells of clients, of programs around the crates, of documentation and of lints.
 
-use super::cells::{Cell, Counts, Need, Run, Step, cell, check, own, tests};
+use super::cells::{Cell, Counts, Run, Step, cell, check, own, tests};
+use crate::provision::Tool;
 
 const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
 
@@ -27,19 +28,19 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "outside",
         "programs outside the workspace: one runtime each, and every client through the proxy",
-        &[Need::Postgres, Need::Python, Need::Node],
+        &[Tool::Postgres, Tool::Python, Tool::Node],
         &[own("outside")],
     ),
     cell(
         "python",
         "databricks-sdk and psycopg against the emulator",
-        &[Need::Postgres, Need::Python],
+        &[Tool::Postgres, Tool::Python],
         &[own("clients python")],
     ),
     cell(
         "identity",
         "every identity of Databricks' SDKs, on three runtimes, with the SDK for Python as the judge",
-        &[Need::Postgres, Need::Python],
+        &[Tool::Postgres, Tool::Python],
         &[
             tests("test --no-fail-fast -p lakebase-workspace --all-features"),
             tests(
@@ -51,25 +52,25 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "node",
         "@databricks/lakebase against the emulator",
-        &[Need::Postgres, Need::Node],
+        &[Tool::Postgres, Tool::Node],
         &[own("clients node")],
     ),
     cell(
         "proxy-clients",
         "psql, pg_dump, pgbench, psycopg and pg through the proxy, against the emulator",
-        &[Need::Postgres, Need::Python, Need::Node],
+        &[Tool::Postgres, Tool::Python, Tool::Node],
         &[own("clients proxy")],
     ),
     cell(
         "demo",
         "the demo, in which no query may fail",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
     ),
     cell(
         "instructions",
         "instruction counts of a read and of an acquire, beside the recorded ones",
-        &[Need::Valgrind],
+        &[Tool::Valgrind],
         &[own("bench --check")],
     ),
     cell(
@@ -85,7 +86,7 @@ pub(super) const TOOLS: &[Cell] = &[
     cell(
         "doc",
         "examples in the documentation",
-        &[Need::Postgres],
+        &[Tool::Postgres],
         &[tests(
             "test --no-fail-fast --doc -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-tokio-postgres -p lakebase-proxy -p lakebase-emulator -p lakebase -p lakebase-wasm --all-features",
         )],
