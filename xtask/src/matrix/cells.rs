@@ -54,7 +54,7 @@ pub(super) const fn tests(args: &'static str) -> Step {
 
 /// The same for tests that mostly wait for each other's servers: more of them at once than this machine has cores.
 pub(super) const fn waiting_tests(args: &'static str) -> Step {
-    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[("RUST_TEST_THREADS", "4")] }
+    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[("RUST_TEST_THREADS", "8")] }
 }
 
 /// A cargo command that passes by exiting with 0.

@@ -44,7 +44,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "emulator",
         "the emulator and its Postgres",
         &[Tool::Postgres],
-        &[tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
+        &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
     ),
     cell(
         "runtime-tokio",
@@ -88,19 +88,19 @@ pub(super) const NATIVE: &[Cell] = &[
         "proxy",
         "the proxy: clients, refusals, hostile input",
         &[Tool::Postgres],
-        &[tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
+        &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-proxy")],
     ),
     cell(
         "lakebase",
         "the facade",
         &[Tool::Postgres],
-        &[tests("test --no-fail-fast -p lakebase --all-features")],
+        &[waiting_tests("test --no-fail-fast -p lakebase --all-features")],
     ),
     cell(
         "cli",
         "the command",
         &[Tool::Postgres],
-        &[tests("test --no-fail-fast --all-targets -p lakebase-cli")],
+        &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-cli")],
     ),
     // Runtime x HTTP client, against the emulator
     cell(
