@@ -78,6 +78,12 @@ pub fn print_cost<D: Driver>() {
     runtime().block_on(cost::<D>(&stage));
 }
 
+/// Runs `work` on a stage of its own.
+pub fn with_lakebase(work: impl AsyncFnOnce(&Lakebase)) {
+    let stage = Stage::new();
+    runtime().block_on(work(&stage.lakebase));
+}
+
 fn runtime() -> Runtime {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().expect("a runtime starts")
