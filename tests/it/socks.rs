@@ -1,4 +1,4 @@
-//! Postgres that is reached only through a SOCKS proxy, by every door, and proxies that refuse or are silent.
+//! Postgres that is reached only through a SOCKS proxy, by the library, the proxy and the command, and proxies that refuse or are silent.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

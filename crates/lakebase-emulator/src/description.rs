@@ -35,7 +35,7 @@ pub struct Description {
     pub provisioned_instance: String,
     /// Host name of that instance; only the emulator's own DNS server knows it.
     pub provisioned_host: String,
-    /// Port of the front door on 127.0.0.1.
+    /// Port of the gateway on 127.0.0.1.
     pub pg_port: u16,
     /// File with the certificate authority to trust, in PEM.
     pub ca_cert: String,

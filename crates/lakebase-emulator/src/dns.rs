@@ -1,4 +1,4 @@
-//! A DNS server that knows the front door's host names and nothing else.
+//! A DNS server that knows the gateway's host names and nothing else.
 //!
 //! Invariant: [`answer`] is pure; what it cannot parse gets no answer.
 
@@ -162,7 +162,7 @@ fn answer(state: &mut State, query: &[u8], transport: Transport) -> Option<(Vec<
 }
 
 /// Where the simulated alias leads.
-const ALIAS: &str = "front-door.emulator.lakebase.test";
+const ALIAS: &str = "gateway.emulator.lakebase.test";
 
 fn known(state: &mut State, host: &str) -> bool {
     let Some((label, suffix)) = host.split_once('.') else { return false };

@@ -100,7 +100,7 @@ impl Emulator {
         &self.ca_pem
     }
 
-    /// Unix socket of the real Postgres behind the front door, for comparisons with what a Postgres says. It lets in any role that
+    /// Unix socket of the real Postgres behind the gateway, for comparisons with what a Postgres says. It lets in any role that
     /// exists, without a password.
     #[must_use]
     pub fn postgres_socket(&self) -> &Path {
@@ -210,7 +210,7 @@ impl Emulator {
         self.shared.settle();
     }
 
-    /// Makes the front door forget a role: logins fail as if it had never been created.
+    /// Makes the gateway forget a role: logins fail as if it had never been created.
     pub fn drop_role(&self, role: &str) {
         self.shared.with(|state, _| state.world.roles.remove(role));
     }

@@ -81,7 +81,7 @@ pub enum Operation {
     Me,
     /// A request of the Data API.
     DataApi,
-    /// A login at the Postgres front door.
+    /// A login at the Postgres gateway.
     Login,
     /// A DNS query.
     Dns,

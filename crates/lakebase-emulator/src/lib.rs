@@ -1,7 +1,7 @@
 //! A Databricks-like workspace and its Lakebase Postgres on loopback, in one process.
 //!
 //! [`Emulator`] serves the workspace's HTTP API (OAuth, projects, branches, endpoints, Provisioned instances, the credentials of
-//! both, current user), a TLS front door for Postgres that routes by host name and checks tokens at login, the Data API's tables
+//! both, current user), a TLS gateway for Postgres that routes by host name and checks tokens at login, the Data API's tables
 //! over HTTP, a DNS server for its host names, and starts a real Postgres behind it. Official clients work with it unchanged. Faults
 //! ([`Fault`]) and the clock are data, over this library and over HTTP below `/_emulator/`.
 //!
@@ -37,7 +37,7 @@
 //! Not simulated: writing calls of the API. All endpoints share one Postgres. Unix only: on other systems this crate is empty.
 //!
 //! Invariants: nothing listens outside loopback; neither process nor folder outlives the owner;
-//! the logic (`state`, `api`, `door::login`, `dns::answer`) does no input or output and reads no clock.
+//! the logic (`state`, `api`, `gateway::login`, `dns::answer`) does no input or output and reads no clock.
 //!
 //! Below `/_emulator/` of the workspace's URL, all bodies JSON:
 //!
@@ -64,10 +64,10 @@ mod config;
 mod data_api;
 mod description;
 mod dns;
-mod door;
 mod emulator;
 mod error;
 mod fault;
+mod gateway;
 mod http;
 mod identities;
 mod log;

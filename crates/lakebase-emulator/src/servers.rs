@@ -19,7 +19,7 @@ use crate::shared::{Order, Shared, wall_clock};
 use crate::state::{Credentials, Settings, State};
 use crate::tls::{Identities, server_config};
 use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY};
-use crate::{Config, Description, Error, data_api, dns, door, http, identities, random};
+use crate::{Config, Description, Error, data_api, dns, gateway, http, identities, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
 /// How often wake-ups and idle times are looked at when nobody asks.
@@ -57,9 +57,9 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
     let bin = find(config.postgres_bin.as_deref(), &*config.lookup)?;
     let certificates = Arc::new(Identities::generate()?);
     let api = bind().await?;
-    let door = bind().await?;
+    let gateway = bind().await?;
     let names = dns::Sockets::bind().await?;
-    let (api_port, pg_port) = (port(&api)?, port(&door)?);
+    let (api_port, pg_port) = (port(&api)?, port(&gateway)?);
     // The endpoints share one Postgres, and the emulator itself needs a few connections.
     let postgres = Postgres::start(&bin, config.max_connections + 100).await?;
     let folder = postgres.folder();
@@ -109,13 +109,13 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         identities: shared.with(|state, _| identities::variables(state)),
     };
 
-    let door_tls =
+    let gateway_tls =
         server_config(&certificates, "postgresql", wrong_certificates(&shared, Operation::Login))?;
     let wrong = wrong_certificates(&shared, Operation::Any);
     let api_tls = server_config(&certificates, "http/1.1", wrong)?;
     let api_tls = config.https.then(|| TlsAcceptor::from(api_tls));
     servers.spawn(http::serve(api, Arc::clone(&shared), api_tls));
-    servers.spawn(door::serve(door, Arc::clone(&shared), door_tls));
+    servers.spawn(gateway::serve(gateway, Arc::clone(&shared), gateway_tls));
     servers.spawn(dns::serve(names, Arc::clone(&shared)));
     servers.spawn(obey(received, admin));
     servers.spawn(keep_time(Arc::clone(&shared)));

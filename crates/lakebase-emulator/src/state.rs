@@ -22,7 +22,7 @@ use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, Wo
 pub(crate) enum Action {
     /// End these database sessions with SQLSTATE 57P01.
     Terminate(Vec<i32>),
-    /// Close these sessions at the front door.
+    /// Close these sessions at the gateway.
     Close(Vec<u64>),
     /// Run a statement as the superuser.
     Sql(String),

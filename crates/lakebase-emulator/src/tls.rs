@@ -1,4 +1,4 @@
-//! Certificates of the front door and of HTTPS, made anew at every start.
+//! Certificates of the gateway and of HTTPS, made anew at every start.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ fn leaf(
 ) -> Result<Arc<CertifiedKey>, Box<dyn std::error::Error + Send + Sync>> {
     let mut params = CertificateParams::new(hosts)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, "Lakebase emulator front door");
+    params.distinguished_name.push(DnType::CommonName, "Lakebase emulator gateway");
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];

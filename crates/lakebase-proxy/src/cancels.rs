@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use lakebase_session::startup::CancelKey;
-use lakebase_session::{Reached, Upstream};
+use lakebase_session::{Peer, Upstream};
 use tokio::time::timeout;
 
 /// How long a server may take to deal with a cancel request.
@@ -20,7 +20,7 @@ pub(crate) struct Cancels(Mutex<HashMap<CancelKey, Arc<Cancellable>>>);
 /// A session at its server.
 pub(crate) struct Cancellable {
     pub(crate) upstream: Arc<Upstream>,
-    pub(crate) reached: Reached,
+    pub(crate) peer: Peer,
     /// What the server calls it.
     pub(crate) key: CancelKey,
     /// A request was or is being sent.
@@ -36,19 +36,19 @@ pub(crate) struct Registered<'a> {
 }
 
 impl Cancellable {
-    pub(crate) fn new(upstream: Arc<Upstream>, reached: Reached, key: CancelKey) -> Self {
-        Self { upstream, reached, key, requested: AtomicBool::new(false) }
+    pub(crate) fn new(upstream: Arc<Upstream>, peer: Peer, key: CancelKey) -> Self {
+        Self { upstream, peer, key, requested: AtomicBool::new(false) }
     }
 
     /// Asks the server to cancel; done when it has dealt with that.
     async fn cancel(&self) {
-        let _ = timeout(LIMIT, self.upstream.cancel(&self.reached, &self.key)).await;
+        let _ = timeout(LIMIT, self.upstream.cancel(&self.peer, &self.key)).await;
     }
 }
 
 impl fmt::Debug for Cancellable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cancellable").field("reached", &self.reached).finish_non_exhaustive()
+        f.debug_struct("Cancellable").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

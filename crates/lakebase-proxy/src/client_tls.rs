@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-use crate::door::ALPN;
+use crate::access::ALPN;
 
 /// A certificate to show to clients, and whose certificates clients must show.
 #[derive(Clone)]

@@ -29,9 +29,9 @@
 //! escaped. Clients that connect and go without a word make no event.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod access;
 mod cancels;
 mod client_tls;
-mod door;
 mod listener;
 mod observe;
 mod own;

@@ -15,11 +15,11 @@ use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::client_tls::ClientTls;
-use crate::door::Door;
 use crate::pool::PoolOptions;
 use crate::routes::{Route, Routes};
-use crate::session::{self, Entrance, Phase, Shared};
+use crate::session::{self, Acceptor, Phase, Shared};
 use crate::stream::{Stream, tune};
 #[cfg(unix)]
 use crate::unix_socket::UnixSocket;
@@ -166,9 +166,9 @@ impl Listener {
             })?)),
         };
         let tls_only = tls.as_ref().is_some_and(ClientTls::checks_clients);
-        let door = Door { tls: tls.map(ClientTls::into_config), tls_only, password };
-        let entrance = Entrance { door, routes: Routes::new(default, routes, pool) };
-        Ok(Bound { socket, entrance: Arc::new(entrance) })
+        let access = Access { tls: tls.map(ClientTls::into_config), tls_only, password };
+        let acceptor = Acceptor { access, routes: Routes::new(default, routes, pool) };
+        Ok(Bound { socket, acceptor: Arc::new(acceptor) })
     }
 }
 
@@ -181,7 +181,7 @@ enum Socket {
 /// A listener whose socket is open.
 pub(crate) struct Bound {
     socket: Socket,
-    pub(crate) entrance: Arc<Entrance>,
+    pub(crate) acceptor: Arc<Acceptor>,
 }
 
 impl fmt::Debug for Bound {
@@ -209,9 +209,9 @@ impl Bound {
             };
             match accepted {
                 Ok(stream) => {
-                    let entrance = Arc::clone(&self.entrance);
+                    let acceptor = Arc::clone(&self.acceptor);
                     let session =
-                        session::serve(stream, entrance, Arc::clone(&shared), phase.clone());
+                        session::serve(stream, acceptor, Arc::clone(&shared), phase.clone());
                     drop(tokio::spawn(session));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,

@@ -12,7 +12,7 @@ pub(crate) fn opened(took: Duration) {
 }
 
 /// A client has a session of the pool: one that another client had before, or a new one.
-pub(crate) fn leased(took: Duration, reused: bool) {
+pub(crate) fn checked_out(took: Duration, reused: bool) {
     #[cfg(feature = "tracing")]
     tracing::info!(login_ms = millis(took), reused, "session opened");
 }

@@ -49,10 +49,10 @@ pub(crate) async fn carry(
     phase: &mut watch::Receiver<Phase>,
 ) {
     let begun = clock.monotonic();
-    let Session { mut stream, greeting, cancel, reached } = session;
+    let Session { mut stream, greeting, cancel, peer } = session;
     let registered = cancel.map(|key| {
         let upstream = Arc::clone(upstream);
-        shared.cancels.register(key.clone(), Cancellable::new(upstream, reached, key))
+        shared.cancels.register(key.clone(), Cancellable::new(upstream, peer, key))
     });
     let counts = [&shared.counters.to_servers, &shared.counters.to_clients];
     let mut relay = Relay::new(early, greeting.into(), counts);

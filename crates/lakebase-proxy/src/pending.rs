@@ -19,12 +19,12 @@ pub(crate) struct Pending {
 struct Waiting {
     next: u64,
     /// In the order of their arrival.
-    places: BTreeMap<u64, oneshot::Sender<()>>,
+    clients: BTreeMap<u64, oneshot::Sender<()>>,
 }
 
-/// A place among them, until dropped.
+/// A connection among them, until dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct PendingClient {
     pending: Arc<Pending>,
     number: u64,
     evicted: oneshot::Receiver<()>,
@@ -35,17 +35,17 @@ impl Pending {
         Self { limit, waiting: Mutex::default() }
     }
 
-    /// Takes a place, if need be that of the oldest.
-    pub(crate) fn enter(self: &Arc<Self>) -> Place {
+    /// Adds a connection. If there are too many, the oldest one is evicted.
+    pub(crate) fn enter(self: &Arc<Self>) -> PendingClient {
         let (sender, evicted) = oneshot::channel();
         let mut waiting = self.lock();
-        if waiting.places.len() >= self.limit {
-            waiting.places.pop_first();
+        if waiting.clients.len() >= self.limit {
+            waiting.clients.pop_first();
         }
         let number = waiting.next;
         waiting.next += 1;
-        waiting.places.insert(number, sender);
-        Place { pending: Arc::clone(self), number, evicted }
+        waiting.clients.insert(number, sender);
+        PendingClient { pending: Arc::clone(self), number, evicted }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -53,16 +53,16 @@ impl Pending {
     }
 }
 
-impl Place {
-    /// Completes when somebody else has taken the place.
+impl PendingClient {
+    /// Completes when this connection has to end because newer ones came.
     pub(crate) async fn evicted(&mut self) {
         let _ = (&mut self.evicted).await;
     }
 }
 
-impl Drop for Place {
+impl Drop for PendingClient {
     fn drop(&mut self) {
-        self.pending.lock().places.remove(&self.number);
+        self.pending.lock().clients.remove(&self.number);
     }
 }
 
@@ -75,10 +75,10 @@ mod tests {
         let pending = Arc::new(Pending::new(2));
         let (mut first, second, third) = (pending.enter(), pending.enter(), pending.enter());
         first.evicted().await;
-        assert_eq!(pending.lock().places.len(), 2);
+        assert_eq!(pending.lock().clients.len(), 2);
         drop((first, second));
-        assert_eq!(pending.lock().places.len(), 1);
+        assert_eq!(pending.lock().clients.len(), 1);
         drop(third);
-        assert!(pending.lock().places.is_empty());
+        assert!(pending.lock().clients.is_empty());
     }
 }

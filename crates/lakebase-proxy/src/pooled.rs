@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::cancels::{Cancellable, vanished};
-use crate::pool::{Denied, Lease, Leased, Pool, Wanted};
+use crate::pool::{CheckedOut, Checkout, Denied, Pool, Wanted};
 use crate::refused::Rejected;
 use crate::session::{Phase, Shared, closing, fatal, reject, send_closing, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 use crate::{observe, own};
 
-/// How long the server may go on answering a client that ended while something was open. Its place in the pool is free then.
+/// How long the server may go on answering a client that ended while something was open. Its permit of the pool is free then.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Gets a session for a client, serves it until it leaves, and gives the session back.
@@ -31,22 +31,22 @@ pub(crate) async fn session(
     let session = shared.counters.session();
     let clock = Arc::clone(&pool.connector().runtime().clock);
     let begun = clock.monotonic();
-    let lease = {
-        let lease = pin!(pool.lease(wanted));
+    let checkout = {
+        let checkout = pin!(pool.check_out(wanted));
         tokio::select! {
             biased;
-            lease = log_in_for(&mut client, lease) => Some(lease),
+            checkout = log_in_for(&mut client, checkout) => Some(checkout),
             () = until(phase, Phase::Closing) => None,
         }
     };
-    let Some(lease) = lease else {
+    let Some(checkout) = checkout else {
         return Box::pin(reject(Rejected::answered(client, closing()))).await;
     };
     // Gone.
-    let Some((lease, early)) = lease else { return };
-    let lease = match lease {
-        Ok(Leased::Pooled(lease)) => lease,
-        Ok(Leased::Alone(own, _place)) => {
+    let Some((checkout, early)) = checkout else { return };
+    let checkout = match checkout {
+        Ok(CheckedOut::Pooled(checkout)) => checkout,
+        Ok(CheckedOut::Alone(own, _permit)) => {
             one_more(&shared.counters.logins);
             let server = (&*clock, pool.upstream());
             return own::carry(client, *own, early, server, shared, phase).await;
@@ -58,15 +58,15 @@ pub(crate) async fn session(
     };
     one_more(&shared.counters.logins);
     let standing = clock.monotonic();
-    observe::leased(standing.saturating_sub(begun), lease.reused);
-    let left = serve(client, lease, early, pool, shared, phase).await;
+    observe::checked_out(standing.saturating_sub(begun), checkout.reused);
+    let left = serve(client, checkout, early, pool, shared, phase).await;
     observe::ended(clock.monotonic().saturating_sub(standing), matches!(left, After::Cut));
     // The client is gone, and counts no more.
     drop(session);
-    if let After::GiveBack(lease, cancelled) = left {
+    if let After::GiveBack(checkout, cancelled) = left {
         tokio::select! {
             biased;
-            () = lease.give_back(cancelled) => {}
+            () = checkout.give_back(cancelled) => {}
             () = until(phase, Phase::Closing) => {}
         }
     }
@@ -75,7 +75,7 @@ pub(crate) async fn session(
 /// What is left of a session after a client.
 enum After {
     /// Somebody else may have it, unless a cancel request was sent to it.
-    GiveBack(Lease, bool),
+    GiveBack(Checkout, bool),
     /// Nothing.
     Over,
     /// Nothing, because the proxy ends.
@@ -85,21 +85,21 @@ enum After {
 /// Carries bytes until the client leaves or the server ends.
 async fn serve(
     mut client: Stream,
-    mut lease: Lease,
+    mut checkout: Checkout,
     early: Vec<u8>,
     pool: &Arc<Pool>,
     shared: &Shared,
     phase: &mut watch::Receiver<Phase>,
 ) -> After {
-    let session = &mut *lease.session;
+    let session = &mut *checkout.session;
     let Some((greeting, key)) = session.greet() else {
         let error = Error::new(ErrorKind::Unsupported, "the system has no random numbers");
         Box::pin(reject(Rejected::answered(client, to_client(&error)))).await;
         return After::Over;
     };
     let upstream = Arc::clone(pool.upstream());
-    let (reached, at_server) = (session.reached().clone(), session.cancel_key().clone());
-    let registered = shared.cancels.register(key, Cancellable::new(upstream, reached, at_server));
+    let (peer, at_server) = (session.peer().clone(), session.cancel_key().clone());
+    let registered = shared.cancels.register(key, Cancellable::new(upstream, peer, at_server));
     let counts = [&shared.counters.to_servers, &shared.counters.to_clients];
     let mut relay = ReusableRelay::new(session, early, greeting, counts);
     let carrying = async {
@@ -124,14 +124,14 @@ async fn serve(
         }
     };
     match left {
-        Ok(Left::Client) => After::GiveBack(lease, registered.end()),
+        Ok(Left::Client) => After::GiveBack(checkout, registered.end()),
         Ok(Left::Server) => After::Over,
         Ok(Left::Open) => {
-            lease.leave_unsettled();
+            checkout.leave_unsettled();
             After::Over
         }
         Err(error) => {
-            lease.leave_unsettled();
+            checkout.leave_unsettled();
             if vanished(&error) {
                 drop(client);
                 Box::pin(registered.abandon()).await;

@@ -104,7 +104,7 @@ impl Proxy {
     /// What tells how the proxy is doing, also while it runs.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        let servers = || self.listeners.iter().flat_map(|bound| bound.entrance.routes.servers());
+        let servers = || self.listeners.iter().flat_map(|bound| bound.acceptor.routes.servers());
         Monitor {
             shared: Arc::clone(&self.shared),
             connectors: servers().map(|server| server.connector.clone()).collect(),

@@ -10,8 +10,8 @@ use lakebase_session::startup::{CancelKey, Startup};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use crate::access::{Access, Requested};
 use crate::cancels::Cancels;
-use crate::door::{Door, Opened};
 use crate::pending::Pending;
 use crate::pool::Wanted;
 use crate::refused::{Refused, Rejected};
@@ -60,26 +60,26 @@ impl Shared {
 }
 
 /// What the sessions of a listener have in common.
-pub(crate) struct Entrance {
-    pub(crate) door: Door,
+pub(crate) struct Acceptor {
+    pub(crate) access: Access,
     pub(crate) routes: Routes,
 }
 
 /// Serves one client.
 pub(crate) async fn serve(
     stream: Stream,
-    entrance: Arc<Entrance>,
+    acceptor: Arc<Acceptor>,
     shared: Arc<Shared>,
     mut phase: watch::Receiver<Phase>,
 ) {
     one_more(&shared.counters.accepted);
     // In a box of its own, which is given back before the long part begins.
-    let opened = Box::pin(open(stream, &entrance, &shared, &mut phase)).await;
+    let opened = Box::pin(open(stream, &acceptor, &shared, &mut phase)).await;
     match opened {
-        Some(Ok(Opened::Session(stream, startup))) => {
-            session(stream, startup, &entrance, &shared, &mut phase).await;
+        Some(Ok(Requested::Session(stream, startup))) => {
+            session(stream, startup, &acceptor, &shared, &mut phase).await;
         }
-        Some(Ok(Opened::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
+        Some(Ok(Requested::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
         Some(Err(Refused::Away(client))) => {
             one_more(&shared.counters.refused);
             Box::pin(reject(client)).await;
@@ -91,14 +91,14 @@ pub(crate) async fn serve(
 /// `None` if the client took too long, had to make room, or came too late.
 async fn open(
     stream: Stream,
-    entrance: &Entrance,
+    acceptor: &Acceptor,
     shared: &Shared,
     phase: &mut watch::Receiver<Phase>,
-) -> Option<Result<Opened, Refused>> {
+) -> Option<Result<Requested, Refused>> {
     let mut place = shared.pending.enter();
     let (limit, mut received) = (shared.startup_timeout, 0);
     let opened = tokio::select! {
-        opened = timeout(limit, entrance.door.open(stream, &mut received)) => opened,
+        opened = timeout(limit, acceptor.access.accept(stream, &mut received)) => opened,
         () = place.evicted() => return None,
         () = until(phase, Phase::Draining) => return None,
     };
@@ -117,7 +117,7 @@ pub(crate) async fn until(phase: &mut watch::Receiver<Phase>, goal: Phase) {
 async fn session(
     client: Stream,
     startup: Startup,
-    entrance: &Entrance,
+    acceptor: &Acceptor,
     shared: &Shared,
     phase: &mut watch::Receiver<Phase>,
 ) {
@@ -126,7 +126,7 @@ async fn session(
         let why = fatal("53300", "sorry, too many clients already");
         return Box::pin(reject(Rejected::answered(client, why))).await;
     };
-    let server = entrance.routes.choose(&startup);
+    let server = acceptor.routes.choose(&startup);
     if let Some(pool) = &server.pool
         && let Some(wanted) = Wanted::new(&startup)
     {

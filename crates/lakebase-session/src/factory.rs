@@ -10,7 +10,7 @@ use crate::error::LoginError;
 use crate::login::{Greeting, log_in};
 use crate::startup::{CancelKey, Startup};
 use crate::stream::ServerStream;
-use crate::upstream::{Reached, Upstream};
+use crate::upstream::{Peer, Upstream};
 
 /// Logs in as a client asked for: with its parameters and its version of the protocol, but as the connector's
 /// user and with the connector's password.
@@ -33,7 +33,7 @@ pub struct Session {
     /// What cancels its statements; `None` if the server offers no way.
     pub cancel: Option<CancelKey>,
     /// Where a cancel request has to go.
-    pub reached: Reached,
+    pub peer: Peer,
 }
 
 impl StartupFactory {
@@ -51,9 +51,8 @@ impl StartupFactory {
     ) -> Result<Session, LoginError> {
         let (mut stream, address) = self.upstream.open(params, encrypt).await?;
         let Greeting { bytes, cancel } = log_in(&mut stream, startup, params).await?;
-        let reached =
-            Reached { address, encrypted: stream.is_tls(), params: without_password(params) };
-        Ok(Session { stream, greeting: bytes, cancel, reached })
+        let peer = Peer { address, encrypted: stream.is_tls(), params: without_password(params) };
+        Ok(Session { stream, greeting: bytes, cancel, peer })
     }
 }
 

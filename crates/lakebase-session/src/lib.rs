@@ -37,7 +37,7 @@ pub use crate::reusable::{Left, ResetError, ReusableRelay, ReusableSession};
 pub use crate::socket::{Explain, PrivateAddress, SessionSocket};
 pub use crate::stream::ServerStream;
 pub use crate::tls_stream::TlsStream;
-pub use crate::upstream::{Address, Reached, Upstream};
+pub use crate::upstream::{Address, Peer, Upstream};
 
 /// Compiles the examples of the README.
 #[cfg(doctest)]

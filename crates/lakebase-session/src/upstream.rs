@@ -40,7 +40,7 @@ pub enum Address {
 
 /// A server that was reached, for a later `CancelRequest`, which has to arrive at the same one in the same way.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct Peer {
     pub(crate) address: Address,
     pub(crate) encrypted: bool,
     pub(crate) params: Arc<ConnectParams>,
@@ -138,8 +138,8 @@ impl Upstream {
     /// # Errors
     ///
     /// Those of the way there. The server never answers.
-    pub async fn cancel(&self, reached: &Reached, key: &CancelKey) -> Result<(), LoginError> {
-        let Reached { address, encrypted, params } = reached;
+    pub async fn cancel(&self, peer: &Peer, key: &CancelKey) -> Result<(), LoginError> {
+        let Peer { address, encrypted, params } = peer;
         let mut stream = match address {
             Address::Tcp(Some(address)) => self.reach(&[address.ip()], params, *encrypted).await?.0,
             Address::Tcp(None) => self.reach(&params.addresses, params, *encrypted).await?.0,

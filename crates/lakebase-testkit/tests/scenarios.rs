@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lakebase_core::{BoxFuture, Spawn};
-use lakebase_testkit::scenario::{Place, Step, play, refresh_cases};
+use lakebase_testkit::scenario::{Platform, Step, play, refresh_cases};
 use lakebase_testkit::{FakeSpawn, FakeTime};
 
 #[test]
 fn every_case_holds_on_one_thread() {
-    for case in refresh_cases(Place::Native).expect("the file is well formed") {
+    for case in refresh_cases(Platform::Native).expect("the file is well formed") {
         let spawn = FakeSpawn::new(&FakeTime::new());
         if let Err(error) = spawn.run(play(&case, Arc::new(spawn.clone()))) {
             panic!("{error}");
@@ -28,7 +28,7 @@ impl Spawn for Threads {
 
 #[test]
 fn every_small_case_holds_on_many_threads() {
-    let cases = refresh_cases(Place::Native).expect("the file is well formed");
+    let cases = refresh_cases(Platform::Native).expect("the file is well formed");
     // A thread per caller: not the cases with thousands of them.
     let few = |step: &Step| match step {
         Step::Callers { count, .. } => *count <= 50,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lakebase_core::refresh::Cache;
 use lakebase_core::{BoxFuture, Spawn};
-use lakebase_testkit::scenario::{Place, play, refresh_cases};
+use lakebase_testkit::scenario::{Platform, play, refresh_cases};
 use lakebase_testkit::{Answer, FakeTime, Reply, ScriptedOrigin, fake_runtime};
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -30,7 +30,7 @@ fn runtime() -> Runtime {
 #[test]
 fn every_scenario_holds_on_four_threads() {
     let runtime = runtime();
-    for case in refresh_cases(Place::Native).unwrap() {
+    for case in refresh_cases(Platform::Native).unwrap() {
         if let Err(error) = runtime.block_on(play(&case, Arc::new(Current))) {
             panic!("{error}");
         }

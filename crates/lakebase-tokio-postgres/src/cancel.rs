@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use lakebase_core::connect::Connector;
 use lakebase_core::{ConnectFailure, Error, ErrorKind, Result};
 use lakebase_session::startup::CancelKey;
-use lakebase_session::{LoginError, Reached, Upstream};
+use lakebase_session::{LoginError, Peer, Upstream};
 use tokio_postgres::{CancelToken, NoTls};
 
 /// Length and code of a `CancelRequest`, before the key.
@@ -15,22 +15,22 @@ const HEADER: usize = 8;
 
 /// Where the sessions are that have not ended, by their keys.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpenSessions(Arc<Mutex<HashMap<CancelKey, Reached>>>);
+pub(crate) struct OpenSessions(Arc<Mutex<HashMap<CancelKey, Peer>>>);
 
 /// Forgets its session when it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenSession {
     key: CancelKey,
-    sessions: Weak<Mutex<HashMap<CancelKey, Reached>>>,
+    sessions: Weak<Mutex<HashMap<CancelKey, Peer>>>,
 }
 
 impl OpenSessions {
-    pub(crate) fn add(&self, key: CancelKey, reached: Reached) -> OpenSession {
-        lock(&self.0).insert(key.clone(), reached);
+    pub(crate) fn add(&self, key: CancelKey, peer: Peer) -> OpenSession {
+        lock(&self.0).insert(key.clone(), peer);
         OpenSession { key, sessions: Arc::downgrade(&self.0) }
     }
 
-    fn get(&self, key: &CancelKey) -> Option<Reached> {
+    fn get(&self, key: &CancelKey) -> Option<Peer> {
         lock(&self.0).get(key).cloned()
     }
 }
@@ -53,13 +53,13 @@ pub(crate) async fn cancel_query(
     connector: &Connector,
     token: &CancelToken,
 ) -> Result<()> {
-    let found = key(token).await.and_then(|key| open.get(&key).map(|reached| (key, reached)));
-    let Some((key, reached)) = found else {
+    let found = key(token).await.and_then(|key| open.get(&key).map(|peer| (key, peer)));
+    let Some((key, peer)) = found else {
         let problem = "the session to cancel has ended, or was not opened by this handle";
         return Err(Error::new(ErrorKind::NotFound, problem));
     };
     let limit = connector.config().policy.attempt_timeout;
-    match connector.within(limit, upstream.cancel(&reached, &key)).await {
+    match connector.within(limit, upstream.cancel(&peer, &key)).await {
         Some(Ok(())) => Ok(()),
         Some(Err(error)) => Err(failed(error)),
         None => {

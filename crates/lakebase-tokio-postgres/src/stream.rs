@@ -36,8 +36,8 @@ pub struct SessionStream {
 
 impl SessionStream {
     pub(crate) fn new(session: Session, open: &OpenSessions) -> Self {
-        let Session { stream, greeting, cancel, reached } = session;
-        let open = cancel.map(|key| open.add(key, reached));
+        let Session { stream, greeting, cancel, peer } = session;
+        let open = cancel.map(|key| open.add(key, peer));
         Self { stream, greeting, answered: false, _open: open }
     }
 }

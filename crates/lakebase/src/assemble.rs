@@ -11,7 +11,7 @@ use lakebase_runtime::{Options, Proxies};
 use lakebase_workspace::WorkspaceClient;
 
 use crate::default_runtime::default_runtime;
-use crate::place::Place;
+use crate::mode::Mode;
 use crate::settings::{Settings, check_choice};
 use crate::{Builder, Lakebase, observe, parameters};
 
@@ -29,7 +29,7 @@ impl Builder {
         let explicit = std::mem::take(&mut self.settings);
         let environment = self.environment.clone();
         let settings = Settings::new(&explicit, &environment)?;
-        let place = settings.place()?;
+        let mode = settings.mode()?;
         if let Some(url) = settings.last_resort() {
             observe::last_resort(&url);
         }
@@ -42,7 +42,7 @@ impl Builder {
         if let Some(hosts) = self.hosts.take() {
             runtime.hosts = hosts;
         }
-        let (target, auth) = self.login(&settings, place);
+        let (target, auth) = self.login(&settings, mode);
         let is_static = target.is_none();
         let access = match self.access {
             Some(access) => Some(Setting::explicit("access", access)),
@@ -141,16 +141,16 @@ impl Builder {
     }
 
     /// What to connect to, and how to prove who is logging in.
-    fn login(&self, settings: &Settings<'_>, place: Place) -> (Option<Target>, Auth) {
+    fn login(&self, settings: &Settings<'_>, mode: Mode) -> (Option<Target>, Auth) {
         let token = || Auth::Credential { ttl: self.ttl, claims: self.claims.clone() };
         let password = settings.password().map(|password| Auth::Password(password.value));
         if let (None, Some(reason)) = (&password, settings.ignored_password_file()) {
             observe::password_file_ignored(&reason);
         }
-        match (place, password) {
-            (Place::Lakebase(target), password) => (Some(target), password.unwrap_or_else(token)),
-            (Place::Static, Some(password)) => (None, password),
-            (Place::Static, None) => match settings.host() {
+        match (mode, password) {
+            (Mode::Lakebase(target), password) => (Some(target), password.unwrap_or_else(token)),
+            (Mode::Static, Some(password)) => (None, password),
+            (Mode::Static, None) => match settings.host() {
                 (Some(host), None) if !settings.is_local() => (Some(Target::Host(host)), token()),
                 _ => (None, Auth::Nothing),
             },

@@ -311,7 +311,7 @@ mod tests {
             let environment = Environment::from_pairs([(variable, url)]);
             let explicit = BTreeMap::new();
             let settings = Settings::new(&explicit, &environment).unwrap();
-            assert!(matches!(settings.place(), Ok(crate::place::Place::Static)), "{url}");
+            assert!(matches!(settings.mode(), Ok(crate::mode::Mode::Static)), "{url}");
             assert_eq!(settings.last_resort().is_some(), variable == "DATABASE_URL", "{url}");
             assert!(settings.report().iter().any(|setting| setting.key == "url"), "{url}");
         }

@@ -30,7 +30,7 @@ const CASES: [&str; 3] = ["no rotation", "rotation every second", "and two mints
 
 /// Per case: errors, logins, and the 99th percentile of the time of a query with its acquire.
 ///
-/// All go through the emulator's front door, which refuses dead tokens.
+/// All go through the emulator's gateway, which refuses dead tokens.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let world = World::start(Emulator::builder(), &settings.peers)?;
     let mut running = Vec::new();

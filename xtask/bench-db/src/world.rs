@@ -78,7 +78,7 @@ impl World {
             .set("NODE_EXTRA_CA_CERTS", &it.ca_cert))
     }
 
-    /// The same with `postgres` behind `port` in the place of the emulator's front door.
+    /// The same with `postgres` behind `port` in the place of the emulator's gateway.
     pub(crate) fn variables_for(&self, postgres: &Postgres, port: u16) -> Result<Variables> {
         let certificate = postgres.certificate();
         let variables = self.variables(&self.emulator.description().endpoint)?;

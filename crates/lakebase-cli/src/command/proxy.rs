@@ -33,7 +33,7 @@ const UNIX_PORT: u16 = 5432;
 /// The form of `--json`: one line when everything listens.
 #[derive(Serialize)]
 struct Ready {
-    listeners: Vec<Place>,
+    listeners: Vec<ReadyListener>,
     /// Where metrics and probes are.
     #[serde(skip_serializing_if = "Option::is_none")]
     admin: Option<String>,
@@ -41,7 +41,7 @@ struct Ready {
 
 /// What clients are to be told, as libpq takes it: `host` may be a folder.
 #[derive(Serialize)]
-struct Place {
+struct ReadyListener {
     host: String,
     port: u16,
     target: String,
@@ -239,7 +239,7 @@ fn announce(
             Address::Tcp(address) => (address.ip().to_string(), address.port()),
             Address::Unix(directory, port) => (directory.display().to_string(), port),
         };
-        ready.listeners.push(Place { host, port, target, read_only: one.read_only });
+        ready.listeners.push(ReadyListener { host, port, target, read_only: one.read_only });
     }
     if let Some(address) = admin {
         note(format!("lakebase: metrics and probes on http://{address}"));
@@ -258,17 +258,17 @@ fn wanted(arguments: &Arguments) -> anyhow::Result<Vec<Wanted>> {
         ("--listen-read-only", &arguments.listen_read_only, true),
     ] {
         for text in texts {
-            let (place, target) = with_target(text).with_context(|| format!("{flag} {text:?}"))?;
-            let address = address(place).with_context(|| {
+            let (listen, target) = with_target(text).with_context(|| format!("{flag} {text:?}"))?;
+            let address = address(listen).with_context(|| {
                 format!("{flag} {text:?}: accepted: ADDRESS:PORT or PORT, with =TARGET if need be")
             })?;
             all.push(Wanted { address: Address::Tcp(address), target, read_only });
         }
     }
     for text in &arguments.unix_socket {
-        let (place, target) =
+        let (folder, target) =
             with_target(text).with_context(|| format!("--unix-socket {text:?}"))?;
-        let address = Address::Unix(PathBuf::from(place), UNIX_PORT);
+        let address = Address::Unix(PathBuf::from(folder), UNIX_PORT);
         all.push(Wanted { address, target, read_only: false });
     }
     if all.is_empty() {
@@ -289,7 +289,7 @@ fn address(text: &str) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// `PLACE[=TARGET]`; a place may hold an equals sign, a target begins with `projects/`.
+/// `TEXT[=TARGET]`; the text may hold an equals sign, a target begins with `projects/`.
 fn with_target(text: &str) -> anyhow::Result<(&str, Option<Target>)> {
     match text.rfind("=projects/") {
         Some(at) => Ok((&text[..at], Some(target(&text[at + 1..])?))),
@@ -306,12 +306,12 @@ fn target(text: &str) -> anyhow::Result<Target> {
 
 fn routes(arguments: &Arguments) -> anyhow::Result<Vec<(Route, Target)>> {
     let parse = |text: &String| {
-        let (place, target) = with_target(text)?;
+        let (name, target) = with_target(text)?;
         let target = target.context("accepted: [database:|user:]NAME=projects/…")?;
-        let route = match place.split_once(':') {
+        let route = match name.split_once(':') {
             Some(("user", name)) => Route::User(name.to_owned()),
             Some(("database", name)) => Route::Database(name.to_owned()),
-            _ => Route::Database(place.to_owned()),
+            _ => Route::Database(name.to_owned()),
         };
         anyhow::Ok((route, target))
     };
@@ -406,9 +406,9 @@ mod tests {
         for wrong in ["", "host:5", "127.0.0.1", "65536", "localhost:x"] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
-        let (place, target) = with_target("/tmp/a=b=projects/p/branches/b").unwrap();
+        let (folder, target) = with_target("/tmp/a=b=projects/p/branches/b").unwrap();
         assert_eq!(
-            (place, target.unwrap().to_string().as_str()),
+            (folder, target.unwrap().to_string().as_str()),
             ("/tmp/a=b", "projects/p/branches/b")
         );
         let (_, target) = with_target("1=projects/p/branches/b/endpoints/e").unwrap();

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::place::Place;
+use super::connection_parameters::ConnectionParameters;
 use crate::cli::Global;
 use crate::output::{Output, json};
 use crate::progress::{self, ASKING};
@@ -24,15 +24,16 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     let lakebase = lakebase(global)?;
     let mut output = Output::stdout();
     if global.json {
-        let both = futures::future::try_join(lakebase.credential(), Place::of(&lakebase));
-        let (credential, place) = progress::during(global, ASKING, both).await?;
+        let both =
+            futures::future::try_join(lakebase.credential(), ConnectionParameters::of(&lakebase));
+        let (credential, parameters) = progress::during(global, ASKING, both).await?;
         output.line(json(&Token {
             token: credential.token.expose(),
             expires_at: credential.expires_at.to_string(),
-            user: &place.user,
-            host: &place.host,
-            port: place.port,
-            database: &place.database,
+            user: &parameters.user,
+            host: &parameters.host,
+            port: parameters.port,
+            database: &parameters.database,
         })?)?;
     } else {
         let credential = progress::during(global, ASKING, lakebase.credential()).await?;

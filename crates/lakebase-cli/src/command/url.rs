@@ -4,7 +4,7 @@ use lakebase::core::connect::Auth;
 use lakebase::{Lakebase, Secret};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::place::Place;
+use super::connection_parameters::ConnectionParameters;
 use crate::cli::{Global, Url};
 use crate::output::{Object, Output, json, note};
 use crate::progress::{self, ASKING};
@@ -21,10 +21,10 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
             false => Ok(None),
         }
     };
-    let both = futures::future::try_join(Place::of(&lakebase), password);
-    let (place, password) = progress::during(global, ASKING, both).await?;
-    let mode = lakebase.connector().ssl_mode_to(&place.host).as_str();
-    let url = url(&place, password.as_ref(), mode);
+    let both = futures::future::try_join(ConnectionParameters::of(&lakebase), password);
+    let (parameters, password) = progress::during(global, ASKING, both).await?;
+    let mode = lakebase.connector().ssl_mode_to(&parameters.host).as_str();
+    let url = url(&parameters, password.as_ref(), mode);
     if password.is_some() {
         note("lakebase: warning: the URL holds a secret; keep it out of logs and shell history");
     }
@@ -47,32 +47,32 @@ async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
     })
 }
 
-fn url(place: &Place, password: Option<&Secret>, mode: &str) -> String {
-    let (user, database) = (encode(&place.user), encode(&place.database));
+fn url(parameters: &ConnectionParameters, password: Option<&Secret>, mode: &str) -> String {
+    let (user, database) = (encode(&parameters.user), encode(&parameters.database));
     let password = password.map(|password| encode(password.expose()));
-    if let Some(directory) = &place.socket_directory {
+    if let Some(directory) = &parameters.socket_directory {
         // Most parsers of URLs, ours among them, refuse a user in front of an empty host.
         let directory = encode(&directory.to_string_lossy());
-        let port = place.port;
+        let port = parameters.port;
         let password = password.map_or(String::new(), |password| format!("&password={password}"));
         return format!(
             "postgresql:///{database}?host={directory}&port={port}&user={user}{password}"
         );
     }
     let password = password.map_or(String::new(), |password| format!(":{password}"));
-    let host = match place.host.contains(':') {
-        true => format!("[{}]", place.host),
-        false => encode(&place.host),
+    let host = match parameters.host.contains(':') {
+        true => format!("[{}]", parameters.host),
+        false => encode(&parameters.host),
     };
-    format!("postgresql://{user}{password}@{host}:{}/{database}?sslmode={mode}", place.port)
+    format!("postgresql://{user}{password}@{host}:{}/{database}?sslmode={mode}", parameters.port)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn place(host: &str) -> Place {
-        Place {
+    fn parameters(host: &str) -> ConnectionParameters {
+        ConnectionParameters {
             host: host.into(),
             socket_directory: None,
             port: 5432,
@@ -84,22 +84,25 @@ mod tests {
     #[test]
     fn every_part_is_encoded() {
         assert_eq!(
-            url(&place("ep-1.example"), None, "verify-full"),
+            url(&parameters("ep-1.example"), None, "verify-full"),
             "postgresql://ada%40example.com@ep-1.example:5432/a%20b?sslmode=verify-full"
         );
         assert_eq!(
-            url(&place("::1"), Some(&Secret::new("p:/@")), "prefer"),
+            url(&parameters("::1"), Some(&Secret::new("p:/@")), "prefer"),
             "postgresql://ada%40example.com:p%3A%2F%40@[::1]:5432/a%20b?sslmode=prefer"
         );
     }
 
     #[test]
     fn a_socket_is_a_parameter() {
-        let place = Place { socket_directory: Some("/var/run".into()), ..place("localhost") };
+        let parameters = ConnectionParameters {
+            socket_directory: Some("/var/run".into()),
+            ..parameters("localhost")
+        };
         let expected =
             "postgresql:///a%20b?host=%2Fvar%2Frun&port=5432&user=ada%40example.com".to_owned();
-        assert_eq!(url(&place, None, "prefer"), expected);
-        let with_password = url(&place, Some(&Secret::new("p&q")), "prefer");
+        assert_eq!(url(&parameters, None, "prefer"), expected);
+        let with_password = url(&parameters, Some(&Secret::new("p&q")), "prefer");
         assert_eq!(with_password, expected + "&password=p%26q");
     }
 }

@@ -24,10 +24,10 @@ pub enum LoginPhase {
 ///
 /// The error of a login without an answer names the phase. A factory need not report any.
 #[derive(Clone, Debug, Default)]
-pub struct LoginProgress(Arc<Mutex<Option<Reached>>>);
+pub struct LoginProgress(Arc<Mutex<Option<Progress>>>);
 
 /// The server's address, if it is known, and what it is waited for.
-type Reached = (Option<SocketAddr>, LoginPhase);
+type Progress = (Option<SocketAddr>, LoginPhase);
 
 impl LoginProgress {
     /// The server accepted the connection at `address`, if that is known.
@@ -42,7 +42,7 @@ impl LoginProgress {
         }
     }
 
-    pub(super) fn reached(&self) -> Option<Reached> {
+    pub(super) fn reached(&self) -> Option<Progress> {
         *lock(&self.0)
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub(crate) use run::answer;
 
-use crate::door::{self, Gate, Route};
+use crate::gateway::{self, Gate, Route};
 use crate::request::Request;
 use crate::state::State;
 use crate::token::TokenUse;
@@ -140,13 +140,13 @@ fn route(state: &mut State, request: &Request) -> Result<Route, Failure> {
     let host = request.header("host").filter(|host| host.starts_with("ep-"));
     let primary = state.world.endpoint(PRIMARY).map(|endpoint| endpoint.uid.clone());
     let option = primary.filter(|_| host.is_none());
-    door::route(state, host, option.as_deref())
+    gateway::route(state, host, option.as_deref())
         .map_err(|refusal| Failure::unreachable(&refusal.message))
 }
 
 /// Whether the compute can take the request now; one that sleeps is woken.
 fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
-    let gate = door::gate(state, real, route);
+    let gate = gateway::gate(state, real, route);
     let now = state.clock.now(real);
     if let (Gate::Open, Some(endpoint)) = (&gate, state.world.endpoint_mut(&route.endpoint)) {
         endpoint.last_active = now;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::Failure;
 use super::statement::Action;
 use super::{AUTHENTICATOR, Plan, gate, plan};
-use crate::door::Gate;
+use crate::gateway::Gate;
 use crate::postgres::{QueryError, Transaction};
 use crate::request::{Answer, Request};
 use crate::shared::Shared;

@@ -1,4 +1,4 @@
-//! The real Postgres behind the front door: found, started, spoken to, and gone with its owner.
+//! The real Postgres behind the gateway: found, started, spoken to, and gone with its owner.
 //!
 //! Invariant: it listens on a Unix socket in a private folder only, and neither the process nor the
 //! folder outlives the process that started it, even after SIGKILL.

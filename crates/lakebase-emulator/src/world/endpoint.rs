@@ -63,7 +63,7 @@ pub(crate) struct Endpoint {
 pub struct Counters {
     /// Logins that reached the database.
     pub accepted: u64,
-    /// Logins refused by the front door, whatever the reason.
+    /// Logins refused by the gateway, whatever the reason.
     pub refused: u64,
     /// Times a login started a wake-up.
     pub wakes: u64,

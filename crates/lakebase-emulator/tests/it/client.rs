@@ -126,7 +126,7 @@ impl Login {
     }
 }
 
-/// A session at the front door.
+/// A session at the gateway.
 pub(crate) struct Session {
     stream: TlsStream<TcpStream>,
     pub(crate) pid: u32,

@@ -1,4 +1,4 @@
-//! The emulator over its sockets: front door, workspace, DNS, faults, and the end of it all.
+//! The emulator over its sockets: gateway, workspace, DNS, faults, and the end of it all.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
@@ -6,7 +6,7 @@
 mod client;
 mod data_api;
 mod dns;
-mod door;
+mod gateway;
 mod lifecycle;
 mod suspend;
 mod workspace;

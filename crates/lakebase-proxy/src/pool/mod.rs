@@ -7,10 +7,10 @@
 //! Nothing is asked of the server while no client needs it: idle sessions are listened to, so that the end of one is noticed at
 //! once, and closed after a while. A compute that would be suspended is not kept awake by them.
 
+mod checkout;
 mod counters;
 mod keep;
 mod key;
-mod lease;
 mod options;
 mod queue;
 
@@ -25,11 +25,11 @@ use lakebase_core::Jitter;
 use lakebase_core::connect::Connector;
 use lakebase_session::{ReusableSession, Upstream};
 
+pub(crate) use self::checkout::{CheckedOut, Checkout, Denied};
 use self::counters::Counters;
 pub use self::counters::PoolStats;
 use self::key::Key;
 pub(crate) use self::key::Wanted;
-pub(crate) use self::lease::{Denied, Lease, Leased};
 pub use self::options::PoolOptions;
 use self::queue::{Idle, Queue};
 

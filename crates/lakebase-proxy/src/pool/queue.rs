@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 /// All sessions of a pool, of which `K` tells whom each can serve.
 ///
-/// Clients wait only while every place is taken and no session is idle.
+/// Clients wait only while every permit is taken and no session is idle.
 #[derive(Debug)]
 pub(super) struct Queue<K, S> {
     size: usize,
@@ -38,7 +38,7 @@ struct Waiting<K, S> {
     turn: oneshot::Sender<Turn<K, S>>,
 }
 
-/// The next step of a client that has a place.
+/// The next step of a client that has a permit.
 #[derive(Debug)]
 pub(super) enum Turn<K, S> {
     /// Take this session.
@@ -49,7 +49,7 @@ pub(super) enum Turn<K, S> {
     Replace(S),
 }
 
-/// A place in the line.
+/// A place in the queue.
 #[derive(Debug)]
 pub(super) struct Ticket<K, S> {
     pub(super) number: u64,
@@ -61,7 +61,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
         Self { size, taken: 0, idle: Vec::new(), waiting: VecDeque::new(), next: 0 }
     }
 
-    /// A place at once, or one in the line.
+    /// A permit at once, or a place in the queue.
     pub(super) fn enter(
         &mut self,
         key: &K,
@@ -74,7 +74,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
             self.taken += 1;
             return Ok(Turn::Open);
         }
-        // Its place becomes the other's.
+        // Its permit becomes the other's.
         if !self.idle.is_empty() {
             return Ok(Turn::Replace(self.idle.remove(0).session));
         }
@@ -86,10 +86,10 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
         Err(Ticket { number, turn })
     }
 
-    /// Another idle session for a client that has a place and found the first session dead.
+    /// Another idle session for a client that has a permit and found the first session dead.
     pub(super) fn exchange(&mut self, key: &K) -> Option<Idle<K, S>> {
         let idle = self.take_idle(key)?;
-        // Two places for one session.
+        // Two permits for one session.
         self.free();
         Some(idle)
     }
@@ -127,7 +127,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
         self.idle.push(idle);
     }
 
-    /// A place is free: the first in the line opens a session.
+    /// A permit is free: the first in the queue opens a session.
     pub(super) fn free(&mut self) {
         while let Some(first) = self.waiting.pop_front() {
             if first.turn.send(Turn::Open).is_ok() {

@@ -30,7 +30,7 @@ use crate::login::AUTHENTICATION_OK;
 use crate::message;
 use crate::startup::CancelKey;
 use crate::stream::ServerStream;
-use crate::upstream::Reached;
+use crate::upstream::Peer;
 
 pub use self::ask::ResetError;
 pub use self::relay::{Left, ReusableRelay};
@@ -50,7 +50,7 @@ pub struct ReusableSession {
     version: BytesMut,
     notices: BytesMut,
     cancel: CancelKey,
-    reached: Reached,
+    peer: Peer,
     application_name: Option<Vec<u8>>,
 }
 
@@ -76,18 +76,10 @@ impl ReusableSession {
             }
         }
         match session {
-            Session { stream, cancel: Some(cancel), reached, .. } if ready && rest.is_empty() => {
+            Session { stream, cancel: Some(cancel), peer, .. } if ready && rest.is_empty() => {
                 let application_name = conversation.parameters.get(APPLICATION_NAME);
                 let application_name = application_name.map(<[u8]>::to_vec);
-                Ok(Self {
-                    stream,
-                    conversation,
-                    version,
-                    notices,
-                    cancel,
-                    reached,
-                    application_name,
-                })
+                Ok(Self { stream, conversation, version, notices, cancel, peer, application_name })
             }
             session => Err(Box::new(session)),
         }
@@ -117,8 +109,8 @@ impl ReusableSession {
 
     /// Where a cancel request has to go.
     #[must_use]
-    pub fn reached(&self) -> &Reached {
-        &self.reached
+    pub fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Whether `application_name` is `name` now, or what the login made it, if a client names none.
@@ -201,6 +193,6 @@ impl ReusableSession {
 
 impl fmt::Debug for ReusableSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReusableSession").field("reached", &self.reached).finish_non_exhaustive()
+        f.debug_struct("ReusableSession").field("peer", &self.peer).finish_non_exhaustive()
     }
 }

@@ -28,12 +28,12 @@ pub struct Case {
     pub steps: Vec<Step>,
 }
 
-/// The one place where a case holds.
+/// The one platform on which a case holds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Only {
     /// Where.
-    pub place: Place,
+    pub platform: Platform,
     /// Why not elsewhere, as a sentence.
     pub because: String,
 }
@@ -41,7 +41,7 @@ pub struct Only {
 /// What cases are played on.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum Platform {
     /// [`lakebase_core::refresh::Cache`], on any executor.
     Native,
     /// The cache of `lakebase-wasm`, whose requests share data only.
@@ -164,7 +164,7 @@ fn one() -> usize {
     1
 }
 
-/// The cases of `scenarios/refresh.json`, also those that hold in one [`Place`] only.
+/// The cases of `scenarios/refresh.json`, also those that hold on one [`Platform`] only.
 ///
 /// # Errors
 ///
@@ -174,22 +174,22 @@ pub fn all_refresh_cases() -> Result<Vec<Case>, ScenarioError> {
         .map_err(|error| format!("scenarios/refresh.json: {error}"))
 }
 
-/// Those that hold in `place`.
+/// Those that hold on `platform`.
 ///
 /// # Errors
 ///
 /// If the file does not have the shape of this module.
-pub fn refresh_cases(place: Place) -> Result<Vec<Case>, ScenarioError> {
+pub fn refresh_cases(platform: Platform) -> Result<Vec<Case>, ScenarioError> {
     let mut cases = all_refresh_cases()?;
-    cases.retain(|case| case.holds_in(place));
+    cases.retain(|case| case.holds_on(platform));
     Ok(cases)
 }
 
 impl Case {
-    /// Whether it is to be played in `place`.
+    /// Whether it is to be played on `platform`.
     #[must_use]
-    pub fn holds_in(&self, place: Place) -> bool {
-        self.only.as_ref().is_none_or(|only| only.place == place)
+    pub fn holds_on(&self, platform: Platform) -> bool {
+        self.only.as_ref().is_none_or(|only| only.platform == platform)
     }
 }
 

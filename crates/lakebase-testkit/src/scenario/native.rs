@@ -8,7 +8,7 @@ use futures::future::{Either, select};
 use lakebase_core::refresh::{Cache, Demand, Generation, KeepFresh, Policy, Status};
 use lakebase_core::{BoxFuture, DatabaseCredential, Spawn, Timer};
 
-use super::data::{Case, Place, ScenarioError};
+use super::data::{Case, Platform, ScenarioError};
 use super::play::{play_on, replies};
 use super::subject::{Got, Subject};
 use crate::idle::TrackedSpawn;
@@ -20,7 +20,7 @@ use crate::{FakeTime, Reply, ScriptedOrigin, fake_runtime};
 ///
 /// Says which step of the case did not go as the file says, or that the case holds elsewhere only.
 pub async fn play(case: &Case, spawn: Arc<dyn Spawn>) -> Result<(), ScenarioError> {
-    if !case.holds_in(Place::Native) {
+    if !case.holds_on(Platform::Native) {
         return Err(format!("case {:?} does not hold here", case.name));
     }
     let (time, spawn) = (FakeTime::new(), TrackedSpawn::new(spawn));

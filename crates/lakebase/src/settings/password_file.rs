@@ -6,8 +6,8 @@ use lakebase_core::{Environment, Secret, Setting, SettingOrigin};
 use lakebase_runtime::platform::IS_WINDOWS;
 
 use super::Settings;
+use crate::mode::Mode;
 use crate::pgpass::{self, Login};
-use crate::place::Place;
 
 /// Who may read a file besides its owner: group and others.
 const OTHERS: u32 = 0o077;
@@ -31,8 +31,8 @@ impl Settings<'_> {
     }
 
     fn password_file_on(&self, on_windows: bool) -> PasswordFile {
-        let (Ok(Place::Static), Some(user), Ok(port)) =
-            (self.place(), self.text("user"), self.port())
+        let (Ok(Mode::Static), Some(user), Ok(port)) =
+            (self.mode(), self.text("user"), self.port())
         else {
             return PasswordFile::Silent;
         };

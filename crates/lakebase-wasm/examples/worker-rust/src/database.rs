@@ -19,12 +19,12 @@ use crate::settings::optional;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What differs from the endpoint's own address, under libpq's names.
-pub(crate) struct Place {
+pub(crate) struct ConnectionOptions {
     port: u16,
     options: Option<String>,
 }
 
-impl Place {
+impl ConnectionOptions {
     /// `PGPORT` and `PGOPTIONS`.
     pub(crate) fn read(env: &Env) -> Result<Self, Error> {
         let port = optional(env, "PGPORT").map_or(Ok(Login::PORT), |port| {
@@ -50,7 +50,7 @@ impl Problem {
 /// Logs in, a second time with a fresh token if Postgres refuses the first.
 pub(crate) async fn connect(
     credentials: &Credentials,
-    place: &Place,
+    options: &ConnectionOptions,
     context: &Context,
 ) -> Result<Client, Problem> {
     let background = |work: LocalBoxFuture<'static, ()>| context.wait_until(work);
@@ -58,7 +58,7 @@ pub(crate) async fn connect(
     loop {
         let patience = Patience { background: Some(&background), ..Patience::default() };
         let login = credentials.get_with(patience).await?;
-        match in_time(log_in(&login, place, context)).await {
+        match in_time(log_in(&login, options, context)).await {
             Err(Failure::Postgres(error)) if !refused && is_refusal(&error) => {
                 credentials.invalidate(login.token().expose());
                 refused = true;
@@ -80,18 +80,22 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::INVALID_PASSWORD)
 }
 
-async fn log_in(login: &Login, place: &Place, context: &Context) -> Result<Client, Failure> {
+async fn log_in(
+    login: &Login,
+    options: &ConnectionOptions,
+    context: &Context,
+) -> Result<Client, Failure> {
     let mut config = Config::new();
     config.user(&*login.user).password(login.token().expose()).dbname(&*login.database);
     // `Require`: without it a server that has no TLS would get the token in the clear. The runtime verifies the
     // certificate against the host; it offers nothing that channel binding could use.
     config.ssl_mode(SslMode::Require).channel_binding(ChannelBinding::Disable);
-    if let Some(options) = &place.options {
+    if let Some(options) = &options.options {
         config.options(options);
     }
     let socket = Socket::builder()
         .secure_transport(SecureTransport::StartTls)
-        .connect(&*login.host, place.port)
+        .connect(&*login.host, options.port)
         .map_err(|error| {
             Failure::Other(Problem { kind: "unavailable", message: error.to_string() })
         })?;

@@ -13,7 +13,7 @@ use lakebase_wasm::{Credentials, Effects};
 use serde_json::{Value, json};
 use worker::{Context, Env, Request, Response, event};
 
-use crate::database::Place;
+use crate::database::ConnectionOptions;
 
 /// What went wrong, as the reply says it. Never holds a secret.
 struct Problem {
@@ -44,8 +44,8 @@ async fn fetch(_request: Request, env: Env, context: Context) -> worker::Result<
 
 /// How many relations there are in each schema.
 async fn tables(env: &Env, context: &Context) -> Result<Value, Problem> {
-    let place = Place::read(env)?;
-    let client = database::connect(&credentials(env)?, &place, context).await?;
+    let options = ConnectionOptions::read(env)?;
+    let client = database::connect(&credentials(env)?, &options, context).await?;
     let sql = "select relnamespace::regnamespace::text, count(*) from pg_class group by 1 having count(*) >= $1 order by 1";
     let rows = client.query(sql, &[&1_i64]).await.map_err(Problem::postgres)?;
     let schemas: Vec<_> = rows

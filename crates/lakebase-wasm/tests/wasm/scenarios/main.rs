@@ -10,7 +10,7 @@ mod service;
 use std::sync::Arc;
 
 use lakebase_core::{BoxFuture, Spawn};
-use lakebase_testkit::scenario::{Place, all_refresh_cases, play_on};
+use lakebase_testkit::scenario::{Platform, all_refresh_cases, play_on};
 use lakebase_testkit::{FakeTime, TrackedSpawn};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -35,7 +35,7 @@ impl Spawn for Engine {
 #[wasm_bindgen]
 pub fn cases() -> Result<String, String> {
     let list = all_refresh_cases()?.into_iter().map(|case| {
-        let here = case.holds_in(Place::Edge);
+        let here = case.holds_on(Platform::Edge);
         let left_out = case.only.filter(|_| !here).map(|only| only.because);
         serde_json::json!({ "name": case.name, "leftOut": left_out })
     });
@@ -51,7 +51,7 @@ pub fn cases() -> Result<String, String> {
 pub async fn play(index: usize) -> Result<(), String> {
     let cases = all_refresh_cases()?;
     let case = cases.get(index).ok_or("there is no such case")?;
-    if !case.holds_in(Place::Edge) {
+    if !case.holds_on(Platform::Edge) {
         return Err(format!("case {:?} does not hold here", case.name));
     }
     let (time, spawn) = (FakeTime::new(), TrackedSpawn::new(Arc::new(Engine)));

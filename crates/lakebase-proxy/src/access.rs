@@ -20,7 +20,7 @@ pub(crate) const ALPN: &[u8] = b"postgresql";
 
 /// Who may enter, and how.
 #[derive(Clone, Default)]
-pub(crate) struct Door {
+pub(crate) struct Access {
     /// TLS for those who want it; `None` offers none.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Refuses clients without TLS: their certificates are checked there.
@@ -30,23 +30,23 @@ pub(crate) struct Door {
 }
 
 /// What a client wants.
-pub(crate) enum Opened {
+pub(crate) enum Requested {
     Session(Stream, Startup),
     Cancel(Stream, CancelKey),
 }
 
-impl Door {
+impl Access {
     /// Reads and answers until it is clear what the client wants. `received` grows with what comes.
     ///
     /// What only some clients want is in boxes of its own: many wait here, and each for little.
     ///
     /// Exactly one packet is read at a time, so that what follows a request for encryption in the clear is
     /// never taken for what follows encrypted (CVE-2021-23222).
-    pub(crate) async fn open(
+    pub(crate) async fn accept(
         &self,
         mut stream: Stream,
         received: &mut usize,
-    ) -> Result<Opened, Refused> {
+    ) -> Result<Requested, Refused> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
             && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
@@ -63,7 +63,7 @@ impl Door {
                 Err(error) => return Err(malformed(stream, error)),
             };
             match packet {
-                FirstPacket::Cancel(key) => return Ok(Opened::Cancel(stream, key)),
+                FirstPacket::Cancel(key) => return Ok(Requested::Cancel(stream, key)),
                 FirstPacket::Startup(startup) => return self.admit(stream, startup).await,
                 FirstPacket::Gss if !gss => {
                     gss = true;
@@ -88,7 +88,7 @@ impl Door {
         }
     }
 
-    async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Opened, Refused> {
+    async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Requested, Refused> {
         if startup.get("user").is_none_or(<[u8]>::is_empty) {
             return Err(malformed(stream, StartupError::User));
         }
@@ -106,7 +106,7 @@ impl Door {
                 }
             }
         }
-        Ok(Opened::Session(stream, startup))
+        Ok(Requested::Session(stream, startup))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lakebase::{Lakebase, Result};
 
 /// What every client has to be told beside the password.
-pub(crate) struct Place {
+pub(crate) struct ConnectionParameters {
     pub(crate) host: Arc<str>,
     /// The folder of a Unix socket, instead of `host`.
     pub(crate) socket_directory: Option<PathBuf>,
@@ -15,7 +15,7 @@ pub(crate) struct Place {
     pub(crate) database: Arc<str>,
 }
 
-impl Place {
+impl ConnectionParameters {
     /// Asks the workspace for what is not configured.
     pub(crate) async fn of(lakebase: &Lakebase) -> Result<Self> {
         let config = lakebase.connector().config();

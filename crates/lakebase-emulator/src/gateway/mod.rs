@@ -1,4 +1,4 @@
-//! The Postgres front door: TLS, routing by host name, login, then bytes through to the real Postgres.
+//! The Postgres gateway: TLS, routing by host name, login, then bytes through to the real Postgres.
 //!
 //! Invariant: a token is looked at during login only; an open session outlives it, as in the service.
 

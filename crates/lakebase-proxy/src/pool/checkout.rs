@@ -1,4 +1,4 @@
-//! A session for one client: how it gets one, and what becomes of it afterwards.
+//! How a client checks a session out of the pool, and what becomes of the session afterwards.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,28 +34,28 @@ pub(crate) enum Denied {
 }
 
 /// What a client gets.
-pub(crate) enum Leased {
+pub(crate) enum CheckedOut {
     /// A session that goes back to the pool.
-    Pooled(Lease),
-    /// One that cannot, with the place that it takes.
-    Alone(Box<Session>, Place),
+    Pooled(Checkout),
+    /// One that cannot, with the permit that it needs.
+    Alone(Box<Session>, Permit),
 }
 
 /// A session that a client has.
-pub(crate) struct Lease {
+pub(crate) struct Checkout {
     pub(crate) session: Boxed,
     /// Whether somebody had it before.
     pub(crate) reused: bool,
     key: Key,
     name: Option<Vec<u8>>,
     expires: Duration,
-    place: Place,
+    permit: Permit,
 }
 
-/// A place in a pool, free when dropped.
-pub(crate) struct Place(Option<Arc<Pool>>);
+/// The right to have one session of a pool, returned when dropped.
+pub(crate) struct Permit(Option<Arc<Pool>>);
 
-impl Place {
+impl Permit {
     fn new(pool: &Arc<Pool>) -> Self {
         Self(Some(Arc::clone(pool)))
     }
@@ -66,7 +66,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(pool) = &self.0 {
             pool.lock().queue.free();
@@ -74,13 +74,13 @@ impl Drop for Place {
     }
 }
 
-/// A place in the line, left when dropped.
-struct Line<'a> {
+/// A client in the queue, which leaves it when dropped.
+struct Waiter<'a> {
     pool: &'a Arc<Pool>,
     ticket: Ticket<Key, Boxed>,
 }
 
-impl Drop for Line<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.pool.lock().queue.leave(self.ticket.number);
         self.ticket.turn.close();
@@ -96,11 +96,11 @@ impl Drop for Line<'_> {
 impl Pool {
     /// A session for a client, in turn.
     ///
-    /// **Cancellation:** gives up the place in line, or the one that was got.
-    pub(crate) async fn lease(self: &Arc<Self>, wanted: Wanted) -> Result<Leased, Denied> {
+    /// **Cancellation:** leaves the queue, and returns a permit that came already.
+    pub(crate) async fn check_out(self: &Arc<Self>, wanted: Wanted) -> Result<CheckedOut, Denied> {
         let Wanted { key, application_name: name, startup } = wanted;
         let turn = self.turn(&key, name.as_deref()).await?;
-        let place = Place::new(self);
+        let permit = Permit::new(self);
         let mut turn = match turn {
             Turn::Reuse(idle) => Some(idle),
             Turn::Open => None,
@@ -113,13 +113,13 @@ impl Pool {
             let Idle { mut session, since, expires, .. } = idle;
             if self.is_alive(&mut session, name.as_deref(), since).await {
                 self.counters.reused.fetch_add(1, Ordering::Relaxed);
-                return Ok(Leased::Pooled(Lease {
+                return Ok(CheckedOut::Pooled(Checkout {
                     session,
                     reused: true,
                     key,
                     name,
                     expires,
-                    place,
+                    permit,
                 }));
             }
             self.counters.ended.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Pool {
             turn = self.lock().queue.exchange(&key);
         }
         // In a box of its own, as it is seldom needed.
-        Box::pin(self.open(key, name, startup, place)).await
+        Box::pin(self.open(key, name, startup, permit)).await
     }
 
     /// Opens a session.
@@ -137,8 +137,8 @@ impl Pool {
         key: Key,
         name: Option<Vec<u8>>,
         startup: Startup,
-        place: Place,
-    ) -> Result<Leased, Denied> {
+        permit: Permit,
+    ) -> Result<CheckedOut, Denied> {
         let factory = StartupFactory::new(Arc::clone(&self.upstream), startup);
         for _ in 0..OPENINGS {
             let session = self.connector.connect(&factory).await.map_err(Denied::Login)?;
@@ -146,13 +146,13 @@ impl Pool {
             let expires = self.expiry();
             let mut session = match ReusableSession::new(session) {
                 Ok(session) => Box::new(session),
-                Err(session) => return Ok(Leased::Alone(session, place)),
+                Err(session) => return Ok(CheckedOut::Alone(session, permit)),
             };
             if session.is_named(name.as_deref())
                 || matches!(timeout(LIVENESS, session.rename(name.as_deref())).await, Ok(Ok(())))
             {
-                let lease = Lease { session, reused: false, key, name, expires, place };
-                return Ok(Leased::Pooled(lease));
+                let checkout = Checkout { session, reused: false, key, name, expires, permit };
+                return Ok(CheckedOut::Pooled(checkout));
             }
         }
         let message = "the server ended each session right after its login";
@@ -163,7 +163,7 @@ impl Pool {
         self.counters.unsettled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits in line.
+    /// Waits in the queue.
     async fn turn(
         self: &Arc<Self>,
         key: &Key,
@@ -177,9 +177,9 @@ impl Pool {
             }
             Err(ticket) => ticket,
         };
-        let mut line = Line { pool: self, ticket };
+        let mut waiter = Waiter { pool: self, ticket };
         let begun = self.now();
-        match timeout(self.options.wait, &mut line.ticket.turn).await {
+        match timeout(self.options.wait, &mut waiter.ticket.turn).await {
             Ok(Ok(turn)) => {
                 self.counters.waited(self.now().saturating_sub(begun));
                 Ok(turn)
@@ -214,10 +214,10 @@ impl Pool {
     }
 }
 
-impl Lease {
+impl Checkout {
     /// Closes a session whose client ended while something was open.
     pub(crate) fn leave_unsettled(self) {
-        if let Some(pool) = &self.place.0 {
+        if let Some(pool) = &self.permit.0 {
             pool.unsettled();
         }
     }
@@ -227,8 +227,8 @@ impl Lease {
     ///
     /// **Cancellation:** closes the session.
     pub(crate) async fn give_back(self, cancelled: bool) {
-        let Self { mut session, key, name, expires, place, .. } = self;
-        let Some(pool) = place.0.clone() else { return };
+        let Self { mut session, key, name, expires, permit, .. } = self;
+        let Some(pool) = permit.0.clone() else { return };
         let settled = session.is_settled()
             || matches!(timeout(SETTLE, session.settle(SETTLE_BYTES)).await, Ok(Ok(())));
         if !settled || cancelled {
@@ -244,7 +244,7 @@ impl Lease {
         };
         match pool.bounded(session.reset(next.as_deref())).await {
             Some(Ok(())) if !pool.is_draining() => {
-                place.keep();
+                permit.keep();
                 pool.give_back(Idle { key, session, since: pool.now(), expires });
             }
             Some(Ok(())) => Box::pin(part(session)).await,

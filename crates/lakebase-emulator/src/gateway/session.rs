@@ -1,4 +1,4 @@
-//! One connection at the front door, from the first byte to the last.
+//! One connection at the gateway, from the first byte to the last.
 
 use std::io;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Logging in at the front door, and what it refuses.
+//! Logging in at the gateway, and what it refuses.
 
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
 use serde_json::json;
@@ -173,7 +173,7 @@ async fn what_is_no_login_gets_an_answer() {
         stray.write_all(bytes).await.unwrap();
         stray.shutdown().await.unwrap();
         let mut answer = Vec::new();
-        // Whatever it says, the connection ends and the door stays open.
+        // Whatever it says, the connection ends and the gateway stays open.
         let _ = stray.read_to_end(&mut answer).await;
     }
     Login::native(&emulator).connect().await.unwrap();

@@ -1,4 +1,4 @@
-//! Who may log in where: the front door's decisions as functions of state and time.
+//! Who may log in where: the gateway's decisions as functions of state and time.
 //!
 //! SQLSTATEs and texts follow the messages that the service's documentation and the recorded
 //! tests of its clients name; where only a text is known, XX000 is used as by Neon's proxy.

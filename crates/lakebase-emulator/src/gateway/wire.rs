@@ -1,4 +1,4 @@
-//! The few messages of the Postgres protocol that the front door reads or writes itself.
+//! The few messages of the Postgres protocol that the gateway reads or writes itself.
 //!
 //! Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol".
 

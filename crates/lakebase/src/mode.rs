@@ -19,7 +19,7 @@ const ENDPOINT_VARIABLES: [&str; 3] = ["LAKEBASE_ENDPOINT", "PGENDPOINT", "ENDPO
 const LAST_RESORT: &str = "DATABASE_URL";
 
 /// What the settings say to connect to.
-pub(crate) enum Place {
+pub(crate) enum Mode {
     /// A branch or endpoint of a workspace.
     Lakebase(Target),
     /// A server named by URL or host.
@@ -72,9 +72,9 @@ impl Settings<'_> {
     }
 
     /// What to connect to.
-    pub(crate) fn place(&self) -> Result<Place, Error> {
+    pub(crate) fn mode(&self) -> Result<Mode, Error> {
         if self.has_url() {
-            return Ok(Place::Static);
+            return Ok(Mode::Static);
         }
         // What the program says about the target replaces what the environment says, as a whole; only a
         // branch alone goes with the environment's project.
@@ -95,7 +95,7 @@ impl Settings<'_> {
                 if !explicit && let Some(other) = self.endpoint_variables().find(differs) {
                     return Err(contradiction(&endpoint.origin, &other.origin));
                 }
-                Ok(Place::Lakebase(endpoint.parse()?.value))
+                Ok(Mode::Lakebase(endpoint.parse()?.value))
             }
             (None, Some(project)) => {
                 let branch = get("branch");
@@ -104,10 +104,10 @@ impl Settings<'_> {
                     Some(branch) if error.to_string().contains("the branch") => branch.error(error),
                     _ => project.error(error),
                 })?;
-                Ok(Place::Lakebase(Target::Branch(name)))
+                Ok(Mode::Lakebase(Target::Branch(name)))
             }
             (None, None) => match (self.get("branch"), self.get("host")) {
-                (_, Some(_)) => Ok(Place::Static),
+                (_, Some(_)) => Ok(Mode::Static),
                 (Some(branch), None) => {
                     Err(branch.error("a branch needs a project; set LAKEBASE_PROJECT too"))
                 }
