@@ -21,12 +21,12 @@ pub(super) fn provide() -> Result<PathBuf, Failure> {
     let folder = tools().join("migrations");
     once(&folder, TOOLS.as_flattened(), || {
         TOOLS.iter().try_for_each(|[name, version, features]| {
-            // They run once, so they need not be fast. With the profile of the rest they share what is built.
+            // They run once, so they need not be fast. With the profile of `.ci/run` they share what is built there.
             act(cargo()
                 .args(["install", "--quiet", "--locked", "--debug", "--root"])
                 .arg(&folder)
                 .args([name, "--version", version, "--no-default-features", "--features", features])
-                .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only"))
+                .env("CARGO_PROFILE_DEV_DEBUG", "none"))
         })
     })?;
     Ok(folder)
