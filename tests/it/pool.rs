@@ -100,7 +100,7 @@ async fn a_dead_server_is_the_cause() {
 }
 
 async fn all_in_use_is_the_cause() {
-    let options = PoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(2));
+    let options = PoolOptions::new().max_connections(2).acquire_timeout(Duration::from_secs(5));
     let (name, _) = endpoint(shared());
     let (_, pool) = open(&name, options).await;
     let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];

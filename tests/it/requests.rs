@@ -17,7 +17,7 @@ on_each_runtime! { cold_start unknown_user_of_a_callback discovery }
 /// An emulator whose answers take so long that requests at the same time overlap, also while many tests run.
 fn slow() -> Emulator {
     let emulator = Emulator::builder().page_size(100).start().unwrap();
-    let duration = Duration::from_millis(120);
+    let duration = Duration::from_millis(200);
     emulator.inject(Fault::new(Operation::Any, Effect::Latency { duration }));
     emulator
 }

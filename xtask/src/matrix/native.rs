@@ -36,7 +36,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "core",
         "core, workspace and test kit",
         &[],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-core -p lakebase-workspace -p lakebase-testkit",
         )],
     ),
@@ -50,7 +50,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "runtime-tokio",
         "timers, tasks, TCP, DNS, HTTP on tokio",
         &[],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features tokio",
         )],
     ),
@@ -58,7 +58,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "runtime-async-std",
         "the same on async-std",
         &[],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features async-std",
         )],
     ),
@@ -66,7 +66,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "runtime-smol",
         "the same on smol",
         &[],
-        &[tests(
+        &[waiting_tests(
             "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features smol",
         )],
     ),
@@ -74,7 +74,7 @@ pub(super) const NATIVE: &[Cell] = &[
         "runtime-all",
         "the same with every feature on",
         &[],
-        &[tests("test --no-fail-fast --all-targets -p lakebase-runtime --all-features")],
+        &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-runtime --all-features")],
     ),
     cell(
         "sqlx",
