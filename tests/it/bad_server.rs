@@ -112,7 +112,7 @@ async fn silences() {
     }
 }
 
-/// A program of its own connects, and is told.
+/// A program of its own connects, and gets the error.
 async fn tunnel() {
     for (mode, _) in MODES {
         let server = BadServer::start(mode);

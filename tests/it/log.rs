@@ -38,7 +38,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// Does `work` while `subscriber` is told of all that happens on this thread.
+/// Does `work` while `subscriber` gets all events of this thread.
 pub(crate) fn listen<T>(
     subscriber: impl Subscriber + Send + Sync + 'static,
     work: impl FnOnce() -> T,

@@ -1,6 +1,6 @@
 //! `cargo xtask provision`: fetches what the test matrix and the demo need, with the ordinary package clients, and says what it does.
 //!
-//! Everything but system packages and Rust targets goes to `target/tools`; what is there already is used as it is. Progress goes to stderr, so
+//! Everything but system packages and Rust targets goes to `target/tools`; tools that exist already are used as they are. Progress goes to stderr, so
 //! that callers own stdout.
 
 mod chromium;

@@ -130,7 +130,7 @@ async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, R
     }
 }
 
-/// The client's side of a handshake that fails is told by an alert.
+/// If the handshake fails, the client gets an alert.
 async fn accept_tls(tcp: TokioIo<TcpStream>, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
     match TlsStream::accept(tcp, Arc::clone(tls)).await {
         Ok(accepted) => Ok(Stream::Tls(Box::new(accepted))),

@@ -53,7 +53,7 @@ impl fmt::Debug for Cancellable {
 }
 
 impl Cancels {
-    /// From now on `key`, which a client is told, stands for that session.
+    /// From now on `key`, which the client gets, stands for that session.
     pub(crate) fn register(&self, key: CancelKey, cancellable: Cancellable) -> Registered<'_> {
         let cancellable = Arc::new(cancellable);
         self.lock().insert(key.clone(), Arc::clone(&cancellable));

@@ -1,5 +1,5 @@
 //! Events of sessions, through the `tracing` facade with the feature of that name. No statement, no secret, no key.
-#![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
+#![cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nothing is logged"))]
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Clients that do not get in, and what they are told.
+//! Clients that the proxy rejects, and the errors that they get.
 
 use std::io;
 
@@ -20,7 +20,7 @@ pub(crate) enum Refused {
 pub(crate) struct Rejected {
     pub(crate) stream: Stream,
     pub(crate) why: ServerError,
-    /// What it is told; empty for nothing.
+    /// The bytes that it gets; empty for none.
     pub(crate) answer: BytesMut,
 }
 

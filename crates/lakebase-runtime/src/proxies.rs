@@ -145,7 +145,7 @@ impl Proxies {
 
     /// The SOCKS proxy that a connection to Postgres at `host` goes through; `None` if it goes directly.
     ///
-    /// This machine is always reached directly: what is there may be spoken to without TLS, which holds for no other machine's.
+    /// This machine is always reached directly: its services may be used without TLS, which holds for no other machine's.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What goes wrong on the way to a server, and how a client is told.
+//! What goes wrong on the way to a server, and the error that a client gets.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -139,7 +139,7 @@ pub fn refusal(error: &Error) -> Option<&ServerError> {
     None
 }
 
-/// What a client is told about a login that failed: the server's own refusal where there is one, so that tools
+/// The error that a client gets after a login that failed: the server's own refusal where there is one, so that tools
 /// find the SQLSTATE they know, with the connector's account of it as the detail.
 #[must_use]
 pub fn to_client(error: &Error) -> ServerError {

@@ -146,7 +146,7 @@ impl Verifier {
 }
 
 impl Exchange<'_> {
-    /// What the client is told before its proof.
+    /// What the client gets before its proof.
     fn challenge(&self) -> &[u8] {
         self.challenge.as_bytes()
     }

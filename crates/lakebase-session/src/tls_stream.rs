@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// # Errors
     ///
     /// [`InvalidData`](io::ErrorKind::InvalidData) with the [`rustls::Error`] if TLS does not come about, for example because of a
-    /// certificate; the server is told. Else those of the socket.
+    /// certificate; the server gets an alert. Else those of the socket.
     pub async fn connect(
         socket: S,
         config: Arc<ClientConfig>,

@@ -18,7 +18,7 @@ const REMEMBERED: usize = 64;
 /// The last failed logins of this process with their numbers: sqlx gets text and SQLSTATE of one, and here is the error itself.
 static FAILURES: Mutex<(u64, VecDeque<(u64, Error)>)> = Mutex::new((0, VecDeque::new()));
 
-/// What sqlx is told about a failed login. All retries have been made, so no SQLSTATE makes it try again.
+/// The error that sqlx gets for a failed login. All retries have been made, so no SQLSTATE makes it try again.
 pub(crate) fn explain(error: &Error) -> ServerError {
     let mut failures = FAILURES.lock().unwrap_or_else(PoisonError::into_inner);
     let (last, known) = &mut *failures;

@@ -84,7 +84,7 @@ impl ConnectionFactory for TokioPostgresFactory {
     }
 }
 
-/// What tokio-postgres is told. There is no secret of the server in it.
+/// The settings that tokio-postgres gets. They hold no secret of the server.
 pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config.user(USER).ssl_mode(SslMode::Disable);

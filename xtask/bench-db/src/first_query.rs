@@ -114,7 +114,7 @@ fn command(subject: &Subject, known: &str, world: &World) -> Result<Command> {
     Ok(command)
 }
 
-/// What a client is told: `PGHOST` only if the host is known, the endpoint's name only if not just its branch is.
+/// The settings of a client: `PGHOST` only if the host is known, the endpoint's name only if not just its branch is.
 fn variables(subject: &Subject, known: &str, world: &World) -> Result<Variables> {
     let it = world.emulator.description();
     let variables = world.variables(&it.endpoint)?;

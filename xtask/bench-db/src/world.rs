@@ -1,4 +1,4 @@
-//! The emulator as rows use it, and what its clients are told about it.
+//! The emulator as rows use it, and the settings that its clients get.
 
 use std::collections::BTreeMap;
 use std::process::Command;

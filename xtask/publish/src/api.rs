@@ -32,7 +32,7 @@ const SILENT: [&str; 5] = [
     "StructuralPartialEq for ",
 ];
 
-/// Records what is there, or says how it differs; ends with `api: N passed, N failed`.
+/// Records the API, or says how it differs from the recorded one; ends with `api: N passed, N failed`.
 pub(crate) fn run(places: &Places, record: bool) -> Result<bool> {
     let crates = published(places)?;
     let folder = places.root.join("xtask/publish/api");

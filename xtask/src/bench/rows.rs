@@ -41,7 +41,7 @@ pub(crate) enum Program {
     Peers(&'static str),
     /// The same, in a network of its own.
     Netns(&'static str),
-    /// A part of this program, which is told the number of rounds if one was chosen.
+    /// A function of this program. It gets the number of rounds if one was chosen.
     Own(fn(Option<u32>) -> Result<Measured, Failure>),
 }
 

@@ -20,7 +20,7 @@ const PROGRAMS: &[&str] = &[
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-/// The program: what the variable names, what is there, or what apt-get installs.
+/// The program: the one that the variable names, else an installed one, else what apt-get installs.
 pub(super) fn provide() -> Result<PathBuf, Failure> {
     if let Some(named) = env(VARIABLE) {
         let program = PathBuf::from(named);

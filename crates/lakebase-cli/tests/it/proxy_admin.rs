@@ -1,4 +1,4 @@
-//! `lakebase proxy --admin`: what probes, monitoring and the service manager are told.
+//! `lakebase proxy --admin`: the answers to probes, monitoring and the service manager.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! `lakebase proxy` in front of servers that misbehave: the client is told, and the process does not grow.
+//! `lakebase proxy` in front of servers that misbehave: the client gets an error, and the process does not grow.
 
 use lakebase_testkit::bad_server::{BadServer, MODES};
 use lakebase_testkit::memory::Resident;

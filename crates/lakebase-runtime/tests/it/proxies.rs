@@ -60,7 +60,7 @@ pub(crate) async fn tunnels(make: Make) {
     assert!(heads[0].starts_with("CONNECT only.proxy.test:443 HTTP/1.1\r\n"), "{heads:?}");
     assert!(heads[0].to_lowercase().contains("\r\nhost: only.proxy.test:443\r\n"), "{heads:?}");
 
-    // The way is told, and it is another one for exempt hosts.
+    // The report names the way, which is another one for exempt hosts.
     let route = |uri: &'static str| runtime.http.route(&Uri::from_static(uri)).unwrap();
     let place = format!("http://{} from HTTPS_PROXY (environment variable)", proxy.host());
     assert_eq!(route("https://only.proxy.test/"), format!("through the proxy {place}"));

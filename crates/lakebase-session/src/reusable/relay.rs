@@ -29,7 +29,7 @@ pub struct ReusableRelay<'a> {
     to_client: Direction<'a>,
     /// The client has said `Terminate`.
     terminated: bool,
-    /// The client has gone without that, and the server is told, as something is open.
+    /// The client has gone without that while something is open, and the server gets the end, too.
     both: bool,
 }
 

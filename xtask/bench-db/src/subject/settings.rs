@@ -1,4 +1,4 @@
-//! What a subject is told: variables of its process.
+//! The settings of a subject: variables of its process.
 
 use std::path::PathBuf;
 use std::str::FromStr;

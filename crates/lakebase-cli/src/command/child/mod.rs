@@ -1,4 +1,4 @@
-//! Programs that run beside a tunnel: what they are told, and how they end.
+//! Programs that run beside a tunnel: the settings that they get, and how they end.
 
 pub(crate) mod address;
 #[cfg(unix)]

@@ -36,7 +36,7 @@ pub(super) fn code(status: ExitStatus) -> i32 {
 /// What happened to the console.
 pub(super) struct Event;
 
-/// Nothing: every process of a console is told by Windows itself.
+/// Nothing: Windows itself signals every process of a console.
 pub(super) fn pass_on(_: &Child, _: Event) {}
 
 /// What would end this process.

@@ -1,4 +1,4 @@
-//! What a readiness probe is told.
+//! The answer to a readiness probe.
 
 use lakebase::core::Timestamp;
 use lakebase::core::refresh::Status;
