@@ -16,7 +16,7 @@ on_each_runtime! {
     a_dead_server_is_the_cause all_in_use_is_the_cause a_missing_database_is_no_riddle
     close_waits_for_those_in_use close_gives_up_at_its_deadline plain_clones_keep_working
     what_exceeds_keep_idle_is_closed plain_clones_outlive_the_pool_and_have_all_it_has
-    sessions_over_loopback
+    sessions_over_loopback limits_of_zero
 }
 
 fn refuse(sqlstate: &str, message: &str) -> Effect {
@@ -115,6 +115,20 @@ async fn all_in_use_is_the_cause() {
     drop(held);
     // It recovers as soon as one is free.
     pool.acquire().await.unwrap().ping().await.unwrap();
+    assert!(pool.close().await);
+}
+
+/// sqlx's task that looks for such connections would never rest.
+async fn limits_of_zero() {
+    let (name, _) = endpoint(shared());
+    let (_, pool) = open(&name, PoolOptions::new().idle_timeout(Duration::ZERO)).await;
+    let shortest = Some(Duration::from_millis(100));
+    let given = pool.options();
+    assert_eq!((given.get_idle_timeout(), given.get_max_lifetime()), (shortest, shortest));
+    let process = "select pg_backend_pid()";
+    let first: i32 = sqlx::query_scalar(process).fetch_one(&pool).await.unwrap();
+    let second: i32 = sqlx::query_scalar(process).fetch_one(&pool).await.unwrap();
+    assert_ne!(first, second, "none is used twice");
     assert!(pool.close().await);
 }
 

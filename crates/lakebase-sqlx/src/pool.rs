@@ -246,6 +246,9 @@ impl Shared {
     }
 }
 
+/// sqlx looks for old and idle connections this often at most. Its task does so again at once, for ever, if a limit is zero.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 fn sqlx_options(
     options: &PoolOptions,
     liveness: Arc<Liveness>,
@@ -260,8 +263,8 @@ fn sqlx_options(
         .max_connections(options.max_connections)
         .min_connections(options.min_connections)
         .acquire_timeout(options.acquire_timeout + GRACE)
-        .idle_timeout(options.idle_timeout)
-        .max_lifetime(max_lifetime)
+        .idle_timeout(options.idle_timeout.max(SHORTEST))
+        .max_lifetime(max_lifetime.max(SHORTEST))
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
             if let Some(kept) = &kept {

@@ -65,7 +65,7 @@ impl PoolOptions {
         self
     }
 
-    /// Close a connection that was idle for this long. Default: 3 min.
+    /// Close a connection that was idle for this long. Default: 3 min; less than 100 ms counts as 100 ms.
     ///
     /// Azure's load balancer forgets connections after four minutes without a packet, and others on the way may, too.
     /// A shorter idle time is no loss: a login takes less than what waiting for a forgotten connection costs.
@@ -74,8 +74,8 @@ impl PoolOptions {
         self
     }
 
-    /// Replace a connection of this age, less a random tenth. Default: 1 h. Lakebase ends connections
-    /// after 24 h without activity and may end any after 3 days.
+    /// Replace a connection of this age, less a random tenth. Default: 1 h; with zero, none is used twice. Lakebase
+    /// ends connections after 24 h without activity and may end any after 3 days.
     pub fn max_lifetime(mut self, limit: Duration) -> Self {
         self.max_lifetime = limit;
         self
