@@ -175,7 +175,7 @@ async fn failures_are_ours() {
     let error = missing.tokio_postgres().await.map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.report().contains("database \"nowhere\" does not exist"), "{}", error.report());
-    let budget = Duration::from_secs(1);
+    let budget = Duration::from_secs(3);
     let policy = ConnectPolicy { budget, ..ConnectPolicy::default() };
     let nobody = Setup::m2m(shared()).set("PGHOSTADDR", "127.0.0.1").set("PGPORT", 1);
     let lakebase = nobody.builder().connect_policy(policy).build().unwrap();
