@@ -1,18 +1,19 @@
 //! `cargo xtask isolation`: architecture invariants, checked on the resolved dependency graph and on public signatures.
 //!
-//! The invariants are data in [`rules`]; [`graph`] asks cargo, [`surface`] reads sources.
+//! The invariants are data in [`rules`]; [`graph`] asks cargo. Public signatures are those that the cell `api` records.
 
 mod baseline;
 mod graph;
 mod rules;
-mod surface;
 
 use std::fs;
 
 pub(crate) use self::baseline::sqlx_alone;
 pub(crate) use self::graph::Graph;
 use self::graph::resolve;
-use self::rules::{ABSENT, AT_MOST, AbsentRule, AtMostRule, PLATFORM, PORTABLE, PUBLIC, SQLX};
+use self::rules::{
+    ABSENT, AT_MOST, AbsentRule, AtMostRule, PLATFORM, PORTABLE, PRIVATE, PUBLIC, SQLX,
+};
 use crate::Outcome;
 use crate::system::{Doing, Failure, cargo, root};
 use crate::tidy::source_files;
@@ -114,13 +115,21 @@ fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> (Vec<String>, 
 }
 
 fn public(package: &str) -> Result<Vec<String>, Failure> {
-    let mut broken = Vec::new();
-    for (path, text) in sources(package)? {
-        for found in surface::leaks(&text) {
-            broken.push(format!("{path}:{}: {} in `{}`", found.line, found.word, found.item));
-        }
-    }
-    Ok(broken)
+    let path = format!("xtask/publish/api/{package}.txt");
+    let text = fs::read_to_string(root().join(&path)).doing(format!("read {path}"))?;
+    Ok(leaks(&path, &text))
+}
+
+/// The recorded items that name a type of a private library; all paths are whole there.
+fn leaks(path: &str, text: &str) -> Vec<String> {
+    let of_private = |word: &str| {
+        PRIVATE.iter().any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    };
+    let names = |line: &str| {
+        line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(of_private)
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| names(line));
+    lines.map(|(index, line)| format!("{path}:{}: `{line}`", index + 1)).collect()
 }
 
 /// The sources of a package with their paths.
@@ -221,6 +230,24 @@ mod tests {
         ] {
             assert_eq!(platforms("a.rs", &format!("\n{line}")), [format!("a.rs:2: `{line}`")]);
         }
+    }
+
+    #[test]
+    fn types_of_private_libraries_are_found_wherever_they_are_public() {
+        for line in [
+            "pub fn a::client() -> reqwest::async_impl::client::Client",
+            "pub fn a::client(&hyper::Uri)",
+            "pub a::A::inner: alloc::sync::Arc<rustls::client::Config>",
+            "pub use a::<<surf::Client>>",
+            "impl core::convert::From<reqwest::error::Error> for a::Error",
+        ] {
+            assert_eq!(
+                leaks("a.txt", &format!("pub mod a\n{line}\n")),
+                [format!("a.txt:2: `{line}`")]
+            );
+        }
+        let text = "pub fn a::hyper(my_hyper::Uri) -> a::rustls::B\npub mod a::surf\n";
+        assert_eq!(leaks("a.txt", text), [""; 0]);
     }
 
     #[test]

@@ -285,6 +285,17 @@ pub(super) const PLATFORM: &[&str] = &[
     "target_os = \"windows",
 ];
 
-/// Crates whose public signatures name no type of these libraries.
-pub(super) const PUBLIC: &[&str] = &["lakebase-core", "lakebase-workspace", "lakebase"];
-pub(super) const PRIVATE_LIBRARIES: &[&str] = &["reqwest", "hyper", "surf", "rustls"];
+/// Crates whose public signatures name no type of [`PRIVATE`] libraries.
+pub(super) const PUBLIC: &[&str] = &[
+    "lakebase",
+    "lakebase-core",
+    "lakebase-emulator",
+    "lakebase-proxy",
+    "lakebase-runtime",
+    "lakebase-sqlx",
+    "lakebase-tokio-postgres",
+    "lakebase-wasm",
+    "lakebase-workspace",
+];
+pub(super) const PRIVATE: &[&str] =
+    &["reqwest", "hyper", "hyper_util", "surf", "rustls", "tokio_rustls"];
