@@ -1,7 +1,5 @@
 //! Exit codes, and errors that say what to change.
 
-use std::path::Path;
-
 use crate::support::{Run, bare, configured, emulator, json};
 
 #[test]
@@ -77,7 +75,8 @@ fn errors_name_the_flag_and_what_is_accepted() {
 fn profiles_are_read_and_unknown_ones_named() {
     let emulator = emulator();
     let service = emulator.description();
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("profiles.cfg");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("profiles.cfg");
     let text = format!("[there]\nhost = {}\ntoken = {}\n", service.host, service.token);
     std::fs::write(&file, text).unwrap();
     let run = |profile: &str| {

@@ -1,7 +1,9 @@
 //! What is made from the description of the command line: completions and manual pages.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use tempfile::NamedTempFile;
 
 use crate::support::{Run, bare};
 
@@ -12,11 +14,12 @@ fn commands() -> Vec<String> {
     list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }
 
-fn completions(shell: &str) -> (String, PathBuf) {
+/// The script, and a file that holds it and is gone when dropped.
+fn completions(shell: &str) -> (String, NamedTempFile) {
     let script = Run::of(bare().args(["completions", shell])).success();
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("completions.{shell}"));
-    std::fs::write(&path, &script).unwrap();
-    (script, path)
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(&file, &script).unwrap();
+    (script, file)
 }
 
 /// Where `program` is, if it is installed.
@@ -30,7 +33,7 @@ fn every_shell_knows_every_command_and_accepts_the_script() {
     let commands = commands();
     assert!(commands.len() >= 9, "{commands:?}");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let (script, path) = completions(shell);
+        let (script, file) = completions(shell);
         for command in &commands {
             assert!(script.contains(command.as_str()), "{shell} does not know {command}");
         }
@@ -39,7 +42,7 @@ fn every_shell_knows_every_command_and_accepts_the_script() {
         }
         match found(shell) {
             Some(program) => {
-                let run = Run::of(Command::new(program).arg("-n").arg(&path));
+                let run = Run::of(Command::new(program).arg("-n").arg(file.path()));
                 assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{shell}");
             }
             None => {
@@ -52,7 +55,7 @@ fn every_shell_knows_every_command_and_accepts_the_script() {
 
 #[test]
 fn bash_completes_commands_flags_and_values() {
-    let (_, path) = completions("bash");
+    let (_, file) = completions("bash");
     let bash = found("bash").expect("bash is on every machine that runs these tests");
     for (words, expected) in [
         ("que", &["query"][..]),
@@ -62,7 +65,7 @@ fn bash_completes_commands_flags_and_values() {
         let program = format!(
             "source '{}'; COMP_WORDS=(lakebase {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
              _lakebase lakebase \"${{COMP_WORDS[COMP_CWORD]}}\" lakebase; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-            path.display()
+            file.path().display()
         );
         let run = Run::of(Command::new(&bash).args(["--norc", "-c", &program]));
         assert_eq!(run.stdout.lines().collect::<Vec<_>>(), expected, "{words}: {run:?}");
@@ -73,8 +76,8 @@ fn bash_completes_commands_flags_and_values() {
 fn the_manual_has_a_page_for_every_command() {
     let page = Run::of(bare().arg("man")).success();
     assert!(page.contains(".TH lakebase 1"), "{page}");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man1");
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let run = Run::of(bare().args(["man", "--directory", folder.to_str().unwrap()]));
     assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (Some(0), "", ""));
     for command in commands() {

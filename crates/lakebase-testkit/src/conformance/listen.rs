@@ -24,7 +24,9 @@ pub async fn listen(listen: &dyn Listen, timer: &dyn Timer) {
 fn ports_are_given_back(listen: &dyn Listen) {
     let closed = (0..10).any(|_| {
         let socket = listen.open_tcp().expect("a port");
-        let LocalAddress::Tcp(address) = *socket.address() else { panic!("not a port: {socket:?}") };
+        let LocalAddress::Tcp(address) = *socket.address() else {
+            panic!("not a port: {socket:?}")
+        };
         drop(socket);
         TcpStream::connect(address).is_err()
     });
