@@ -25,6 +25,8 @@ fn refuse(sqlstate: &str, message: &str) -> Effect {
 
 async fn open(name: &str, options: PoolOptions) -> (Lakebase, LakebasePool) {
     let lakebase = Setup::m2m(shared()).endpoint(name).build();
+    // The time limits of pools are about what comes later: the first login takes as long as a busy machine needs.
+    lakebase.connect().await.unwrap().close().await.unwrap();
     // No connection is used twice, so that each checkout needs a login.
     let pool = lakebase.pool(options.max_lifetime(Duration::ZERO)).await.unwrap();
     (lakebase, pool)
