@@ -16,6 +16,7 @@ use rows::{Peer, Program, ROWS, Row};
 
 use crate::Outcome;
 use crate::process::{captured, describe, shown};
+use crate::provision;
 use crate::system::{Doing, Failure, cargo, root, target_dir};
 
 /// The lines of a row, and whether it could measure all that it should.
@@ -133,7 +134,7 @@ fn run(row: &Row, rounds: Option<u32>) -> Result<Measured, Failure> {
     let mut command = match row.program {
         Program::Netns(_) => {
             let mut enter = Command::new("sh");
-            enter.arg(provide::netns()?).arg(program);
+            enter.arg(provision::netns()?).arg(program);
             enter
         }
         _ => Command::new(program),

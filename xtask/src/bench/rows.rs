@@ -15,6 +15,7 @@
 use std::path::PathBuf;
 
 use super::{Measured, dependencies, provide};
+use crate::provision::{self, Package};
 use crate::system::Failure;
 use crate::wasm;
 
@@ -54,13 +55,22 @@ pub(crate) struct Peer {
 }
 
 const POSTGRES: Peer = Peer { name: "postgres", provide: provide::postgres };
-const PYTHON: Peer = Peer { name: "python", provide: provide::python };
-const NODE: Peer = Peer { name: "node", provide: provide::node };
+const PYTHON: Peer = Peer { name: "python", provide: provision::python };
+const NODE: Peer = Peer { name: "node", provide: provision::node };
 const DEADPOOL: Peer = Peer { name: "deadpool", provide: provide::deadpool };
 const LAKEBASE: Peer = Peer { name: "lakebase", provide: provide::lakebase };
-const PGBOUNCER: Peer = Peer { name: "pgbouncer", provide: provide::pgbouncer };
-const SOCAT: Peer = Peer { name: "socat", provide: provide::socat };
-const STUNNEL: Peer = Peer { name: "stunnel", provide: provide::stunnel };
+const PGBOUNCER: Peer = Peer {
+    name: "pgbouncer",
+    provide: || Package { program: "pgbouncer", apt: "pgbouncer", brew: "pgbouncer" }.provide(),
+};
+const SOCAT: Peer = Peer {
+    name: "socat",
+    provide: || Package { program: "socat", apt: "socat", brew: "socat" }.provide(),
+};
+const STUNNEL: Peer = Peer {
+    name: "stunnel",
+    provide: || Package { program: "stunnel", apt: "stunnel4", brew: "stunnel" }.provide(),
+};
 
 /// Every row, in the order they run.
 pub(crate) const ROWS: &[Row] = &[

@@ -1,7 +1,6 @@
 //! Recorded counts: an object of toolchains, each an object of counts by their names.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Instructions by path, and allocations.
 pub(super) type Counts = BTreeMap<String, u64>;
@@ -10,42 +9,7 @@ pub(super) type Counts = BTreeMap<String, u64>;
 const TOLERANCE: f64 = 0.05;
 
 /// Counts by the toolchain that they hold for.
-#[derive(Debug, Default)]
-pub(super) struct Recorded(BTreeMap<String, Counts>);
-
-impl Recorded {
-    pub(super) fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text).map(Self)
-    }
-
-    pub(super) fn of(&self, toolchain: &str) -> Option<&Counts> {
-        self.0.get(toolchain)
-    }
-
-    /// Replaces what was recorded for `toolchain`, and nothing else.
-    pub(super) fn set(&mut self, toolchain: &str, counts: Counts) {
-        self.0.insert(toolchain.to_owned(), counts);
-    }
-
-    /// Their names.
-    pub(super) fn toolchains(&self) -> String {
-        let names: Vec<_> = self.0.keys().map(String::as_str).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join("; ") }
-    }
-
-    #[cfg(test)]
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&String, &Counts)> {
-        self.0.iter()
-    }
-}
-
-/// The file's text.
-impl fmt::Display for Recorded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_string_pretty(&self.0).map_err(|_| fmt::Error)?;
-        writeln!(f, "{text}")
-    }
-}
+pub(super) type Recorded = BTreeMap<String, Counts>;
 
 /// How far `count` is from what was recorded, as a part of it.
 fn change(count: u64, recorded: u64) -> f64 {
@@ -90,17 +54,6 @@ mod tests {
     }
 
     #[test]
-    fn recording_replaces_one_toolchain_and_keeps_the_others() {
-        let mut recorded = Recorded::parse(r#"{"a": {"read": 1}, "b": {"read": 2}}"#).unwrap();
-        recorded.set("b", counts(&[("read", 3)]));
-        recorded.set("c", counts(&[("read", 4)]));
-        let recorded = Recorded::parse(&recorded.to_string()).unwrap();
-        let read = |toolchain| recorded.of(toolchain).map(|counts| counts["read"]);
-        assert_eq!(["a", "b", "c", "d"].map(read), [Some(1), Some(3), Some(4), None]);
-        assert_eq!(recorded.toolchains(), "a; b; c");
-    }
-
-    #[test]
     fn five_percent_up_or_down_are_borne() {
         let recorded = counts(&[("read", 1000)]);
         for (count, wrong) in
@@ -125,12 +78,5 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("read                            50         –\n"), "{text}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_record_is_refused() {
-        assert!(
-            Recorded::parse("[]").is_err() && Recorded::parse(r#"{"a": {"read": -1}}"#).is_err()
-        );
     }
 }
