@@ -79,7 +79,7 @@ impl Pool {
 
     async fn close(self) {
         if let Self::Sqlx(pool) = &self {
-            assert!(pool.close().await);
+            assert!(pool.close().await, "in use: {pool:?}");
         }
     }
 }
