@@ -11,7 +11,6 @@ mod checkout;
 mod counters;
 mod keep;
 mod key;
-mod named;
 mod options;
 mod queue;
 
