@@ -10,27 +10,24 @@ use super::{on_thread, within};
 
 /// Clients get in and are carried in both directions; nothing of a socket is left behind.
 pub async fn listen(listen: &dyn Listen, timer: &dyn Timer) {
-    let socket = listen.open_tcp().expect("a port");
-    let LocalAddress::Tcp(address) = *socket.address() else { panic!("not a port: {socket:?}") };
-    assert!(address.ip().is_loopback(), "{address} can be reached by others");
-    serves(&*socket, timer, move || TcpStream::connect(address)).await;
-    drop(socket);
-    ports_are_given_back(listen);
-    #[cfg(unix)]
-    unix(listen, timer).await;
-}
-
-/// One of several ports is enough: another test may have been given the others meanwhile.
-fn ports_are_given_back(listen: &dyn Listen) {
-    let closed = (0..10).any(|_| {
+    let mut closed = false;
+    for _ in 0..10 {
         let socket = listen.open_tcp().expect("a port");
         let LocalAddress::Tcp(address) = *socket.address() else {
             panic!("not a port: {socket:?}")
         };
+        assert!(address.ip().is_loopback(), "{address} can be reached by others");
+        serves(&*socket, timer, move || TcpStream::connect(address)).await;
         drop(socket);
-        TcpStream::connect(address).is_err()
-    });
-    assert!(closed, "the ports are still open");
+        closed = TcpStream::connect(address).is_err();
+        if closed {
+            break;
+        }
+        // Another test may have been given the port meanwhile.
+    }
+    assert!(closed, "the port is still open");
+    #[cfg(unix)]
+    unix(listen, timer).await;
 }
 
 #[cfg(unix)]
