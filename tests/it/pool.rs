@@ -14,7 +14,8 @@ use crate::support::{Setup, endpoint, shared, until};
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused_is_an_error
     a_dead_server_is_the_cause all_in_use_is_the_cause a_missing_database_is_no_riddle
-    close_waits_for_those_in_use close_gives_up_at_its_deadline plain_clones_keep_working
+    close_waits_for_those_in_use close_gives_up_at_its_deadline close_ends_logins_under_way
+    plain_clones_keep_working
     what_exceeds_keep_idle_is_closed plain_clones_outlive_the_pool_and_have_all_it_has
     sessions_over_loopback limits_of_zero
 }
@@ -171,6 +172,25 @@ async fn close_gives_up_at_its_deadline() {
         pool.close().await;
     }
     assert!(pool.close().await);
+}
+
+/// sqlx waits for a login that it has begun, also once the pool is closed.
+async fn close_ends_logins_under_way() {
+    let (name, host) = endpoint(shared());
+    let (lakebase, pool) = open(&name, PoolOptions::new()).await;
+    until(&lakebase, "no connection is left", || pool.size() == 0).await;
+    let duration = Duration::from_secs(60);
+    shared().inject(Fault::new(Operation::Login, Effect::Latency { duration }).only(&host));
+    let (opened, closed) = join(pool.acquire(), async {
+        until(&lakebase, "a connection is opened", || pool.size() == 1).await;
+        pool.close().await
+    })
+    .await;
+    assert!(matches!(opened, Err(sqlx::Error::PoolClosed)), "{opened:?}");
+    assert!(closed);
+    // Nor does anybody wait who comes later.
+    let error = pool.connect_options().connect().await.unwrap_err();
+    assert_eq!(lakebase_error(&error).unwrap().kind(), ErrorKind::Closed, "{error:?}");
 }
 
 async fn plain_clones_keep_working() {

@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::future::{AbortHandle, abortable, select};
+use futures_util::future::{
+    AbortHandle, Either, FutureExt as _, Shared as SharedFuture, abortable, select,
+};
 use lakebase_core::connect::Connector;
 use lakebase_core::effect::{ByteStream, LocalAddress, LocalSocket};
 use lakebase_core::{BoxFuture, Error, ErrorKind, Listen, Result, Secret, Spawn};
@@ -95,11 +97,15 @@ pub type Explain = fn(&Error) -> ServerError;
 /// Logs in at the server for each driver that connects, with all retries and a fresh token, and carries its bytes.
 ///
 /// It ends when it is dropped; sessions live on until either of their sides ends. It runs as tasks of the runtime that is there when
-/// [`serve`](Self::serve) is called.
+/// [`serve`](Self::serve) is called. Once the pool has closed, each driver that comes, and each whose login is under way, gets an
+/// error of [`ErrorKind::Closed`].
 pub struct SessionSocket {
     shared: Arc<Shared>,
     task: Mutex<Option<Task>>,
 }
+
+/// Completes when the pool closes.
+type CloseEvent = SharedFuture<BoxFuture<'static, ()>>;
 
 /// The task that accepts drivers.
 struct Task {
@@ -159,19 +165,20 @@ impl SessionSocket {
         &self.shared.address
     }
 
-    /// Starts the task that serves drivers, unless there is one. It ends with `end`, with this socket, or with its runtime.
-    pub fn serve(&self, end: impl FnOnce() -> BoxFuture<'static, ()>) {
+    /// Starts the task that serves drivers, unless there is one. It ends with this socket, or with its runtime. `close_event` completes when
+    /// the pool closes.
+    pub fn serve(&self, close_event: impl FnOnce() -> BoxFuture<'static, ()>) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.as_ref().is_some_and(|task| task.alive.strong_count() > 0) {
             return;
         }
         let held = Arc::new(());
         let alive = Arc::downgrade(&held);
-        let (accepting, abort) = abortable(accept(Arc::downgrade(&self.shared)));
-        *task = Some(Task { alive, end: abort });
-        let end = end();
+        let accepting = accept(Arc::downgrade(&self.shared), close_event().shared());
+        let (accepting, end) = abortable(accepting);
+        *task = Some(Task { alive, end });
         self.shared.spawn.spawn(Box::pin(async move {
-            select(pin!(accepting), end).await;
+            let _ = accepting.await;
             drop(held);
         }));
     }
@@ -201,7 +208,7 @@ impl fmt::Debug for SessionSocket {
 }
 
 /// Serves drivers for as long as there is a socket.
-async fn accept(shared: Weak<Shared>) {
+async fn accept(shared: Weak<Shared>, close_event: CloseEvent) {
     let Some(address) = shared.upgrade().map(|shared| Arc::clone(&shared.address.socket)) else {
         return;
     };
@@ -211,19 +218,25 @@ async fn accept(shared: Weak<Shared>) {
         match accepted {
             Ok(driver) => {
                 let spawn = Arc::clone(&shared.spawn);
-                spawn.spawn(Box::pin(serve(shared, driver)));
+                spawn.spawn(Box::pin(serve(shared, driver, close_event.clone())));
             }
             Err(_) => shared.connector.runtime().timer.sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>) {
+async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>, close_event: CloseEvent) {
     let Shared { connector, upstream, address, .. } = &*shared;
     let startup = driver_startup(&mut *driver, address.verifier());
     let Some(Ok(startup)) = connector.within(STARTUP, startup).await else { return };
     let factory = StartupFactory::new(Arc::clone(upstream), startup);
-    let login = connector.connect_within(shared.budget, &factory);
+    let login = async {
+        let login = connector.connect_within(shared.budget, &factory);
+        match select(close_event, pin!(login)).await {
+            Either::Left(_) => Err(Error::new(ErrorKind::Closed, "the pool is closed")),
+            Either::Right((login, _)) => login,
+        }
+    };
     // Boxed, so that it takes no room for as long as the session lives.
     let Some((login, early)) = Box::pin(log_in_for(&mut *driver, pin!(login))).await else {
         return;

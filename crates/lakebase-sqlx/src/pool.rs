@@ -57,8 +57,8 @@ struct Sessions {
 impl LakebasePool {
     /// Opens a pool and its first connection, so that a wrong configuration shows here.
     ///
-    /// Starts tasks that serve logins and renew the token ahead of its expiry. They end with the pool and all clones of its `PgPool`, or
-    /// when it is closed.
+    /// Starts tasks that serve logins and renew the token ahead of its expiry. They end with the pool and all clones of its `PgPool`; the
+    /// renewal also when the pool is [closed](Self::close).
     ///
     /// # Errors
     ///
@@ -138,8 +138,8 @@ impl LakebasePool {
         future::try_join_all(connections).await.map(drop)
     }
 
-    /// Closes the pool: no more checkouts, idle connections end at once, those in use when they are
-    /// released. Waits for them up to [`PoolOptions::close_timeout`], and stops the renewal of the token.
+    /// Closes the pool: no more checkouts, logins under way and idle connections end at once, connections in use when they
+    /// are released. Waits for them up to [`PoolOptions::close_timeout`], and stops the renewal of the token.
     ///
     /// Returns whether all had ended by then.
     pub async fn close(&self) -> bool {
@@ -201,8 +201,8 @@ impl Sessions {
 impl Shared {
     /// sqlx's pool, with somebody there who serves its logins.
     fn served(&self) -> &PgPool {
-        let end = || -> BoxFuture<'static, ()> { Box::pin(self.pool.close_event()) };
-        self.sessions.socket.serve(end);
+        let close_event = || -> BoxFuture<'static, ()> { Box::pin(self.pool.close_event()) };
+        self.sessions.socket.serve(close_event);
         &self.pool
     }
 
