@@ -5,19 +5,18 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use lakebase_core::{Error, ErrorKind};
+use lakebase_core::Error;
 use lakebase_session::liveness::LIMIT as LIVENESS;
 use lakebase_session::startup::Startup;
 use lakebase_session::{ReusableSession, Session, StartupFactory};
 use tokio::time::timeout;
 
 use super::keep::part;
+use super::named::NamedFactory;
 use super::queue::{Idle, Ticket, Turn};
 use super::{Key, Pool, Wanted};
 use crate::observe;
 
-/// How often a session is opened for a client, if the server ends each at once.
-const OPENINGS: usize = 3;
 /// How long what a client did not want to hear any more may take to come, and how long it may be.
 const SETTLE: Duration = Duration::from_secs(1);
 const SETTLE_BYTES: usize = 256 * 1024;
@@ -139,24 +138,18 @@ impl Pool {
         startup: Startup,
         permit: Permit,
     ) -> Result<CheckedOut, Denied> {
-        let factory = StartupFactory::new(Arc::clone(&self.upstream), startup);
-        for _ in 0..OPENINGS {
-            let session = self.connector.connect(&factory).await.map_err(Denied::Login)?;
-            self.counters.opened.fetch_add(1, Ordering::Relaxed);
-            let expires = self.expiry();
-            let mut session = match ReusableSession::new(session) {
-                Ok(session) => Box::new(session),
-                Err(session) => return Ok(CheckedOut::Alone(session, permit)),
-            };
-            if session.is_named(name.as_deref())
-                || matches!(timeout(LIVENESS, session.rename(name.as_deref())).await, Ok(Ok(())))
-            {
-                let checkout = Checkout { session, reused: false, key, name, expires, permit };
-                return Ok(CheckedOut::Pooled(checkout));
+        let startup = StartupFactory::new(Arc::clone(&self.upstream), startup);
+        let factory = NamedFactory { startup, name };
+        let opened = self.connector.connect(&factory).await.map_err(Denied::Login)?;
+        self.counters.opened.fetch_add(1, Ordering::Relaxed);
+        let expires = self.expiry();
+        Ok(match opened {
+            Ok(session) => {
+                let name = factory.name;
+                CheckedOut::Pooled(Checkout { session, reused: false, key, name, expires, permit })
             }
-        }
-        let message = "the server ended each session right after its login";
-        Err(Denied::Login(Error::new(ErrorKind::Unavailable, message)))
+            Err(session) => CheckedOut::Alone(session, permit),
+        })
     }
 
     fn unsettled(&self) {

@@ -11,6 +11,7 @@ mod checkout;
 mod counters;
 mod keep;
 mod key;
+mod named;
 mod options;
 mod queue;
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use lakebase::Lakebase;
+use lakebase::core::Environment;
 use lakebase_proxy::{Limits, Listener, PoolOptions, PoolStats};
+use tokio::io::AsyncReadExt;
 
 use crate::support::{
     Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until,
@@ -307,6 +310,42 @@ async fn a_reset_that_fails_costs_the_session_and_nobody_notices() {
         assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
         at_rest(&proxy).await;
     }
+}
+
+/// Logs clients in, and ends `bad` sessions at their first statement.
+async fn ends_at_once(listener: tokio::net::TcpListener, bad: usize) {
+    for number in 0.. {
+        let mut raw = Raw(listener.accept().await.unwrap().0);
+        let length = raw.0.read_u32().await.unwrap() as usize;
+        raw.0.read_exact(&mut vec![0; length - 4]).await.unwrap();
+        raw.send(b"R\0\0\0\x08\0\0\0\0S\0\0\0\x16application_name\0\0").await;
+        raw.send(b"K\0\0\0\x0c\0\0\0\x01\0\0\0\x02Z\0\0\0\x05I").await;
+        let (kind, statement) = raw.message().await;
+        assert_eq!(kind, b'Q');
+        assert!(statement.starts_with(b"SET"), "{}", String::from_utf8_lossy(&statement));
+        if number >= bad {
+            raw.send(b"S\0\0\0\x1aapplication_name\0late\0C\0\0\0\x08SET\0Z\0\0\0\x05I").await;
+            return drop(raw.0.read(&mut [0]).await);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_end_right_after_their_login_are_opened_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgresql://u:p@{}/d?sslmode=disable", listener.local_addr().unwrap());
+    let server = tokio::spawn(ends_at_once(listener, 4));
+    let environment = Environment::from_pairs([("LAKEBASE_PG_URL", url.as_str())]);
+    let lakebase = Lakebase::builder().environment(environment).build().unwrap();
+    let listener = Listener::new(loopback(), lakebase.connector().clone());
+    let options = PoolOptions { size: 1, ..PoolOptions::default() };
+    let proxy = Running::start([listener.pool(options)], Limits::default()).await;
+    let mut raw = Raw::open(&proxy).await;
+    raw.send(&startup(0, &[("user", "x"), ("application_name", "late")])).await;
+    let greeting = raw.messages_until(b'Z').await;
+    assert!(greeting.iter().any(|(kind, body)| *kind == b'S' && body.ends_with(b"late\0")));
+    assert_eq!(stats(&proxy).opened, 1);
+    server.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
