@@ -75,6 +75,8 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
                     }
                 }
             }
+            // So that nobody always comes after the same one.
+            running.reverse();
         }
     }
     Ok(())

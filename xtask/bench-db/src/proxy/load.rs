@@ -11,19 +11,21 @@ use crate::postgres::Postgres;
 /// `copy` of 1,048,576 rows of 1,023 bytes and a line end.
 const GIGABYTE: &str = "copy (select repeat('x', 1023) from generate_series(1, 1048576)) to stdout";
 
-/// One run of `pgbench -S`, a second long.
+/// One run of `pgbench -S`.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
     pub(super) clients: u32,
     /// A new connection for each transaction.
     pub(super) reconnect: bool,
+    pub(super) seconds: u32,
 }
 
 impl Load {
     /// Transactions a second by `way`.
     pub(super) fn run(self, postgres: &Postgres, way: Way) -> Result<f64> {
         let mut command = client(postgres, "pgbench", way);
-        command.args(["-n", "-S", "-T", "1", "-c", &self.clients.to_string()]);
+        command.args(["-n", "-S", "-T", &self.seconds.to_string()]);
+        command.args(["-c", &self.clients.to_string()]);
         if self.reconnect {
             command.arg("-C");
         }
