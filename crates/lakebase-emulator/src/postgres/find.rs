@@ -1,8 +1,7 @@
 //! Where Postgres' programs are.
 
+use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
-
-use crate::Error;
 
 /// Setting that names the folder with `postgres` and `initdb`.
 const SETTING: &str = "LAKEBASE_POSTGRES_BIN";
@@ -27,7 +26,7 @@ const USUAL: &[&str] = &[
 pub(crate) fn find(
     configured: Option<&Path>,
     lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<PathBuf, Error> {
+) -> Result<PathBuf, String> {
     find_in(configured, lookup, USUAL)
 }
 
@@ -35,9 +34,9 @@ fn find_in(
     configured: Option<&Path>,
     lookup: &dyn Fn(&str) -> Option<String>,
     usual: &[&str],
-) -> Result<PathBuf, Error> {
+) -> Result<PathBuf, String> {
     if let Some(folder) = configured {
-        return named(folder, "the emulator's configuration");
+        return named(folder, "the configuration");
     }
     if let Some(folder) = lookup(SETTING).filter(|folder| !folder.is_empty()) {
         return named(Path::new(&folder), SETTING);
@@ -48,31 +47,31 @@ fn find_in(
     searched.extend(usual.iter().flat_map(|pattern| expand(pattern)));
     if let Some(found) = searched.iter().find(|folder| is_complete(folder)) {
         // Links (as in /usr/local/bin) lead to the folder beside which `share` lies.
-        let real = std::fs::canonicalize(found.join("postgres")).ok();
+        let real = std::fs::canonicalize(found.join(format!("postgres{EXE_SUFFIX}"))).ok();
         let real = real.as_deref().and_then(Path::parent).filter(|folder| is_complete(folder));
         return Ok(real.unwrap_or(found).to_owned());
     }
-    Err(Error::new(format!(
+    Err(format!(
         "no Postgres found: looked for `postgres` and `initdb` in {SETTING} (not set), PATH ({path}) and {}; \
          install it (Debian/Ubuntu: apt install postgresql, Fedora: dnf install postgresql-server, \
          macOS: brew install postgresql@17) or set {SETTING} to the folder with these programs",
         usual.join(", ")
-    )))
+    ))
 }
 
-fn named(folder: &Path, source: &str) -> Result<PathBuf, Error> {
+fn named(folder: &Path, source: &str) -> Result<PathBuf, String> {
     // The programs are started from another folder, so a relative name would not do.
     if let Some(folder) = std::fs::canonicalize(folder).ok().filter(|folder| is_complete(folder)) {
         return Ok(folder);
     }
-    Err(Error::new(format!(
+    Err(format!(
         "{source} says that Postgres is in '{}', but `postgres` and `initdb` are not both there",
         folder.display()
-    )))
+    ))
 }
 
 fn is_complete(folder: &Path) -> bool {
-    ["postgres", "initdb"].iter().all(|program| folder.join(program).is_file())
+    ["postgres", "initdb"].iter().all(|name| folder.join(format!("{name}{EXE_SUFFIX}")).is_file())
 }
 
 /// Folders that fit a pattern with at most one `*`, highest version first.
@@ -100,16 +99,16 @@ mod tests {
     #[test]
     fn names_the_setting_that_is_wrong() {
         let lookup = |name: &str| (name == SETTING).then(|| "/nowhere".to_owned());
-        let error = find(None, &lookup).unwrap_err().to_string();
+        let error = find(None, &lookup).unwrap_err();
         assert!(error.contains(SETTING) && error.contains("/nowhere"), "{error}");
-        let error = find(Some(Path::new("/void")), &lookup).unwrap_err().to_string();
+        let error = find(Some(Path::new("/void")), &lookup).unwrap_err();
         assert!(error.contains("configuration") && error.contains("/void"), "{error}");
     }
 
     #[test]
     fn what_was_searched_is_listed() {
         let lookup = |name: &str| (name == "PATH").then(|| "/one:relative:/two".to_owned());
-        let error = find_in(None, &lookup, &["/three/*/bin"]).unwrap_err().to_string();
+        let error = find_in(None, &lookup, &["/three/*/bin"]).unwrap_err();
         for part in
             [SETTING, "/one", "/two", "/three/*/bin", "apt install postgresql", "brew install"]
         {
@@ -119,11 +118,11 @@ mod tests {
 
     #[test]
     fn the_path_goes_before_the_usual_folders_and_the_newest_first() {
-        let base =
-            std::env::temp_dir().join(format!("lakebase-find-{}", crate::random::hex::<4>()));
+        let base = std::env::temp_dir().join(format!("lakebase-find-{}", std::process::id()));
         for folder in ["path", "usual-9/bin", "usual-17.2/bin", "usual-16/bin", "usual-x/bin"] {
             std::fs::create_dir_all(base.join(folder)).unwrap();
-            for program in ["postgres", "initdb"] {
+            for name in ["postgres", "initdb"] {
+                let program = format!("{name}{EXE_SUFFIX}");
                 std::fs::write(base.join(folder).join(program), "").unwrap();
             }
         }
