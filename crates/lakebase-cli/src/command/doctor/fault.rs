@@ -4,11 +4,14 @@
 //! its troubleshooting table), its pages about authentication, Postgres roles and private connectivity.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use lakebase_runtime::{ProxyError, ProxyProblem};
+use serde::Serialize;
 
-/// The cause of a failed step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The cause of a failed step. Its name in `--json` is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Fault {
     AddressBlocked,
     CertificateAuthorityUnknown,
@@ -41,42 +44,13 @@ pub(super) enum Fault {
     WorkspaceUnreachable,
 }
 
-impl Fault {
-    /// The name in `--json`. Stable.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::AddressBlocked => "address_blocked",
-            Self::CertificateAuthorityUnknown => "certificate_authority_unknown",
-            Self::CertificateExpired => "certificate_expired",
-            Self::CertificateNameMismatch => "certificate_name_mismatch",
-            Self::ClockSkew => "clock_skew",
-            Self::Configuration => "configuration",
-            Self::CredentialRefused => "credential_refused",
-            Self::DatabaseMissing => "database_missing",
-            Self::DnsFailed => "dns_failed",
-            Self::EndpointDisabled => "endpoint_disabled",
-            Self::EndpointNotFound => "endpoint_not_found",
-            Self::EndpointNotReady => "endpoint_not_ready",
-            Self::IdTokenRefused => "id_token_refused",
-            Self::IdentityRefused => "identity_refused",
-            Self::LoginFailed => "login_failed",
-            Self::LoginRefused => "login_refused",
-            Self::PortUnreachable => "port_unreachable",
-            Self::ProxyAuthenticationRequired => "proxy_authentication_required",
-            Self::ProxyRefused => "proxy_refused",
-            Self::ProxyUnreachable => "proxy_unreachable",
-            Self::QueryFailed => "query_failed",
-            Self::RoleMissing => "role_missing",
-            Self::SecretRefused => "secret_refused",
-            Self::TlsFailed => "tls_failed",
-            Self::TlsNotOffered => "tls_not_offered",
-            Self::TokenServiceUnreachable => "token_service_unreachable",
-            Self::TooManyConnections => "too_many_connections",
-            Self::WorkspaceAccessDenied => "workspace_access_denied",
-            Self::WorkspaceUnreachable => "workspace_unreachable",
-        }
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
+}
 
+impl Fault {
     /// What to do about it.
     pub(super) fn advice(self) -> &'static str {
         match self {

@@ -69,7 +69,7 @@ struct Step {
     seconds: f64,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'static str>,
+    fault: Option<Fault>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
 }
@@ -79,7 +79,7 @@ struct Step {
 struct Document<'a> {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'static str>,
+    fault: Option<Fault>,
     settings: &'a [ShownSetting],
     steps: &'a [Step],
 }
@@ -151,7 +151,7 @@ impl<'a> Report<'a> {
                     verdict: Verdict::Failed,
                     seconds,
                     detail,
-                    fault: Some(fault.name()),
+                    fault: Some(fault),
                     advice: Some(fault.advice()),
                 },
             ),
@@ -191,8 +191,8 @@ impl<'a> Report<'a> {
 
     /// The first fault that kept another step from being taken, else the first at all: a clock that is
     /// wrong stops nothing, but may be the cause of what comes after it.
-    fn fault(&self) -> Option<&'static str> {
-        let blocking = |fault: &&'static str| **fault != *Fault::ClockSkew.name();
+    fn fault(&self) -> Option<Fault> {
+        let blocking = |fault: &Fault| *fault != Fault::ClockSkew;
         let mut faults = self.steps.iter().filter_map(|step| step.fault);
         faults.clone().find(blocking).or_else(|| faults.next())
     }
@@ -286,13 +286,13 @@ mod tests {
         let none = report(&[("configuration", None)]).await;
         assert_eq!(none.fault(), None);
         let clock = report(&[("clock", Some(Fault::ClockSkew)), ("login", None)]).await;
-        assert_eq!(clock.fault(), Some("clock_skew"));
+        assert_eq!(clock.fault().unwrap().to_string(), "clock_skew");
         let both = report(&[
             ("clock", Some(Fault::ClockSkew)),
             ("tls", Some(Fault::CertificateExpired)),
             ("login", Some(Fault::LoginFailed)),
         ]);
-        assert_eq!(both.await.fault(), Some("certificate_expired"));
+        assert_eq!(both.await.fault().unwrap().to_string(), "certificate_expired");
     }
 
     #[tokio::test]
