@@ -5,7 +5,7 @@ use std::time::Duration;
 use lakebase::core::Target;
 use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Access, Error, ErrorKind, Lakebase};
-use lakebase_emulator::{Body, Effect, Emulator, EndpointKind, Fault, Operation, sequential_hops};
+use lakebase_emulator::{Effect, Emulator, EndpointKind, Fault, Operation, sequential_hops};
 
 use crate::support::{Setup, endpoint, shared};
 
@@ -248,13 +248,7 @@ async fn identity_is_missing() {
     }
     // A list that does not answer is reported as such, and no credential was asked for.
     let emulator = Emulator::builder().start().unwrap();
-    let refused = Effect::Reply {
-        status: 403,
-        body: Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    };
+    let refused = Effect::reply(403);
     emulator.inject(Fault::new(Operation::ProjectList, refused));
     let error = identity(&emulator).set("PGHOST", "ep-1.example.com").refused().await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{}", error.report());

@@ -20,10 +20,6 @@ on_each_runtime! {
     sessions_over_loopback limits_of_zero
 }
 
-fn refuse(sqlstate: &str, message: &str) -> Effect {
-    Effect::Refuse { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
-}
-
 async fn open(name: &str, options: PoolOptions) -> (Lakebase, LakebasePool) {
     let lakebase = Setup::m2m(shared()).endpoint(name).build();
     // The time limits of pools are about what comes later: the first login takes as long as a busy machine needs.
@@ -52,7 +48,7 @@ async fn a_refused_token_is_replaced_once() {
     let (lakebase, pool) = open(&name, PoolOptions::new().max_connections(3)).await;
     let before = lakebase.credential().await.unwrap().generation();
     let held = pool.acquire().await.unwrap();
-    let rejected = refuse("28P01", "password authentication failed for user \"x\"");
+    let rejected = Effect::refuse("28P01", "password authentication failed for user \"x\"");
     shared().inject(Fault::new(Operation::Login, rejected).only(&host).times(1));
     // The pool has to log in for these two.
     let (a, b) = join(pool.acquire(), pool.acquire()).await;
@@ -68,7 +64,7 @@ async fn a_refused_token_is_replaced_once() {
 async fn a_role_that_stays_refused_is_an_error() {
     let (name, host) = endpoint(shared());
     let (_, pool) = open(&name, PoolOptions::new()).await;
-    shared().inject(Fault::new(Operation::Login, refuse("28P01", "no")).only(&host));
+    shared().inject(Fault::new(Operation::Login, Effect::refuse("28P01", "no")).only(&host));
     let error = pool.acquire().await.map(drop).unwrap_err();
     let error = lakebase_error(&error).unwrap();
     assert_eq!(error.kind(), ErrorKind::LoginRefused, "{error:?}");
@@ -215,15 +211,17 @@ async fn plain_clones_outlive_the_pool_and_have_all_it_has() {
     let printed = format!("{:?}", plain.connect_options());
     assert!(!printed.contains(token.expose()), "sqlx has the token");
 
-    let rejected = refuse("28P01", "password authentication failed for user \"x\"");
-    let waking = refuse("57P03", "the database system is starting up");
+    let rejected = Effect::refuse("28P01", "password authentication failed for user \"x\"");
+    let waking = Effect::refuse("57P03", "the database system is starting up");
     for problem in [rejected, waking] {
         shared().inject(Fault::new(Operation::Login, problem).only(&host).times(1));
         plain.acquire().await.unwrap().ping().await.unwrap();
     }
     assert_eq!(shared().counters(&name).unwrap().refused, 2);
 
-    shared().inject(Fault::new(Operation::Login, refuse("3D000", "no such database")).only(&host));
+    shared().inject(
+        Fault::new(Operation::Login, Effect::refuse("3D000", "no such database")).only(&host),
+    );
     let error = plain.acquire().await.map(drop).unwrap_err();
     assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("3D000"), "{error}");
     let ours = lakebase_error(&error).expect("the error itself");

@@ -89,13 +89,7 @@ pub(crate) async fn load_through_rotations<F>(
 }
 
 pub(crate) fn unavailable() -> Effect {
-    Effect::Reply {
-        status: 503,
-        body: lakebase_emulator::Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    }
+    Effect::reply(503)
 }
 
 async fn outage_while_the_token_lives() {

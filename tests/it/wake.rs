@@ -88,17 +88,16 @@ async fn idle_connections_end_with_the_compute() {
 }
 
 async fn patience_has_an_end() {
-    let refuse = |sqlstate: &str, message: &str| Effect::Refuse {
-        sqlstate: sqlstate.to_owned(),
-        message: message.to_owned(),
-    };
     for (effect, cause) in [
         (
             Effect::Latency { duration: Duration::from_secs(30) },
             " (127.0.0.1) accepted TCP and did not answer within",
         ),
-        (refuse("57P03", "the database system is starting up"), "is starting up"),
-        (refuse("XX000", "External authorization failed."), "External authorization failed"),
+        (Effect::refuse("57P03", "the database system is starting up"), "is starting up"),
+        (
+            Effect::refuse("XX000", "External authorization failed."),
+            "External authorization failed",
+        ),
         (Effect::Drop, "peer closed connection"),
     ] {
         let (name, host) = endpoint(shared());

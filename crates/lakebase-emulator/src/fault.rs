@@ -174,6 +174,20 @@ pub enum Effect {
     Ipv6,
 }
 
+impl Effect {
+    /// An HTTP answer with `status`, and all else by default.
+    #[must_use]
+    pub const fn reply(status: u16) -> Self {
+        let body = Body::Json;
+        Self::Reply { status, body, retry_after: None, error_code: None, message: None }
+    }
+
+    /// A login that is refused with `sqlstate` and `message`.
+    pub fn refuse(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Refuse { sqlstate: sqlstate.into(), message: message.into() }
+    }
+}
+
 /// Form of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

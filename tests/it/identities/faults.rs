@@ -74,13 +74,7 @@ async fn a_service_that_is_down_harms_no_living_token() {
         let lakebase = row(&emulator, auth_type).build(&emulator);
         let workspace = lakebase.workspace().unwrap();
         let before = workspace.access_token().await.unwrap().generation();
-        let down = Effect::Reply {
-            status: 503,
-            body: Default::default(),
-            retry_after: None,
-            error_code: None,
-            message: None,
-        };
+        let down = Effect::reply(503);
         emulator.inject(Fault::new(Operation::TokenService, down));
         workspace.current_user().await.unwrap();
         assert_eq!(workspace.access_token().await.unwrap().generation(), before, "{auth_type}");

@@ -145,11 +145,7 @@ async fn a_refused_token_is_replaced_once() {
     let (name, host) = endpoint(shared());
     let lakebase = Setup::m2m(shared()).endpoint(&name).build();
     let before = lakebase.credential().await.unwrap().generation();
-    let refuse = |sqlstate: &str, message: &str| Effect::Refuse {
-        sqlstate: sqlstate.to_owned(),
-        message: message.to_owned(),
-    };
-    let rejected = refuse("28P01", "password authentication failed for user \"x\"");
+    let rejected = Effect::refuse("28P01", "password authentication failed for user \"x\"");
     shared().inject(Fault::new(Operation::Login, rejected.clone()).only(&host).times(1));
     current_user(&client(&lakebase).await).await;
     assert!(lakebase.credential().await.unwrap().generation() > before);

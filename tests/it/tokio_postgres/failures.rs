@@ -30,17 +30,13 @@ async fn replacing(kind: Kind, name: &str) -> (Lakebase, Pool) {
     (lakebase, pool)
 }
 
-fn refuse(sqlstate: &str, message: &str) -> Effect {
-    Effect::Refuse { sqlstate: sqlstate.to_owned(), message: message.to_owned() }
-}
-
 async fn a_refused_token_is_replaced_once() {
     for kind in kinds() {
         let (name, host) = endpoint(shared());
         let (lakebase, pool) = replacing(kind, &name).await;
         let before = lakebase.credential().await.unwrap().generation();
-        let rejected = refuse("28P01", "password authentication failed for user \"x\"");
-        let waking = refuse("57P03", "the database system is starting up");
+        let rejected = Effect::refuse("28P01", "password authentication failed for user \"x\"");
+        let waking = Effect::refuse("57P03", "the database system is starting up");
         for problem in [rejected, waking] {
             shared().inject(Fault::new(Operation::Login, problem).only(&host).times(1));
             let pair = try_join_all([pool.get(), pool.get()]).await.unwrap();
@@ -56,7 +52,8 @@ async fn a_refused_token_is_replaced_once() {
 async fn a_role_that_stays_refused() {
     let (name, host) = endpoint(shared());
     let (_, pool) = replacing(Kind::Deadpool, &name).await;
-    shared().inject(Fault::new(Operation::Login, refuse("28P01", "no")).only(&host).times(2));
+    shared()
+        .inject(Fault::new(Operation::Login, Effect::refuse("28P01", "no")).only(&host).times(2));
     let error = pool.get().await.map(drop).unwrap_err();
     let ours = Error::find_in(&*error).expect("the connector's own error");
     assert_eq!(ours.kind(), ErrorKind::LoginRefused, "{error:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use lakebase_emulator::{Body, Effect, Emulator, Fault, Operation};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use serde_json::json;
 
 use crate::Settings;
@@ -73,12 +73,6 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
 
 /// The next two requests for a token of `endpoint` fail.
 fn fail_twice(world: &World, endpoint: &str) {
-    let unavailable = Effect::Reply {
-        status: 503,
-        body: Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    };
+    let unavailable = Effect::reply(503);
     world.emulator.inject(Fault::new(Operation::Credentials, unavailable).only(endpoint).times(2));
 }

@@ -53,16 +53,7 @@ impl Service {
     }
 
     pub(crate) fn begin_outage(&self) {
-        self.emulator.inject(Fault::new(
-            Operation::Credentials,
-            Effect::Reply {
-                status: 503,
-                body: Default::default(),
-                retry_after: None,
-                error_code: None,
-                message: None,
-            },
-        ));
+        self.emulator.inject(Fault::new(Operation::Credentials, Effect::reply(503)));
     }
 
     pub(crate) fn end_outage(&self) {

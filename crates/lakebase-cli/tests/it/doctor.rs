@@ -318,13 +318,7 @@ fn a_workspace_that_is_gone_or_refuses_is_named() {
     assert_fault(&found, "workspace", "workspace_unreachable", &[&address]);
 
     emulator.clear();
-    let reply = Effect::Reply {
-        status: 403,
-        body: lakebase_emulator::Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    };
+    let reply = Effect::reply(403);
     emulator.inject(Fault::new(Operation::Credentials, reply));
     let found = examine(&emulator, &mut configured(&emulator));
     assert_fault(&found, "credential", "credential_refused", &["403"]);

@@ -7,13 +7,7 @@ use crate::support::{Run, emulator};
 #[test]
 fn verbose_tells_what_is_asked_and_answered_without_secrets() {
     let emulator = Emulator::builder().start().unwrap();
-    let reply = lakebase_emulator::Effect::Reply {
-        status: 503,
-        body: lakebase_emulator::Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    };
+    let reply = lakebase_emulator::Effect::reply(503);
     emulator.inject(Fault::new(Operation::Credentials, reply).times(1));
     let run = Run::with(&emulator, &["query", "--verbose", "--json", "select 1 as canary"]);
     assert_eq!(run.stdout, "[{\"canary\":\"1\"}]\n");

@@ -239,13 +239,7 @@ async fn faults_and_the_log_cover_it() {
     let log: Vec<_> =
         api.emulator.requests().iter().map(|r| (r.method.clone(), r.status)).collect();
     assert_eq!(log, [("POST".to_owned(), 201), ("GET".to_owned(), 404)]);
-    let reply = Effect::Reply {
-        status: 503,
-        body: Body::Json,
-        retry_after: None,
-        error_code: None,
-        message: None,
-    };
+    let reply = Effect::reply(503);
     api.emulator.inject(Fault::new(Operation::DataApi, reply).times(1));
     assert_eq!(api.send("DELETE", "/public/notes", "").await.status, 503);
     assert_eq!(api.rows("select=id").await, json!([{ "id": 1 }]), "nothing was carried out");

@@ -114,10 +114,7 @@ async fn a_refused_token_is_replaced_and_a_sleeping_compute_waited_for() {
     shared().suspend(&endpoint).unwrap();
     assert_eq!(success(proxy.psql(&["-c", "select 2"])).await, "2");
     let host = shared().endpoint_host(&endpoint, false).unwrap();
-    let effect = Effect::Refuse {
-        sqlstate: "28P01".into(),
-        message: "password authentication failed".into(),
-    };
+    let effect = Effect::refuse("28P01", "password authentication failed");
     shared().inject(Fault::new(Operation::Login, effect).times(1).only(host));
     assert_eq!(success(proxy.psql(&["-c", "select 3"])).await, "3");
 }

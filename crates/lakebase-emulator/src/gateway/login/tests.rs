@@ -193,7 +193,7 @@ fn faults_refuse() {
     assert!(faults(&mut state, "ep-replica").is_empty());
     let effects = faults(&mut state, "ep-primary-1");
     assert!(refusal(&effects[0]).unwrap().message.contains("is blocked by Databricks IP ACL"));
-    let effect = Effect::Refuse { sqlstate: "28P01".to_owned(), message: "no".to_owned() };
+    let effect = Effect::refuse("28P01", "no");
     assert_eq!(refusal(&effect), Some(Refusal::new("28P01", "no")));
     assert_eq!(refusal(&Effect::Drop), None);
 }
