@@ -1,46 +1,26 @@
 //! The canary: a whole session with everything on, and no secret in any log, `Debug`, `Display` or error.
 
 use std::fmt::{Debug, Write as _};
-use std::io;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{LazyLock, Once};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use lakebase::core::{Claim, Secret};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{Access, Error, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor};
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::identities::rows::{HOUR, rows};
+use crate::log::Log;
 use crate::support::{Setup, endpoint, shared};
 
 on_each_runtime! { canary }
 
 /// Everything that any crate logs in this process, at TRACE.
-static CAPTURED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Capture;
-
-impl io::Write for Capture {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Capture {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        Self
-    }
-}
+static CAPTURED: LazyLock<Log> = LazyLock::new(Log::default);
 
 /// Starts capturing, also what is logged through `log`.
 fn capture() {
@@ -50,7 +30,7 @@ fn capture() {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)
-            .with_writer(Capture)
+            .with_writer(CAPTURED.clone())
             .finish();
         // Where surf's HTTP library logs tokens; nothing is sent by surf unless this is off.
         let leaky = if cfg!(feature = "http-surf") { LevelFilter::OFF } else { LevelFilter::TRACE };
@@ -123,7 +103,7 @@ async fn canary() {
         conn.close().await.unwrap();
         // A connection that ends without a word, and logins that fail.
         drop(lakebase.connect().await.unwrap());
-        let refused = Effect::Refuse { sqlstate: "28P01".into(), message: "no".into() };
+        let refused = Effect::refuse("28P01", "no");
         shared().inject(Fault::new(Operation::Login, refused).only(host));
         printed.error(&lakebase.connect().await.map(drop).unwrap_err());
         printed.debug(&pool.close().await);
@@ -153,8 +133,7 @@ async fn canary() {
 
     tracing::trace!("seen through tracing");
     log::trace!("seen through log");
-    let logged = CAPTURED.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let logged = String::from_utf8_lossy(&logged);
+    let logged = CAPTURED.take();
     for marker in ["seen through tracing", "seen through log"] {
         assert!(logged.contains(marker), "the capture works: {marker}");
     }
@@ -162,7 +141,7 @@ async fn canary() {
     assert!(own > 10, "the connector's own events are among them: {own}");
     assert!(printed.0.contains(&it.client_id) && printed.0.contains(&it.pg_host));
 
-    let basic = base64(&format!("{}:{}", it.client_id, it.client_secret));
+    let basic = BASE64.encode(format!("{}:{}", it.client_id, it.client_secret));
     secrets.push(basic);
     secrets.sort();
     secrets.dedup();
@@ -212,7 +191,7 @@ async fn through_proxies(printed: &mut Printed) -> [String; 3] {
         assert_eq!(sent.contains("proxy-authorization: basic "), expected, "it was sent");
     }
     assert!(printed.0.contains("through the proxy http://127.0.0.1:"));
-    [user.to_owned(), password.to_owned(), base64(&format!("{user}:{password}"))]
+    [user.to_owned(), password.to_owned(), BASE64.encode(format!("{user}:{password}"))]
 }
 
 /// Every other identity, once well and once with its service refusing, and a user's token.
@@ -263,19 +242,4 @@ async fn vouched_for(printed: &mut Printed, secrets: &mut Vec<String>) {
             emulator.clear();
         }
     }
-}
-
-/// As a Basic header has it.
-fn base64(text: &str) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in text.as_bytes().chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let digit = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap();
-            out.push(if place <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
-        }
-    }
-    out
 }

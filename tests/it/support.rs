@@ -12,24 +12,25 @@ use lakebase_emulator::{Emulator, EndpointKind};
 
 /// Makes a test of each `async fn`, on each runtime.
 macro_rules! on_each_runtime {
-    ($($name:ident)*) => { $(
+    ($($name:ident)*) => { on_each_runtime! { $($name: super::$name(),)* } };
+    ($($name:ident: $test:expr,)*) => { $(
         mod $name {
             #[cfg(feature = "tokio")]
             #[test]
             fn tokio() {
-                crate::support::on_tokio(super::$name());
+                crate::support::on_tokio($test);
             }
 
             #[cfg(feature = "async-std")]
             #[test]
             fn async_std() {
-                ::async_std::task::block_on(super::$name());
+                ::async_std::task::block_on($test);
             }
 
             #[cfg(feature = "smol")]
             #[test]
             fn smol() {
-                ::smol::block_on(super::$name());
+                ::smol::block_on($test);
             }
         }
     )* };

@@ -10,8 +10,17 @@ use crate::support::shared;
 use rows::{Row, rows};
 
 on_each_runtime! {
-    an_id_token_in_a_variable an_id_token_in_a_file github github_for_entra azure_devops a_secret_of_entra a_managed_identity
-    the_azure_cli the_metadata_service a_service_account_of_google a_key_of_google
+    an_id_token_in_a_variable: super::log_in("env-oidc"),
+    an_id_token_in_a_file: super::log_in("file-oidc"),
+    github: super::log_in("github-oidc"),
+    github_for_entra: super::log_in("github-oidc-azure"),
+    azure_devops: super::log_in("azure-devops-oidc"),
+    a_secret_of_entra: super::log_in("azure-client-secret"),
+    a_managed_identity: super::log_in("azure-msi"),
+    the_azure_cli: super::log_in("azure-cli"),
+    the_metadata_service: super::log_in("metadata-service"),
+    a_service_account_of_google: super::log_in("google-id"),
+    a_key_of_google: super::log_in("google-credentials"),
 }
 
 /// Logs in as every row of `auth_type`, with a name that Postgres knows.
@@ -34,48 +43,4 @@ async fn log_in(auth_type: &str) {
         count += 1;
     }
     assert!(count > 0);
-}
-
-async fn an_id_token_in_a_variable() {
-    log_in("env-oidc").await;
-}
-
-async fn an_id_token_in_a_file() {
-    log_in("file-oidc").await;
-}
-
-async fn github() {
-    log_in("github-oidc").await;
-}
-
-async fn github_for_entra() {
-    log_in("github-oidc-azure").await;
-}
-
-async fn azure_devops() {
-    log_in("azure-devops-oidc").await;
-}
-
-async fn a_secret_of_entra() {
-    log_in("azure-client-secret").await;
-}
-
-async fn a_managed_identity() {
-    log_in("azure-msi").await;
-}
-
-async fn the_azure_cli() {
-    log_in("azure-cli").await;
-}
-
-async fn the_metadata_service() {
-    log_in("metadata-service").await;
-}
-
-async fn a_service_account_of_google() {
-    log_in("google-id").await;
-}
-
-async fn a_key_of_google() {
-    log_in("google-credentials").await;
 }
