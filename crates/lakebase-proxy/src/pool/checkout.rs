@@ -199,8 +199,10 @@ impl Pool {
             Err(_) => {
                 // Others that were silent for as long probably share its fate.
                 let moment = self.now().saturating_sub(LIVENESS);
-                let dead = self.lock().queue.idle_before(moment);
+                let mut inner = self.lock();
+                let dead = inner.queue.idle_before(moment);
                 self.counters.ended.fetch_add(dead.len() as u64, Ordering::Relaxed);
+                drop(inner);
                 false
             }
         }

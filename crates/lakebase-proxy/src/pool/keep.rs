@@ -43,9 +43,11 @@ impl Pool {
                 let swept = {
                     let mut inner = self.lock();
                     inner.keeper.clone_from(context.waker());
-                    inner.sweep(self.now(), &self.options, context)
+                    let swept = inner.sweep(self.now(), &self.options, context);
+                    // Whoever sees that they are gone finds them counted.
+                    self.counters.ended.fetch_add(swept.ended, Ordering::Relaxed);
+                    swept
                 };
-                self.counters.ended.fetch_add(swept.ended, Ordering::Relaxed);
                 (0..swept.ended).for_each(|_| observe::pooled_ended());
                 match swept.closed {
                     none if none.is_empty() && !woken && self.lock().alarm == due => Poll::Pending,
