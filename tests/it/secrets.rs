@@ -133,7 +133,7 @@ async fn canary() {
 
     tracing::trace!("seen through tracing");
     log::trace!("seen through log");
-    let logged = CAPTURED.take();
+    let logged = CAPTURED.text();
     for marker in ["seen through tracing", "seen through log"] {
         assert!(logged.contains(marker), "the capture works: {marker}");
     }
