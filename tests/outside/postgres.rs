@@ -1,16 +1,29 @@
-//! A real Postgres with TLS, in which the service principal's password is its token.
+//! A real Postgres with TLS on loopback. The benchmarks start theirs by this file, too.
 
-use std::error::Error;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Write as _};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::stage::{CLIENT, HOST};
+/// What a server is like.
+pub struct Setup<'a> {
+    /// The folder of Postgres' programs.
+    pub bin: &'a Path,
+    /// The names in its certificate.
+    pub hosts: &'a [&'a str],
+    /// The superuser.
+    pub user: &'a str,
+    /// What the superuser logs in with; if empty, anybody may log in.
+    pub password: &'a str,
+    /// More settings, each `name=value`.
+    pub settings: &'a [&'a str],
+}
 
+/// A running server, over TLS only, with a database as the service names it. Dropping it stops it.
 pub struct Postgres {
     pub port: u16,
     /// File with the certificate to trust.
@@ -21,26 +34,25 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Makes a cluster in a new folder and starts it. `LAKEBASE_POSTGRES_BIN` names the folder of its programs.
-    pub fn start() -> Result<Self, Box<dyn Error>> {
-        let bin =
-            std::env::var_os("LAKEBASE_POSTGRES_BIN").ok_or("LAKEBASE_POSTGRES_BIN is not set")?;
-        let bin = Path::new(&bin);
-        let folder = std::env::temp_dir().join(format!("lakebase-outside-{}", std::process::id()));
-        fs::create_dir(&folder)?;
+    /// Makes a cluster in a new folder and starts it.
+    pub fn start(setup: &Setup<'_>) -> io::Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let name = format!("lakebase-postgres-{}-{port}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder)?;
         let certificate = folder.join("server.pem");
-        let server = Command::new(bin.join("postgres"));
+        let server = Command::new(setup.bin.join("postgres"));
         let mut postgres = Self { port, certificate, folder, server, child: None };
         let folder = &postgres.folder;
 
-        let made = rcgen::generate_simple_self_signed([HOST.to_owned()])?;
+        let names: Vec<_> = setup.hosts.iter().map(|host| (*host).to_owned()).collect();
+        let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
         fs::write(&postgres.certificate, made.cert.pem())?;
         let key = folder.join("server.key");
         fs::write(&key, made.signing_key.serialize_pem())?;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
         let password = folder.join("password");
-        fs::write(&password, CLIENT[2])?;
+        fs::write(&password, setup.password)?;
         let owner = unprivileged(folder)?;
         if let Some((uid, gid)) = owner {
             for path in [folder, &key, &password] {
@@ -48,8 +60,9 @@ impl Postgres {
             }
         }
         let program = |name: &str| {
-            let mut command = Command::new(bin.join(name));
-            command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+            let mut command = Command::new(setup.bin.join(name));
+            command.current_dir("/").stdin(Stdio::null());
+            command.stdout(Stdio::null()).stderr(Stdio::null());
             if let Some((uid, gid)) = owner {
                 command.uid(uid).gid(gid);
             }
@@ -57,43 +70,41 @@ impl Postgres {
         };
 
         let data = folder.join("data");
+        let method = if setup.password.is_empty() { "trust" } else { "password" };
         let mut initdb = program("initdb");
-        initdb.arg("-D").arg(&data).args([
-            "-U",
-            CLIENT[0],
-            "-A",
-            "password",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]);
-        initdb.arg(format!("--pwfile={}", password.display()));
-        if !initdb.status()?.success() {
-            return Err("initdb failed".into());
+        initdb.arg("-D").arg(&data).args(["-U", setup.user, "-A", method, "-E", "UTF8"]);
+        initdb.args(["--locale=C", "--no-sync"]);
+        if !setup.password.is_empty() {
+            initdb.arg(format!("--pwfile={}", password.display()));
         }
-        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 password\n")?;
+        if !initdb.status()?.success() {
+            return Err(io::Error::other("initdb failed"));
+        }
+        fs::write(data.join("pg_hba.conf"), format!("hostssl all all 127.0.0.1/32 {method}\n"))?;
         let mut single = program("postgres");
         single.args(["--single", "-D"]).arg(&data).arg("postgres").stdin(Stdio::piped());
         let mut single = single.spawn()?;
         if let Some(mut stdin) = single.stdin.take() {
-            std::io::Write::write_all(&mut stdin, b"create database databricks_postgres\n")?;
+            stdin.write_all(b"create database databricks_postgres\n")?;
         }
         if !single.wait()?.success() {
-            return Err("the database could not be created".into());
+            return Err(io::Error::other("the database could not be created"));
         }
         let mut server = program("postgres");
         server.arg("-D").arg(&data);
         for setting in [
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("port={port}"),
-            "unix_socket_directories=".to_owned(),
-            "fsync=off".to_owned(),
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={}", postgres.certificate.display()),
-            format!("ssl_key_file={}", key.display()),
-        ] {
-            server.arg("-c").arg(setting);
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "ssl=on",
+            &format!("port={port}"),
+            &format!("ssl_cert_file={}", postgres.certificate.display()),
+            &format!("ssl_key_file={}", key.display()),
+        ]
+        .iter()
+        .chain(setup.settings)
+        {
+            server.args(["-c", setting]);
         }
         postgres.server = server;
         postgres.serve()?;
@@ -102,17 +113,21 @@ impl Postgres {
 
     /// Ends all sessions without a word, as a crash does, and starts the server again.
     #[allow(dead_code, reason = "not every program does")]
-    pub fn restart(&mut self) -> Result<(), Box<dyn Error>> {
+    pub fn restart(&mut self) -> io::Result<()> {
         self.stop("-QUIT");
         self.serve()
     }
 
-    /// Starts the server and waits until it listens.
-    fn serve(&mut self) -> Result<(), Box<dyn Error>> {
+    /// Starts the server, and waits until it accepts connections or ends.
+    fn serve(&mut self) -> io::Result<()> {
         let child = self.child.insert(self.server.spawn()?);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        // Postgres' first line there is its process, and the last what it does.
+        let (file, process) =
+            (self.folder.join("data/postmaster.pid"), format!("{}\n", child.id()));
+        let is_ready = |text: String| text.starts_with(&process) && text.trim().ends_with("ready");
+        while !fs::read_to_string(&file).is_ok_and(is_ready) {
             if let Some(status) = child.try_wait()? {
-                return Err(format!("postgres ended with {status}").into());
+                return Err(io::Error::other(format!("postgres ended with {status}")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -136,7 +151,7 @@ impl Drop for Postgres {
 }
 
 /// Whom to run Postgres as, which refuses root: `postgres` or `nobody`. `None` if we are not root.
-fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>, Box<dyn Error>> {
+fn unprivileged(folder: &Path) -> io::Result<Option<(u32, u32)>> {
     // A new folder belongs to the user who made it.
     if fs::metadata(folder)?.uid() != 0 {
         return Ok(None);
@@ -147,5 +162,6 @@ fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>, Box<dyn Error>> {
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
-    Ok(Some(ids("postgres").or_else(|| ids("nobody")).ok_or("there is no unprivileged user")?))
+    let ids = ids("postgres").or_else(|| ids("nobody"));
+    ids.map(Some).ok_or_else(|| io::Error::other("there is no unprivileged user"))
 }

@@ -12,7 +12,6 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use postgres::Postgres;
 use stage::CLIENT;
 use workspace::Workspace;
 
@@ -21,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [python, script, program, packages] = &arguments[..] else {
         return Err("four arguments: PYTHON SCRIPT LAKEBASE PACKAGES".into());
     };
-    let mut postgres = Postgres::start()?;
+    let mut postgres = stage::postgres()?;
     let workspace = Workspace::start()?;
     let restart = postgres.certificate.with_file_name("restart");
     let environment = format!(

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, Setup};
 use crate::workspace::Workspace;
 
 /// Known to the fake workspace only.
@@ -30,8 +30,17 @@ pub fn play(user: impl FnOnce() -> Result<(), Box<dyn Error>>) -> ExitCode {
     }
 }
 
+/// A server in which the service principal's password is its token. `LAKEBASE_POSTGRES_BIN` names the folder of its programs.
+pub fn postgres() -> Result<Postgres, Box<dyn Error>> {
+    let bin =
+        std::env::var_os("LAKEBASE_POSTGRES_BIN").ok_or("LAKEBASE_POSTGRES_BIN is not set")?;
+    let [user, _, password] = CLIENT;
+    let setup = Setup { bin: bin.as_ref(), hosts: &[HOST], user, password, settings: &[] };
+    Ok(Postgres::start(&setup)?)
+}
+
 fn set() -> Result<(), Box<dyn Error>> {
-    let postgres = Postgres::start()?;
+    let postgres = postgres()?;
     let workspace = Workspace::start()?;
     let port = postgres.port.to_string();
     let named = ("LAKEBASE_ENDPOINT", "projects/outside/branches/main/endpoints/rw");
