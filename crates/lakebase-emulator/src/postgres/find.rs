@@ -4,7 +4,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 
 /// Setting that names the folder with `postgres` and `initdb`.
-const SETTING: &str = "LAKEBASE_POSTGRES_BIN";
+pub(crate) const SETTING: &str = "LAKEBASE_POSTGRES_BIN";
 
 /// Folders of the usual packages; one `*` stands for a version.
 const USUAL: &[&str] = &[
@@ -45,13 +45,13 @@ fn find_in(
     let mut searched: Vec<PathBuf> =
         std::env::split_paths(&path).filter(|p| p.is_absolute()).collect();
     searched.extend(usual.iter().flat_map(|pattern| expand(pattern)));
-    if let Some(found) = searched.iter().find(|folder| is_complete(folder)) {
-        // Links (as in /usr/local/bin) lead to the folder beside which `share` lies.
-        let real = std::fs::canonicalize(found.join(format!("postgres{EXE_SUFFIX}"))).ok();
-        let real = real.as_deref().and_then(Path::parent).filter(|folder| is_complete(folder));
-        return Ok(real.unwrap_or(found).to_owned());
-    }
-    Err(format!(
+    let found = searched.iter().find_map(|folder| {
+        // Links (as in /usr/local/bin), of `postgres` alone or of all programs, lead to the folder beside which `share` lies.
+        let real = std::fs::canonicalize(folder.join(format!("postgres{EXE_SUFFIX}"))).ok();
+        let real = real.as_deref().and_then(Path::parent);
+        real.into_iter().chain([&**folder]).find(|folder| is_complete(folder)).map(Path::to_owned)
+    });
+    found.ok_or_else(|| format!(
         "no Postgres found: looked for `postgres` and `initdb` in {SETTING} (not set), PATH ({path}) and {}; \
          install it (Debian/Ubuntu: apt install postgresql, Fedora: dnf install postgresql-server, \
          macOS: brew install postgresql@17) or set {SETTING} to the folder with these programs",
@@ -132,10 +132,20 @@ mod tests {
         let first = find_in(None, &path, &[&pattern]);
         let newest = find_in(None, &|_| None, &[&pattern]);
         let named = find_in(Some(&base.join("usual-9/../usual-9/bin")), &path, &[]);
+        #[cfg(unix)]
+        let linked = {
+            let folder = base.join("linked");
+            std::fs::create_dir(&folder).unwrap();
+            let program = base.join("usual-16/bin/postgres");
+            std::os::unix::fs::symlink(program, folder.join("postgres")).unwrap();
+            find_in(None, &|name| (name == "PATH").then(|| folder.display().to_string()), &[])
+        };
         std::fs::remove_dir_all(&base).unwrap();
         assert_eq!(first.unwrap(), base.join("path"));
         assert_eq!(newest.unwrap(), base.join("usual-17.2/bin"));
         assert_eq!(named.unwrap(), base.join("usual-9/bin"));
+        #[cfg(unix)]
+        assert_eq!(linked.unwrap(), base.join("usual-16/bin"));
     }
 
     #[test]
