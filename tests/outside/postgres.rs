@@ -1,13 +1,12 @@
 //! A real Postgres with TLS on loopback. The benchmarks start theirs by this file, too.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// What a server is like.
 pub struct Setup<'a> {
@@ -91,10 +90,12 @@ impl Postgres {
             return Err(io::Error::other("the database could not be created"));
         }
         let mut server = program("postgres");
-        server.arg("-D").arg(&data);
+        server.arg("-D").arg(&data).stderr(Stdio::piped());
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
+            "logging_collector=off",
+            "lc_messages=C",
             "fsync=off",
             "ssl=on",
             &format!("port={port}"),
@@ -111,30 +112,24 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// Ends all sessions without a word, as a crash does, and starts the server again.
-    #[allow(dead_code, reason = "not every program does")]
-    pub fn restart(&mut self) -> io::Result<()> {
-        self.stop("-QUIT");
-        self.serve()
-    }
-
     /// Starts the server, and waits until it accepts connections or ends.
-    fn serve(&mut self) -> io::Result<()> {
+    pub fn serve(&mut self) -> io::Result<()> {
         let child = self.child.insert(self.server.spawn()?);
-        // Postgres' first line there is its process, and the last what it does.
-        let (file, process) =
-            (self.folder.join("data/postmaster.pid"), format!("{}\n", child.id()));
-        let is_ready = |text: String| text.starts_with(&process) && text.trim().ends_with("ready");
-        while !fs::read_to_string(&file).is_ok_and(is_ready) {
-            if let Some(status) = child.try_wait()? {
-                return Err(io::Error::other(format!("postgres ended with {status}")));
+        let mut last = String::new();
+        // Postgres goes on when nobody reads its log any more.
+        if let Some(log) = child.stderr.take() {
+            for line in BufReader::new(log).lines() {
+                last = line?;
+                if last.contains("database system is ready to accept connections") {
+                    return Ok(());
+                }
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
+        Err(io::Error::other(format!("postgres ended with {}: {last}", child.wait()?)))
     }
 
-    fn stop(&mut self, signal: &str) {
+    /// Ends the server by a signal: `-INT` for a fast shutdown, `-QUIT` for one like a crash.
+    pub fn stop(&mut self, signal: &str) {
         if let Some(mut child) = self.child.take() {
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
             let _ = child.wait();
@@ -144,7 +139,6 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // A fast shutdown.
         self.stop("-INT");
         let _ = fs::remove_dir_all(&self.folder);
     }

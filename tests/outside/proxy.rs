@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             break status;
         }
         if restart.exists() {
-            postgres.restart()?;
+            // Ends all sessions without a word.
+            postgres.stop("-QUIT");
+            postgres.serve()?;
             fs::remove_file(&restart)?;
         }
         std::thread::sleep(Duration::from_millis(50));

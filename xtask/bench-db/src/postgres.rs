@@ -1,10 +1,6 @@
 //! A real Postgres with TLS on loopback, as fast as it gets: what every subject talks to in the end.
 
-#[expect(
-    unreachable_pub,
-    clippy::disallowed_methods,
-    reason = "a file of programs outside of the workspace"
-)]
+#[expect(unreachable_pub, reason = "a file of programs outside of the workspace")]
 #[path = "../../../tests/outside/postgres.rs"]
 mod server;
 
