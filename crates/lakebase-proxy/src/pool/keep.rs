@@ -44,7 +44,7 @@ impl Pool {
                     let mut inner = self.lock();
                     inner.keeper.clone_from(context.waker());
                     let swept = inner.sweep(self.now(), &self.options, context);
-                    // Whoever sees that they are gone finds them counted.
+                    // Counted under the lock, so that statistics never lack a session that is gone.
                     self.counters.ended.fetch_add(swept.ended, Ordering::Relaxed);
                     swept
                 };

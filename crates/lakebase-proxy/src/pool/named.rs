@@ -33,13 +33,12 @@ impl ConnectionFactory for NamedFactory {
         if session.is_named(name) {
             return Ok(Ok(session));
         }
-        match timeout(LIMIT, session.rename(name)).await {
-            Ok(Ok(())) => Ok(Ok(session)),
-            Ok(Err(error)) => {
-                Err(LoginError::Io(io::Error::new(io::ErrorKind::ConnectionAborted, error)))
-            }
-            Err(late) => Err(LoginError::Io(io::Error::new(io::ErrorKind::TimedOut, late))),
-        }
+        let failed = match timeout(LIMIT, session.rename(name)).await {
+            Ok(Ok(())) => return Ok(Ok(session)),
+            Ok(Err(error)) => io::Error::new(io::ErrorKind::ConnectionAborted, error),
+            Err(late) => late.into(),
+        };
+        Err(LoginError::Io(failed))
     }
 
     fn classify(&self, error: &LoginError) -> ConnectFailure {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use lakebase::Lakebase;
 use lakebase::core::Environment;
 use lakebase_proxy::{Limits, Listener, PoolOptions, PoolStats};
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 
 use crate::support::{
     Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until,
@@ -313,7 +314,7 @@ async fn a_reset_that_fails_costs_the_session_and_nobody_notices() {
 }
 
 /// Logs clients in, and ends `bad` sessions at their first statement.
-async fn ends_at_once(listener: tokio::net::TcpListener, bad: usize) {
+async fn ends_at_once(listener: TcpListener, bad: usize) {
     for number in 0.. {
         let mut raw = Raw(listener.accept().await.unwrap().0);
         let length = raw.0.read_u32().await.unwrap() as usize;
@@ -332,7 +333,7 @@ async fn ends_at_once(listener: tokio::net::TcpListener, bad: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_end_right_after_their_login_are_opened_again() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("postgresql://u:p@{}/d?sslmode=disable", listener.local_addr().unwrap());
     let server = tokio::spawn(ends_at_once(listener, 4));
     let environment = Environment::from_pairs([("LAKEBASE_PG_URL", url.as_str())]);
