@@ -20,7 +20,7 @@ type Row<'a> = (Setup, ErrorKind, &'a [&'a str]);
 
 async fn check(rows: impl IntoIterator<Item = Row<'_>>) {
     for (setup, kind, parts) in rows {
-        // What fails by itself takes as long as a busy machine needs.
+        // An error that is not of time may take as long as a busy machine needs.
         let limit = if kind == TimedOut { 2 } else { 60 };
         let error = setup.set("PGCONNECT_TIMEOUT", limit).refused().await;
         let report = error.report();

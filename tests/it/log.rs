@@ -18,7 +18,7 @@ impl Log {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// What was logged since [`take`](Self::take), which stays.
+    /// What was logged since the last [`take`](Self::take). It is not taken.
     pub(crate) fn text(&self) -> String {
         let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()

@@ -7,12 +7,11 @@ use std::time::Duration;
 use lakebase::core::FileStatus;
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, Lakebase, PoolOptions};
-use lakebase_emulator::{Emulator, Fault, Operation, WakeStyle};
+use lakebase_emulator::{Effect, Emulator, Fault, Operation, WakeStyle};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::log::{Log, listen};
-use crate::rotation::unavailable;
 use crate::support::Setup;
 
 fn on_this_thread<T>(work: impl Future<Output = T>) -> T {
@@ -33,7 +32,7 @@ async fn session(emulator: &Emulator) {
     let wrong = Setup::m2m(emulator).set("PGDATABASE", "no_such_database").build();
     assert_eq!(wrong.connect().await.unwrap_err().kind(), ErrorKind::NotFound);
 
-    emulator.inject(Fault::new(Operation::Credentials, unavailable()));
+    emulator.inject(Fault::new(Operation::Credentials, Effect::reply(503)));
     let policy =
         lakebase::ConnectPolicy { budget: Duration::from_millis(1500), ..Default::default() };
     let unlucky = Setup::m2m(emulator).builder().connect_policy(policy).build().unwrap();

@@ -184,7 +184,7 @@ async fn close_ends_logins_under_way() {
     .await;
     assert!(matches!(opened, Err(sqlx::Error::PoolClosed)), "{opened:?}");
     assert!(closed);
-    // Nor does anybody wait who comes later.
+    // A driver that connects later gets the error, too.
     let error = pool.connect_options().connect().await.unwrap_err();
     assert_eq!(lakebase_error(&error).unwrap().kind(), ErrorKind::Closed, "{error:?}");
 }

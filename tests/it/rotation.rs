@@ -88,17 +88,13 @@ pub(crate) async fn load_through_rotations<F>(
     assert_eq!(counters.refused, 0, "{pool}: no dead token was tried: {counters:?}");
 }
 
-pub(crate) fn unavailable() -> Effect {
-    Effect::reply(503)
-}
-
 async fn outage_while_the_token_lives() {
     // Its whole workspace fails.
     let emulator = Emulator::builder().start().unwrap();
     let lakebase = Setup::m2m(&emulator).build();
     let options = PoolOptions::new().max_connections(4).max_lifetime(Duration::ZERO);
     let pool = lakebase.pool(options).await.unwrap();
-    emulator.inject(Fault::new(Operation::Any, unavailable()));
+    emulator.inject(Fault::new(Operation::Any, Effect::reply(503)));
     emulator.clear_requests();
     for _ in 0..20 {
         let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
@@ -126,7 +122,7 @@ async fn outage_from_minute_to_minute() {
     lakebase.connect().await.unwrap().close().await.unwrap();
     let first = lakebase.credential().await.unwrap();
     emulator.clear_requests();
-    emulator.inject(Fault::new(Operation::Any, unavailable()));
+    emulator.inject(Fault::new(Operation::Any, Effect::reply(503)));
     minutes(52);
     // The renewal is due and fails; callers do not notice.
     for _ in 0..3 {

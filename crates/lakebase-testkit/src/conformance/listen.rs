@@ -11,6 +11,7 @@ use super::{on_thread, within};
 /// Clients get in and are carried in both directions; nothing of a socket is left behind.
 pub async fn listen(listen: &dyn Listen, timer: &dyn Timer) {
     let mut closed = false;
+    // Another test may be given a port that was closed, so one of several is enough.
     for _ in 0..10 {
         let socket = listen.open_tcp().expect("a port");
         let LocalAddress::Tcp(address) = *socket.address() else {
@@ -23,7 +24,6 @@ pub async fn listen(listen: &dyn Listen, timer: &dyn Timer) {
         if closed {
             break;
         }
-        // Another test may have been given the port meanwhile.
     }
     assert!(closed, "the port is still open");
     #[cfg(unix)]
