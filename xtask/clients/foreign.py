@@ -1,7 +1,7 @@
 """The command as it was built for another platform, against the emulator on this one.
 
-LAKEBASE_EMULATOR is the emulator's ready line, LAKEBASE_TARGETS cargo's target folder, LAKEBASE_WINE what runs programs for Windows. The argument names the
-platform: `windows` or `musl`. Ends with `N passed, N failed`.
+LAKEBASE_EMULATOR is the emulator's ready line, LAKEBASE_TARGETS cargo's target folder, LAKEBASE_WINE what runs programs for Windows, by the
+wine64 that WINE names. The argument names the platform: `windows` or `musl`. Ends with `N passed, N failed`.
 """
 
 import json
@@ -48,7 +48,7 @@ class windows(Foreign):
     def setUp(self):
         self.program = TARGETS / "x86_64-pc-windows-gnu/debug/lakebase.exe"
         self.runner = [os.environ["LAKEBASE_WINE"], str(self.program)]
-        wine = {name: os.environ[name] for name in ("PATH", "HOME", "WINEPREFIX", "WINEDEBUG") if name in os.environ}
+        wine = {name: os.environ[name] for name in ("PATH", "HOME", "WINE", "WINEPREFIX", "WINEDEBUG") if name in os.environ}
         self.environment = {**wine, **CONFIGURED, "PGSSLROOTCERT": "Z:" + EMULATOR["ca_cert"]}
         self.folder = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -60,6 +60,14 @@ class windows(Foreign):
 
     def query(self):
         return f'"Z:{self.program}" query --json "{WHO}"'
+
+    def test_the_status_is_that_of_windows(self):
+        # Wine's server kills a process that is still there a second after its program ended.
+        killed = self.folder / "wine64"
+        killed.write_text(f'#!/bin/sh\n"{os.environ["WINE"]}" "$@"\nkill -KILL $$\n')
+        killed.chmod(0o755)
+        self.assertIn("lakebase ", self.succeeds("--version", WINE=str(killed)))
+        self.assertEqual(self.run_it("exec", "--", self.batch("seven", "exit 7"), WINE=str(killed)).returncode, 7)
 
     def test_queries_by_direct_dns_and_verified_tls(self):
         self.assertEqual(json.loads(self.succeeds("query", "--json", WHO)), ROW)
@@ -99,11 +107,12 @@ class windows(Foreign):
             self.environment.pop(name)
         # Wine sets USERPROFILE itself.
         script = self.batch("profile", f"set USERPROFILE=Z:{self.folder}", self.query())
-        wine = subprocess.run([self.runner[0], "cmd", "/c", script], env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
-        self.assertEqual(json.loads(wine.stdout or "null"), ROW, wine.stderr)
+        self.runner = [self.runner[0], "cmd"]
+        self.assertEqual(json.loads(self.succeeds("/c", script)), ROW)
 
     def test_a_linux_client_gets_in_through_the_proxy(self):
-        proxy = subprocess.Popen([*self.runner, "proxy", "--json", "--listen", "127.0.0.1:0"], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # Wine itself, because killing what runs it would leave it behind.
+        proxy = subprocess.Popen([os.environ["WINE"], str(self.program), "proxy", "--json", "--listen", "127.0.0.1:0"], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             port = json.loads(proxy.stdout.readline())["listeners"][0]["port"]
             with psycopg.connect(host="127.0.0.1", port=port, user="me", dbname=EMULATOR["database"], connect_timeout=60) as connection:

@@ -28,26 +28,30 @@ pub(super) fn windows() -> Result<Variables, Failure> {
     let (gcc, wine) = (MINGW.provide()?, WINE.provide()?);
     let prefix = tools().join("wine");
     let library = prefix.join("drive_c/windows/system32/bcryptprimitives.dll");
+    let status = prefix.join("status.exe");
+    let sources = root().join("xtask/cross");
     let set = |command: &mut Command| {
         // No graphics, no sound, no browser: nobody is asked to install them.
         command.env("WINEPREFIX", &prefix).env("WINEDLLOVERRIDES", "mscoree,mshtml=");
         act(command.env("WINEDEBUG", "-all"))
     };
-    if !library.is_file() {
+    if !library.is_file() || !status.is_file() {
         let _ = fs::remove_dir_all(&prefix);
         fs::create_dir_all(&prefix).doing(format!("create {}", prefix.display()))?;
         set(Command::new(&wine).args(["wineboot", "--init"]))?;
-        let source = root().join("xtask/cross/process_prng.c");
-        act(Command::new(gcc)
+        act(Command::new(&gcc)
             .args(["-shared", "-O2", "-o"])
-            .args([&library, &source])
+            .args([&library, &sources.join("process_prng.c")])
             .arg("-ladvapi32"))?;
+        act(Command::new(gcc).args(["-O2", "-o"]).args([&status, &sources.join("status.c")]))?;
     }
+    let runner = sources.join("wine.sh");
     Ok(variables([
-        ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", wine.as_path()),
+        ("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", runner.as_path()),
+        ("LAKEBASE_WINE", &runner),
+        ("WINE", &wine),
         ("WINEPREFIX", &prefix),
         ("WINEDEBUG", Path::new("-all")),
-        ("LAKEBASE_WINE", &wine),
     ]))
 }
 
