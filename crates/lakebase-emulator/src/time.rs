@@ -2,17 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// `2026-01-31T12:00:00Z`, whole seconds, rounded down.
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// `2026-01-31T12:00:00Z`, whole seconds, rounded down; times that it cannot name become the nearest that it can.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let seconds = epoch_seconds(time);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil_from_days(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        rest / 3_600,
-        rest / 60 % 60,
-        rest % 60
-    )
+    let seconds = i64::try_from(epoch_seconds(time).min(LAST)).unwrap_or_default();
+    let time = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(&Rfc3339).unwrap_or_default()
 }
 
 /// The last second that an HTTP date and RFC 3339 can name: the end of the year 9999.
@@ -35,61 +32,10 @@ pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// Reads `YYYY-MM-DDThh:mm:ss[.fff](Z|±hh:mm)`.
+/// Reads an RFC 3339 timestamp from 1970 on, to the second.
 pub(crate) fn parse_rfc3339(text: &str) -> Option<SystemTime> {
-    let (date, rest) = text.split_once(['T', 't'])?;
-    let mut date = date.splitn(3, '-').map(number);
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let zone = rest.find(['Z', 'z', '+', '-'])?;
-    let (clock, zone) = rest.split_at(zone);
-    let offset: i64 = match zone.as_bytes() {
-        [b'Z' | b'z'] => 0,
-        [sign, ..] => {
-            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
-            let seconds = i64::try_from(number(hours)? * 3_600 + number(minutes)? * 60).ok()?;
-            if *sign == b'-' { -seconds } else { seconds }
-        }
-        [] => return None,
-    };
-    let clock = clock.split_once('.').map_or(clock, |(whole, _)| whole);
-    let mut clock = clock.splitn(3, ':').map(number);
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    let valid = (1970..10_000).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 61;
-    if !valid {
-        return None;
-    }
-    let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    let seconds = i64::try_from(seconds).ok()?.checked_sub(offset)?;
+    let seconds = OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp();
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
-
-fn number(text: &str) -> Option<u64> {
-    (text.len() <= 9 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
-}
-
-/// Days since 1970-01-01 to year, month, day of the Gregorian calendar.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
-}
-
-fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]
