@@ -1,10 +1,12 @@
 //! A small DNS server of threads, over UDP and TCP, whose names are ways in which servers behave.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use super::served::Served;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -36,7 +38,7 @@ pub const FORGED: Ipv4Addr = Ipv4Addr::new(10, 6, 6, 6);
 /// | anything else | NXDOMAIN |
 #[derive(Debug)]
 pub struct DnsServer {
-    address: SocketAddr,
+    tcp: Served,
     shared: Arc<Shared>,
 }
 
@@ -51,19 +53,17 @@ impl DnsServer {
     #[must_use]
     pub fn start() -> Self {
         let (udp, tcp) = bind_both();
-        let address = udp.local_addr().expect("its address");
         let shared = Arc::new(Shared::default());
-        let server = Self { address, shared: Arc::clone(&shared) };
-        let for_tcp = Arc::clone(&shared);
-        std::thread::spawn(move || serve_udp(&udp, &shared));
-        std::thread::spawn(move || serve_tcp(&tcp, &for_tcp));
-        server
+        let (for_udp, for_tcp) = (Arc::clone(&shared), Arc::clone(&shared));
+        std::thread::spawn(move || serve_udp(&udp, &for_udp));
+        let tcp = Served::on(tcp, move |stream, _| serve_tcp(stream, &for_tcp));
+        Self { tcp, shared }
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.tcp.address()
     }
 
     /// How often `name` was asked for, over both transports.
@@ -77,11 +77,10 @@ impl DnsServer {
 impl Drop for DnsServer {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        // Wake both threads, which then see the flag.
+        // Wakes the thread, which then sees the flag.
         if let Ok(socket) = UdpSocket::bind("127.0.0.1:0") {
-            let _ = socket.send_to(&[], self.address);
+            let _ = socket.send_to(&[], self.address());
         }
-        let _ = TcpStream::connect(self.address);
     }
 }
 
@@ -146,28 +145,18 @@ fn forge(question: &Question, socket: &UdpSocket, client: SocketAddr) {
     }
 }
 
-fn serve_tcp(listener: &TcpListener, shared: &Shared) {
-    for stream in listener.incoming() {
-        if shared.stop.load(Ordering::SeqCst) {
-            return;
-        }
-        let Ok(mut stream) = stream else { continue };
-        let mut length = [0; 2];
-        if stream.read_exact(&mut length).is_err() {
-            continue;
-        }
-        let mut message = vec![0; u16::from_be_bytes(length).into()];
-        if stream.read_exact(&mut message).is_err() {
-            continue;
-        }
-        let Some(question) = Question::read(&message) else { continue };
-        shared.count(&question);
-        let reply = question.answer();
-        let length = u16::try_from(reply.len()).expect("a short reply");
-        // In two parts, as a network may do.
-        let _ = stream.write_all(&length.to_be_bytes());
-        let _ = stream.write_all(&reply);
-    }
+fn serve_tcp(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    stream.read_exact(&mut message)?;
+    let Some(question) = Question::read(&message) else { return Ok(()) };
+    shared.count(&question);
+    let reply = question.answer();
+    let length = u16::try_from(reply.len()).expect("a short reply");
+    // In two parts, as a network may do.
+    stream.write_all(&length.to_be_bytes())?;
+    stream.write_all(&reply)
 }
 
 impl Shared {

@@ -1,11 +1,13 @@
 //! A small HTTP server of threads, whose paths are ways in which servers behave.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::oneshot;
+
+use super::served::Served;
 
 /// Listens on a loopback port of its own until dropped.
 ///
@@ -24,16 +26,14 @@ use futures::channel::oneshot;
 /// | `/hang` | no reply until the client leaves |
 #[derive(Debug)]
 pub struct HttpServer {
-    address: SocketAddr,
+    served: Served,
     shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    stop: AtomicBool,
     connections: AtomicUsize,
     requests: AtomicUsize,
-    open: Mutex<Vec<TcpStream>>,
     left: Mutex<Vec<oneshot::Sender<()>>>,
     closed: Mutex<Vec<oneshot::Sender<()>>>,
 }
@@ -46,33 +46,19 @@ impl HttpServer {
     /// Starts the server.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
-        let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared::default());
-        let server = Self { address, shared: Arc::clone(&shared) };
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if shared.stop.load(Ordering::SeqCst) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                shared.connections.fetch_add(1, Ordering::SeqCst);
-                lock(&shared.open).extend(stream.try_clone());
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || {
-                    // The client's ways of leaving are part of the tests.
-                    let _ = serve(&stream, &shared);
-                    let _ = stream.shutdown(Shutdown::Both);
-                });
-            }
+        let of_clients = Arc::clone(&shared);
+        let served = Served::start(move |stream, _| {
+            of_clients.connections.fetch_add(1, Ordering::SeqCst);
+            serve(stream, &of_clients)
         });
-        server
+        Self { served, shared }
     }
 
     /// `127.0.0.1:port`.
     #[must_use]
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.served.address().to_string()
     }
 
     /// How many connections were accepted.
@@ -99,17 +85,6 @@ impl HttpServer {
         let (send, receive) = oneshot::channel();
         lock(&self.shared.closed).push(send);
         receive
-    }
-}
-
-impl Drop for HttpServer {
-    fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
-        // Wakes the accepting thread, which then sees the flag.
-        let _ = TcpStream::connect(self.address);
-        for stream in lock(&self.shared.open).drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
     }
 }
 

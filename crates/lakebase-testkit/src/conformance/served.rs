@@ -37,11 +37,18 @@ impl Open {
 }
 
 impl Served {
-    /// Has `serve` speak to each client, and closes when it returns.
+    /// Has `serve` speak to each client of a port of its own, and closes when it returns.
     pub(super) fn start(
         serve: impl Fn(&TcpStream, &Open) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback port");
+        Self::on(TcpListener::bind("127.0.0.1:0").expect("a loopback port"), serve)
+    }
+
+    /// The same on `listener`.
+    pub(super) fn on(
+        listener: TcpListener,
+        serve: impl Fn(&TcpStream, &Open) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("its address");
         let server = Self { address, stop: Arc::default(), open: Open::default() };
         let (stop, open, serve) = (Arc::clone(&server.stop), server.open.clone(), Arc::new(serve));
