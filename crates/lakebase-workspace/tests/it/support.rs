@@ -2,8 +2,6 @@
 //! sleep moves on at once.
 
 use std::fmt;
-use std::net::IpAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,11 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use lakebase_core::effect::{ByteStream, DialTarget, Dialed, LocalSocket, ProcessOutput};
+use lakebase_core::effect::ProcessOutput;
 use lakebase_core::{
-    BoxFuture, Clock, Dial, Environment, Error, ErrorKind, HostResolver, HttpClient, Listen,
-    Process, Result, Runtime, Timer, Timestamp,
+    BoxFuture, Clock, Environment, Error, ErrorKind, HttpClient, Process, Result, Runtime, Timer,
+    Timestamp,
 };
+use lakebase_testkit::fake_runtime;
 use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
 
 /// 2026-01-01T00:00:00Z, when every test starts.
@@ -148,50 +147,15 @@ impl Process for FakeProcess {
     }
 }
 
-#[derive(Debug)]
-struct Absent;
-
-#[async_trait]
-impl HostResolver for Absent {
-    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
-        Err(Error::new(ErrorKind::Unsupported, format!("unexpected look-up of {host}")))
-    }
-}
-
-#[async_trait]
-impl Dial for Absent {
-    async fn dial(&self, target: DialTarget<'_>) -> Result<Dialed> {
-        Err(Error::new(ErrorKind::Unsupported, format!("unexpected connection to {}", target.host)))
-    }
-
-    async fn dial_unix(&self, _: &Path) -> Result<Box<dyn ByteStream>> {
-        Err(Error::new(ErrorKind::Unsupported, "unexpected connection"))
-    }
-}
-
-impl Listen for Absent {
-    fn open_unix(&self) -> Result<Arc<dyn LocalSocket>> {
-        Err(Error::new(ErrorKind::Unsupported, "unexpected socket"))
-    }
-
-    fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
-        self.open_unix()
-    }
-}
-
 pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
     Runtime {
         clock: Arc::new(time.clone()),
         timer: Arc::new(time.clone()),
-        spawn: None,
-        dial: Arc::new(Absent),
         http: Arc::clone(http) as Arc<dyn HttpClient>,
-        hosts: Arc::new(Absent),
-        fallback_hosts: None,
         process: Arc::new(FakeProcess(Box::new(|program, _| {
             Some(Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))))
         }))),
-        listen: Arc::new(Absent),
+        ..fake_runtime(&lakebase_testkit::FakeTime::new(), None)
     }
 }
 
