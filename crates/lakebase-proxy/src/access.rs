@@ -12,7 +12,7 @@ use lakebase_session::{TlsStream, first_packet, scram};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 
-use crate::refused::{Refused, Rejected, malformed, refusal, refuse};
+use crate::rejected::{NotAccepted, Rejected, fatal, malformed};
 use crate::stream::Stream;
 
 /// The protocol that clients name when they begin with TLS at once.
@@ -46,7 +46,7 @@ impl Access {
         &self,
         mut stream: Stream,
         received: &mut usize,
-    ) -> Result<Requested, Refused> {
+    ) -> Result<Requested, NotAccepted> {
         if let (Stream::Tcp(tcp), Some(tls)) = (&stream, &self.tls)
             && first_byte(&tcp.0).await? == TLS_HANDSHAKE
         {
@@ -58,8 +58,8 @@ impl Access {
             let packet = match first_packet(&mut stream, received).await? {
                 Ok(packet) => packet,
                 // A client that does not accept the answer to its request leaves.
-                Err(StartupError::Incomplete(0..4)) if gss || tls => return Err(Refused::Gone),
-                Err(StartupError::Incomplete(0)) => return Err(Refused::Gone),
+                Err(StartupError::Incomplete(0..4)) if gss || tls => return Err(NotAccepted::Gone),
+                Err(StartupError::Incomplete(0)) => return Err(NotAccepted::Gone),
                 Err(error) => return Err(malformed(stream, error)),
             };
             match packet {
@@ -88,21 +88,21 @@ impl Access {
         }
     }
 
-    async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Requested, Refused> {
+    async fn admit(&self, mut stream: Stream, startup: Startup) -> Result<Requested, NotAccepted> {
         if startup.get("user").is_none_or(<[u8]>::is_empty) {
             return Err(malformed(stream, StartupError::User));
         }
         if self.tls_only && !stream.is_tls() {
             let message = "connection is insecure: this listener wants TLS with a client certificate \
                            (sslmode=require with sslcert and sslkey)";
-            return Err(refuse(stream, "28000", message));
+            return Err(Rejected::answered(stream, fatal("28000", message)).into());
         }
         if let Some(verifier) = &self.password {
             match Box::pin(scram::ask(&mut stream, verifier)).await? {
                 true => {}
                 false => {
                     let message = "password authentication failed for this proxy";
-                    return Err(refuse(stream, "28P01", message));
+                    return Err(Rejected::answered(stream, fatal("28P01", message)).into());
                 }
             }
         }
@@ -121,7 +121,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<u8> {
 
 /// TLS without asking, as libpq does with `sslnegotiation=direct`. Only with ALPN, so that no other protocol's
 /// client can be led here.
-async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
+async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, NotAccepted> {
     let Stream::Tcp(tcp) = stream else { return Ok(stream) };
     let stream = accept_tls(tcp, tls).await?;
     match &stream {
@@ -131,23 +131,26 @@ async fn direct_tls(stream: Stream, tls: &Arc<ServerConfig>) -> Result<Stream, R
 }
 
 /// If the handshake fails, the client gets an alert.
-async fn accept_tls(tcp: TokioIo<TcpStream>, tls: &Arc<ServerConfig>) -> Result<Stream, Refused> {
+async fn accept_tls(
+    tcp: TokioIo<TcpStream>,
+    tls: &Arc<ServerConfig>,
+) -> Result<Stream, NotAccepted> {
     match TlsStream::accept(tcp, Arc::clone(tls)).await {
         Ok(accepted) => Ok(Stream::Tls(Box::new(accepted))),
         // rustls reports what is wrong with the handshake as invalid data; all else is the network.
         Err((error, socket)) if error.kind() == io::ErrorKind::InvalidData => {
-            let why = refusal("08P01", format!("could not accept SSL connection: {error}"));
+            let why = fatal("08P01", format!("could not accept SSL connection: {error}"));
             let stream = Stream::Tcp(socket);
-            Err(Refused::Away(Rejected::unanswered(stream, why)))
+            Err(Rejected::unanswered(stream, why).into())
         }
-        Err(_) => Err(Refused::Gone),
+        Err(_) => Err(NotAccepted::Gone),
     }
 }
 
 /// Refuses a request for encryption; clients that insist on it go away by themselves.
 ///
 /// Who has gone on talking did not wait for the answer: what it said may be somebody else's.
-async fn answer_no(mut stream: Stream, what: &'static str) -> Result<Stream, Refused> {
+async fn answer_no(mut stream: Stream, what: &'static str) -> Result<Stream, NotAccepted> {
     let early = stream.has_more();
     stream.write_all(b"N").await?;
     stream.flush().await?;

@@ -39,7 +39,7 @@ mod pending;
 mod pool;
 mod pooled;
 mod proxy;
-mod refused;
+mod rejected;
 mod routes;
 mod session;
 mod stats;

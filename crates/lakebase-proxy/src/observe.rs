@@ -38,13 +38,13 @@ pub(crate) fn ended(took: Duration, cut: bool) {
     tracing::info!(took_ms = millis(took), cut, "session ended");
 }
 
-/// A client was turned away, before or after an attempt to log in; told so, or without an answer.
+/// A client was rejected, before or after an attempt to log in, with an answer or without one.
 pub(crate) fn rejected(why: &ServerError, answered: bool) {
     #[cfg(feature = "tracing")]
-    tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, answered, "client turned away");
+    tracing::warn!(sqlstate = %why.sqlstate, reason = ?why.message, answered, "client rejected");
 }
 
-/// A client did not come to the point, and was closed without an answer. `received` counts what came before TLS.
+/// A client did not finish its start in time, and was rejected without an answer. `received` counts what came before TLS.
 pub(crate) fn took_too_long(limit: Duration, received: usize) {
     #[cfg(feature = "tracing")]
     tracing::warn!(
@@ -53,7 +53,7 @@ pub(crate) fn took_too_long(limit: Duration, received: usize) {
         reason = ?format!("the start took longer than {limit:?}"),
         received,
         answered = false,
-        "client turned away"
+        "client rejected"
     );
 }
 

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 
 use crate::cancels::{Cancellable, vanished};
 use crate::observe;
-use crate::refused::Rejected;
+use crate::rejected::{closing, reject, send_closing};
 use crate::routes::Server;
-use crate::session::{Phase, Shared, closing, reject, send_closing, until};
+use crate::session::{Phase, Shared, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 
@@ -33,7 +33,7 @@ pub(crate) async fn session(
     let (session, early) = match login {
         Ok(Some(connected)) => connected,
         Ok(None) => return,
-        Err(why) => return Box::pin(reject(Rejected::answered(client, why))).await,
+        Err(why) => return reject(client, why).await,
     };
     observe::opened(clock.monotonic().saturating_sub(begun));
     carry(client, session, early, (&*clock, &server.upstream), shared, phase).await;

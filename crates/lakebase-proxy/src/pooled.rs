@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::cancels::{Cancellable, vanished};
 use crate::pool::{CheckedOut, Checkout, Denied, Pool, Wanted};
-use crate::refused::Rejected;
-use crate::session::{Phase, Shared, closing, fatal, reject, send_closing, until};
+use crate::rejected::{closing, fatal, reject, send_closing};
+use crate::session::{Phase, Shared, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 use crate::{observe, own};
@@ -40,7 +40,7 @@ pub(crate) async fn session(
         }
     };
     let Some(checkout) = checkout else {
-        return Box::pin(reject(Rejected::answered(client, closing()))).await;
+        return reject(client, closing()).await;
     };
     // Gone.
     let Some((checkout, early)) = checkout else { return };
@@ -52,8 +52,7 @@ pub(crate) async fn session(
             return own::carry(client, *own, early, server, shared, phase).await;
         }
         Err(denied) => {
-            let why = refusal(denied, pool, shared);
-            return Box::pin(reject(Rejected::answered(client, why))).await;
+            return reject(client, why_denied(denied, pool, shared)).await;
         }
     };
     one_more(&shared.counters.logins);
@@ -94,7 +93,7 @@ async fn serve(
     let session = &mut *checkout.session;
     let Some((greeting, key)) = session.greet() else {
         let error = Error::new(ErrorKind::Unsupported, "the system has no random numbers");
-        Box::pin(reject(Rejected::answered(client, to_client(&error)))).await;
+        reject(client, to_client(&error)).await;
         return After::Over;
     };
     let upstream = Arc::clone(pool.upstream());
@@ -141,14 +140,14 @@ async fn serve(
     }
 }
 
-fn refusal(denied: Denied, pool: &Pool, shared: &Shared) -> ServerError {
+fn why_denied(denied: Denied, pool: &Pool, shared: &Shared) -> ServerError {
     match denied {
         Denied::Login(error) => {
             shared.counters.failed(error.kind());
             to_client(&error)
         }
         Denied::Crowded => {
-            one_more(&shared.counters.refused);
+            one_more(&shared.counters.rejected);
             let options = pool.options();
             ServerError {
                 hint: Some(format!(
@@ -158,7 +157,7 @@ fn refusal(denied: Denied, pool: &Pool, shared: &Shared) -> ServerError {
                 )),
                 ..fatal(
                     "53300",
-                    &format!("no session of the pool became free within {:?}", options.wait),
+                    format!("no session of the pool became free within {:?}", options.wait),
                 )
             }
         }

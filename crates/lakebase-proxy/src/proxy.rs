@@ -25,7 +25,7 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 /// How many clients there may be, and how long they may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions at once, those that are logging in among them; one more is refused with SQLSTATE 53300. As many
+    /// Sessions at once, those that are logging in among them; one more is rejected with SQLSTATE 53300. As many
     /// connections, but at least 64, may be starting up; one more ends the oldest of these. Default: 500.
     pub max_connections: usize,
     /// From a client's first byte to its `StartupMessage`, TLS and password included. Default: 10 s.

@@ -1,11 +1,8 @@
 //! One client, from its first byte to its last.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use lakebase_session::ServerError;
 use lakebase_session::startup::{CancelKey, Startup};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -14,14 +11,12 @@ use crate::access::{Access, Requested};
 use crate::cancels::Cancels;
 use crate::pending::Pending;
 use crate::pool::Wanted;
-use crate::refused::{Refused, Rejected};
+use crate::rejected::{NotAccepted, fatal, reject};
 use crate::routes::Routes;
 use crate::stats::{Counters, one_more};
 use crate::stream::Stream;
 use crate::{observe, own, pooled};
 
-/// Time limit for a rejected client to read the reason and to close.
-const REJECT_LIMIT: Duration = Duration::from_secs(2);
 /// So many connections may start up at once also where few sessions are allowed, so that clients that come together
 /// do not end each other.
 const MIN_PENDING: usize = 64;
@@ -80,11 +75,11 @@ pub(crate) async fn serve(
             session(stream, startup, &acceptor, &shared, &mut phase).await;
         }
         Some(Ok(Requested::Cancel(stream, key))) => Box::pin(cancel(stream, &key, &shared)).await,
-        Some(Err(Refused::Away(client))) => {
-            one_more(&shared.counters.refused);
-            Box::pin(reject(client)).await;
+        Some(Err(NotAccepted::Rejected(client))) => {
+            one_more(&shared.counters.rejected);
+            Box::pin(client.reject()).await;
         }
-        Some(Err(Refused::Gone)) | None => one_more(&shared.counters.refused),
+        Some(Err(NotAccepted::Gone)) | None => one_more(&shared.counters.rejected),
     }
 }
 
@@ -94,7 +89,7 @@ async fn open(
     acceptor: &Acceptor,
     shared: &Shared,
     phase: &mut watch::Receiver<Phase>,
-) -> Option<Result<Requested, Refused>> {
+) -> Option<Result<Requested, NotAccepted>> {
     let mut place = shared.pending.enter();
     let (limit, mut received) = (shared.startup_timeout, 0);
     let opened = tokio::select! {
@@ -122,9 +117,9 @@ async fn session(
     phase: &mut watch::Receiver<Phase>,
 ) {
     let Ok(_place) = shared.places.try_acquire() else {
-        one_more(&shared.counters.refused);
+        one_more(&shared.counters.rejected);
         let why = fatal("53300", "sorry, too many clients already");
-        return Box::pin(reject(Rejected::answered(client, why))).await;
+        return reject(client, why).await;
     };
     let server = acceptor.routes.choose(&startup);
     if let Some(pool) = &server.pool
@@ -142,44 +137,4 @@ async fn cancel(stream: Stream, key: &CancelKey, shared: &Shared) {
         one_more(&shared.counters.cancel_requests);
     }
     drop(stream);
-}
-
-pub(crate) fn fatal(sqlstate: &str, message: &str) -> ServerError {
-    let (sqlstate, message) = (sqlstate.to_owned(), message.to_owned());
-    ServerError { sqlstate, message, ..ServerError::default() }
-}
-
-/// Sends the answer, then waits until the client has read it and closes. A close with unread bytes of the client would
-/// reset the connection and lose the answer.
-pub(crate) async fn reject(client: Rejected) {
-    let Rejected { mut stream, why, answer } = client;
-    observe::rejected(&why, !answer.is_empty());
-    let answering = async {
-        say(&mut stream, &answer).await?;
-        let mut ignored = [0; 1024];
-        for _ in 0..64 {
-            if stream.read(&mut ignored).await? == 0 {
-                break;
-            }
-        }
-        Ok::<_, io::Error>(())
-    };
-    let _ = timeout(REJECT_LIMIT, answering).await;
-}
-
-/// Sends the error that the proxy shuts down.
-pub(crate) async fn send_closing(stream: &mut Stream) {
-    let why = closing();
-    let _ = timeout(REJECT_LIMIT, say(stream, &why.encode())).await;
-}
-
-/// The error for clients when the proxy shuts down.
-pub(crate) fn closing() -> ServerError {
-    fatal("57P01", "terminating connection due to administrator command")
-}
-
-async fn say(stream: &mut Stream, answer: &[u8]) -> io::Result<()> {
-    stream.write_all(answer).await?;
-    stream.flush().await?;
-    stream.close().await
 }

@@ -12,9 +12,9 @@ use lakebase_core::ErrorKind;
 pub struct Stats {
     /// Connections that clients opened, cancel requests among them.
     pub accepted: u64,
-    /// Clients that were turned away before a login: too many, too late, malformed, or not allowed in.
-    pub refused: u64,
-    /// Sessions that stand or are logging in.
+    /// Clients that were rejected before a login: too many, too late, malformed, or not allowed in.
+    pub rejected: u64,
+    /// Sessions that are open or logging in.
     pub sessions: u64,
     /// Logins that succeeded.
     pub logins: u64,
@@ -32,7 +32,7 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) accepted: AtomicU64,
-    pub(crate) refused: AtomicU64,
+    pub(crate) rejected: AtomicU64,
     pub(crate) sessions: AtomicU64,
     pub(crate) logins: AtomicU64,
     pub(crate) cancel_requests: AtomicU64,
@@ -72,7 +72,7 @@ impl Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             accepted: read(&self.accepted),
-            refused: read(&self.refused),
+            rejected: read(&self.rejected),
             sessions: read(&self.sessions),
             logins: read(&self.logins),
             failed_logins: self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -66,7 +66,7 @@ fn a_thousand_rotations_suspends_and_kills_behind_a_pool() {
             .await;
         }
         let (stats, pool) = (monitor.stats(), monitor.pools().remove(0).unwrap());
-        assert!(stats.failed_logins.is_empty() && stats.refused == 0, "{stats:?}");
+        assert!(stats.failed_logins.is_empty() && stats.rejected == 0, "{stats:?}");
         assert!(pool.opened > ROTATIONS / 2 && pool.reused > pool.opened, "{pool:?}");
         assert!(cut <= 2 * ROTATIONS, "{cut}");
         drop(clients);

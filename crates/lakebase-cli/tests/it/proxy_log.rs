@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::proxy::Running;
 use crate::support::{Run, emulator, json};
 
-/// What a proxy writes to standard error while one client comes and goes and another is turned away.
+/// What a proxy writes to standard error while one client comes and goes and another is rejected.
 fn log(emulator: &Emulator, arguments: &[&str]) -> String {
     let arguments = [&["--listen", "127.0.0.1:0"], arguments].concat();
     let proxy = Running::start(emulator, &arguments);
@@ -42,7 +42,7 @@ fn every_line_is_an_object() {
     assert!(find("session opened")["login_ms"].is_u64());
     assert_eq!(find("session ended")["cut"], false);
     assert_eq!(find("login failed")["level"], "WARN");
-    assert_eq!(find("client turned away")["sqlstate"], "3D000");
+    assert_eq!(find("client rejected")["sqlstate"], "3D000");
     let listening = events[0]["message"].as_str().unwrap();
     assert!(listening.starts_with("listening on 127.0.0.1:"), "{log}");
 }
@@ -55,7 +55,7 @@ fn lines_of_text_begin_with_the_time_and_hold_no_line_breaks_of_clients() {
         assert!(time.ends_with('Z') && time.contains('T'), "{log}");
         assert!(["INFO", "WARN"].iter().any(|level| rest.trim_start().starts_with(level)), "{log}");
     }
-    assert!(log.contains("session opened") && log.contains("client turned away"), "{log}");
+    assert!(log.contains("session opened") && log.contains("client rejected"), "{log}");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_quiet_log_holds_warnings_only() {
     assert!(!levels.is_empty() && levels.iter().all(|level| level == "WARN"), "{log}");
 }
 
-/// The events of clients that were turned away: each sends some bytes and hangs up, if told so.
+/// The events of clients that were rejected: each sends some bytes and hangs up, if told so.
 fn rejected(more: &[&str], clients: &[(&[u8], bool)]) -> Vec<Value> {
     let arguments = [&["--listen", "127.0.0.1:0", "--log-format", "json"], more].concat();
     let proxy = Running::start(&emulator(), &arguments);
@@ -80,7 +80,7 @@ fn rejected(more: &[&str], clients: &[(&[u8], bool)]) -> Vec<Value> {
     }
     let (_, log) = proxy.end("TERM");
     assert!(!log.contains("canary"), "{log}");
-    log.lines().map(json).filter(|event| event["message"] == "client turned away").collect()
+    log.lines().map(json).filter(|event| event["message"] == "client rejected").collect()
 }
 
 #[test]

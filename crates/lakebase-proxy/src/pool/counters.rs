@@ -30,7 +30,7 @@ pub struct PoolStats {
     pub unsettled: u64,
     /// Idle sessions that the server ended, or that were found dead.
     pub ended: u64,
-    /// Clients that were refused because their turn did not come in time.
+    /// Clients that were rejected because their turn did not come in time.
     pub timed_out: u64,
     /// For how long clients waited for their turn: the upper end of each bucket, and how many waited no longer than that, those of
     /// the buckets before it included.

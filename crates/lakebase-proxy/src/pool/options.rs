@@ -18,7 +18,7 @@ pub struct PoolOptions {
     pub size: usize,
     /// So many sessions are not closed for being idle. None is opened before a client needs it. Default: 0.
     pub min: usize,
-    /// How long a client waits for its turn before it is refused with SQLSTATE 53300. Default: 30 s. What a login then takes
+    /// How long a client waits for its turn before it is rejected with SQLSTATE 53300. Default: 30 s. What a login then takes
     /// is not part of it.
     pub wait: Duration,
     /// How long a session may be idle before it is closed. Default: 3 min; below 4 min.

@@ -16,7 +16,7 @@ async fn psql_needs_no_password_and_is_the_configured_user() {
     let it = shared().description();
     assert_eq!(row, format!("{}|{}|psql", it.client_id, it.database));
     let stats = proxy.monitor.stats();
-    assert_eq!((stats.accepted, stats.logins, stats.refused), (1, 1, 0));
+    assert_eq!((stats.accepted, stats.logins, stats.rejected), (1, 1, 0));
     assert!(stats.bytes_to_clients > 0 && stats.bytes_to_servers > 0);
     until("the session has ended", || proxy.monitor.stats().sessions == 0).await;
     assert!(proxy.monitor.is_ready());

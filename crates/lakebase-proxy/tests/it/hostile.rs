@@ -40,7 +40,7 @@ async fn malformed_packets_disturb_nobody() {
     bystander.query("select 1").await;
     assert_eq!(bystander.messages_until(b'Z').await[1].1, b"\0\x01\0\0\0\x011");
     let stats = proxy.monitor.stats();
-    assert_eq!((stats.refused, stats.logins, stats.accepted), (5, 1, 6));
+    assert_eq!((stats.rejected, stats.logins, stats.accepted), (5, 1, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ async fn a_silent_client_is_closed_in_time() {
     for mut raw in all {
         assert!(raw.rest().await.is_empty());
     }
-    until("all are counted", || proxy.monitor.stats().refused == 4).await;
+    until("all are counted", || proxy.monitor.stats().rejected == 4).await;
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
 }
 
@@ -88,7 +88,7 @@ async fn silent_connections_keep_nobody_out() {
     }
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
     // All but the last 64 were ended.
-    until("the others are ended", || proxy.monitor.stats().refused >= 9_936).await;
+    until("the others are ended", || proxy.monitor.stats().rejected >= 9_936).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

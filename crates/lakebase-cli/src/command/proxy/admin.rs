@@ -110,7 +110,7 @@ fn describe() {
 
     for (name, what) in [
         ("lakebase_proxy_connections_accepted_total", "Connections that clients opened"),
-        ("lakebase_proxy_connections_refused_total", "Clients turned away before a login"),
+        ("lakebase_proxy_connections_rejected_total", "Clients rejected before a login"),
         ("lakebase_proxy_cancel_requests_total", "Cancel requests passed on"),
         ("lakebase_proxy_logins_total", "Logins for clients; result is ok or the error's kind"),
     ] {
@@ -183,7 +183,7 @@ impl Watched {
     fn record(&self) {
         let stats = self.monitor.stats();
         metrics::counter!("lakebase_proxy_connections_accepted_total").absolute(stats.accepted);
-        metrics::counter!("lakebase_proxy_connections_refused_total").absolute(stats.refused);
+        metrics::counter!("lakebase_proxy_connections_rejected_total").absolute(stats.rejected);
         metrics::counter!("lakebase_proxy_cancel_requests_total").absolute(stats.cancel_requests);
         metrics::counter!("lakebase_proxy_logins_total", "result" => "ok").absolute(stats.logins);
         for (kind, count) in stats.failed_logins {
