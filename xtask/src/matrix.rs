@@ -188,13 +188,13 @@ fn list(cells: &[&Cell], json: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::cells::{Counts, Run};
+    use super::cells::{Run, check, own, tests};
     use super::*;
 
-    const PASSES: Step = Step { run: Run::Cargo("passes"), counts: Counts::One, env: &[] };
-    const EMPTY: Step = Step { run: Run::Cargo("empty"), counts: Counts::Tests, env: &[] };
-    const UNSURE: Step = Step { run: Run::Xtask("unsure"), counts: Counts::Closing, env: &[] };
-    const BREAKS: Step = Step { run: Run::Cargo("breaks"), counts: Counts::One, env: &[] };
+    const PASSES: Step = check("passes");
+    const EMPTY: Step = tests("empty");
+    const UNSURE: Step = own("unsure");
+    const BREAKS: Step = check("breaks");
 
     /// Has no Python; does what the step's name says.
     #[derive(Debug, Default)]

@@ -25,8 +25,26 @@ pub(crate) struct Cell {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) run: Run,
+    /// All features of the package that cargo turns on, where that is not left to it.
+    pub(crate) features: Option<&'static str>,
     pub(crate) counts: Counts,
     pub(crate) env: &'static [(&'static str, &'static str)],
+}
+
+impl Step {
+    const fn new(run: Run, counts: Counts) -> Self {
+        Self { run, features: None, counts, env: &[] }
+    }
+
+    /// With these features and no others.
+    pub(super) const fn features(self, features: &'static str) -> Self {
+        Self { features: Some(features), ..self }
+    }
+
+    /// With these variables.
+    pub(super) const fn env(self, env: &'static [(&'static str, &'static str)]) -> Self {
+        Self { env, ..self }
+    }
 }
 
 /// What is run; arguments are separated by white space.
@@ -49,22 +67,27 @@ pub(crate) enum Counts {
 
 /// A cargo command that runs tests.
 pub(super) const fn tests(args: &'static str) -> Step {
-    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[] }
+    Step::new(Run::Cargo(args), Counts::Tests)
 }
 
 /// The same for tests that mostly wait for each other's servers: more of them at once than this machine has cores.
 pub(super) const fn waiting_tests(args: &'static str) -> Step {
-    Step { run: Run::Cargo(args), counts: Counts::Tests, env: &[("RUST_TEST_THREADS", "8")] }
+    tests(args).env(&[("RUST_TEST_THREADS", "8")])
 }
 
 /// A cargo command that passes by exiting with 0.
 pub(super) const fn check(args: &'static str) -> Step {
-    Step { run: Run::Cargo(args), counts: Counts::One, env: &[] }
+    Step::new(Run::Cargo(args), Counts::One)
 }
 
 /// One of xtask's own commands, which end with a count.
 pub(super) const fn own(args: &'static str) -> Step {
-    Step { run: Run::Xtask(args), counts: Counts::Closing, env: &[] }
+    Step::new(Run::Xtask(args), Counts::Closing)
+}
+
+/// One of xtask's own commands that passes by exiting with 0.
+pub(super) const fn own_check(args: &'static str) -> Step {
+    Step::new(Run::Xtask(args), Counts::One)
 }
 
 pub(super) const fn cell(

@@ -1,6 +1,6 @@
 //! Cells of the crate for edge functions: its Rust, its package, and the engines that run it.
 
-use super::cells::{Cell, Counts, Run, Step, cell, check, own, tests};
+use super::cells::{Cell, cell, check, own, own_check, tests};
 use crate::provision::Tool;
 
 pub(super) const EDGE: &[Cell] = &[
@@ -21,7 +21,7 @@ pub(super) const EDGE: &[Cell] = &[
         "the npm package: sizes, installed in an empty folder, and what publint and attw say of it",
         &[Tool::Wasm, Tool::Edge, Tool::Bundlers],
         &[
-            Step { run: Run::Xtask("wasm"), counts: Counts::One, env: &[] },
+            own_check("wasm"),
             tests("test --no-fail-fast -p xtask-wasm -p lakebase-wasm"),
             check(
                 "clippy --target wasm32-unknown-unknown -p lakebase-wasm --all-targets --all-features -- -D warnings -A clippy::arc_with_non_send_sync",
@@ -72,7 +72,7 @@ pub(super) const EDGE: &[Cell] = &[
         &[
             own("wasm --test examples"),
             // Its times are for people; that no mint takes a request too many is a check.
-            Step { run: Run::Xtask("wasm --bench --runs 1"), counts: Counts::One, env: &[] },
+            own_check("wasm --bench --runs 1"),
         ],
     ),
     cell(

@@ -93,6 +93,9 @@ impl Machine for Real {
                 command
             }
         };
+        if let Some(features) = step.features {
+            command.args(["--no-default-features", "--features", features]);
+        }
         command.envs(self.env.iter().cloned()).envs(step.env.iter().copied());
         let log = self.log(cell.name);
         let before = fs::read(&log).map_or(0, |bytes| bytes.len());

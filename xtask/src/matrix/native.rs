@@ -1,7 +1,17 @@
 //! Cells of the sources, of each crate, of everything on each runtime, and of other drivers.
 
-use super::cells::{Cell, cell, check, own, tests, waiting_tests};
+use super::cells::{Cell, Step, cell, check, own, tests, waiting_tests};
 use crate::provision::Tool;
+
+/// All that runtimes do, with these features.
+const fn runtime(features: &'static str) -> Step {
+    waiting_tests("test --no-fail-fast --all-targets -p lakebase-runtime").features(features)
+}
+
+/// All that crosses crates, with these features.
+const fn patterns(features: &'static str) -> Step {
+    waiting_tests("test --no-fail-fast --all-targets -p lakebase-tests").features(features)
+}
 
 pub(super) const NATIVE: &[Cell] = &[
     // Sources
@@ -46,30 +56,9 @@ pub(super) const NATIVE: &[Cell] = &[
         &[Tool::Postgres],
         &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-emulator")],
     ),
-    cell(
-        "runtime-tokio",
-        "timers, tasks, TCP, DNS, HTTP on tokio",
-        &[],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features tokio",
-        )],
-    ),
-    cell(
-        "runtime-async-std",
-        "the same on async-std",
-        &[],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features async-std",
-        )],
-    ),
-    cell(
-        "runtime-smol",
-        "the same on smol",
-        &[],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-runtime --no-default-features --features smol",
-        )],
-    ),
+    cell("runtime-tokio", "timers, tasks, TCP, DNS, HTTP on tokio", &[], &[runtime("tokio")]),
+    cell("runtime-async-std", "the same on async-std", &[], &[runtime("async-std")]),
+    cell("runtime-smol", "the same on smol", &[], &[runtime("smol")]),
     cell(
         "runtime-all",
         "the same with every feature on",
@@ -103,37 +92,19 @@ pub(super) const NATIVE: &[Cell] = &[
         &[waiting_tests("test --no-fail-fast --all-targets -p lakebase-cli")],
     ),
     // Runtime x HTTP client, against the emulator
-    cell(
-        "tokio",
-        "every pattern on tokio, hyper",
-        &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio",
-        )],
-    ),
+    cell("tokio", "every pattern on tokio, hyper", &[Tool::Postgres], &[patterns("tokio")]),
     cell(
         "async-std",
         "every pattern on async-std, hyper",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std",
-        )],
+        &[patterns("async-std")],
     ),
-    cell(
-        "smol",
-        "every pattern on smol, hyper",
-        &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol",
-        )],
-    ),
+    cell("smol", "every pattern on smol, hyper", &[Tool::Postgres], &[patterns("smol")]),
     cell(
         "all",
         "every pattern with three runtimes in one binary",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol",
-        )],
+        &[patterns("tokio,async-std,smol")],
     ),
     cell(
         "proxies",
@@ -170,41 +141,31 @@ pub(super) const NATIVE: &[Cell] = &[
         "tokio-reqwest",
         "every pattern on tokio, reqwest",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features http-reqwest",
-        )],
+        &[patterns("http-reqwest")],
     ),
     cell(
         "tokio-surf",
         "every pattern on tokio, surf",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,http-surf",
-        )],
+        &[patterns("tokio,http-surf")],
     ),
     cell(
         "async-std-surf",
         "every pattern on async-std, surf",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features async-std,http-surf",
-        )],
+        &[patterns("async-std,http-surf")],
     ),
     cell(
         "smol-surf",
         "every pattern on smol, surf",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features smol,http-surf",
-        )],
+        &[patterns("smol,http-surf")],
     ),
     cell(
         "all-surf",
         "every pattern with three runtimes in one binary, surf",
         &[Tool::Postgres],
-        &[waiting_tests(
-            "test --no-fail-fast --all-targets -p lakebase-tests --no-default-features --features tokio,async-std,smol,http-surf",
-        )],
+        &[patterns("tokio,async-std,smol,http-surf")],
     ),
     // Other targets and other people's programs
     cell(

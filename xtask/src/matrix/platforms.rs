@@ -4,7 +4,7 @@
 //! own certificates, and `lakebase demo`, whose emulator supervises Postgres with Unix's means. What `macos` cannot show: anything that runs,
 //! because linking needs Apple's frameworks. The same holds for `linux-targets`, because nothing here runs programs for other processors.
 
-use super::cells::{Cell, Counts, Run, Step, cell, check, own};
+use super::cells::{Cell, cell, check, own, own_check, tests};
 use crate::provision::Tool;
 
 /// Two of the linker's minutes are debug information that nobody reads.
@@ -18,27 +18,9 @@ pub(super) const PLATFORMS: &[Cell] = &[
         "the command and unit tests for Windows, in Wine; the command against the emulator",
         &[Tool::Windows, Tool::Postgres, Tool::Python],
         &[
-            Step {
-                run: Run::Cargo(
-                    "test --no-fail-fast --target x86_64-pc-windows-gnu --lib --bins -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-proxy -p lakebase -p lakebase-cli --features lakebase-runtime/smol",
-                ),
-                counts: Counts::Tests,
-                env: WINDOWS,
-            },
-            Step {
-                run: Run::Cargo(
-                    "test --no-fail-fast --target x86_64-pc-windows-gnu --test it -p lakebase-runtime -p lakebase-cli --features lakebase-runtime/smol",
-                ),
-                counts: Counts::Tests,
-                env: WINDOWS,
-            },
-            Step {
-                run: Run::Cargo(
-                    "build --target x86_64-pc-windows-gnu -p lakebase-cli --features lakebase-runtime/smol",
-                ),
-                counts: Counts::One,
-                env: WINDOWS,
-            },
+            tests("test --no-fail-fast --target x86_64-pc-windows-gnu --lib --bins -p lakebase-core -p lakebase-workspace -p lakebase-runtime -p lakebase-session -p lakebase-sqlx -p lakebase-proxy -p lakebase -p lakebase-cli --features lakebase-runtime/smol").env(WINDOWS),
+            tests("test --no-fail-fast --target x86_64-pc-windows-gnu --test it -p lakebase-runtime -p lakebase-cli --features lakebase-runtime/smol").env(WINDOWS),
+            check("build --target x86_64-pc-windows-gnu -p lakebase-cli --features lakebase-runtime/smol").env(WINDOWS),
             own("clients windows"),
         ],
     ),
@@ -55,14 +37,8 @@ pub(super) const PLATFORMS: &[Cell] = &[
         "the static command in a root that holds nothing but it and certificates; unit tests of the runtimes",
         &[Tool::Musl, Tool::Postgres, Tool::Python],
         &[
-            Step { run: Run::Xtask("dist --dev linux"), counts: Counts::One, env: &[] },
-            Step {
-                run: Run::Cargo(
-                    "test --no-fail-fast --target x86_64-unknown-linux-musl -p lakebase-runtime --features tokio --lib",
-                ),
-                counts: Counts::Tests,
-                env: STATIC,
-            },
+            own_check("dist --dev linux"),
+            tests("test --no-fail-fast --target x86_64-unknown-linux-musl -p lakebase-runtime --features tokio --lib").env(STATIC),
             own("clients musl"),
         ],
     ),

@@ -1,6 +1,6 @@
 //! Cells of clients, of programs around the crates, of documentation and of lints.
 
-use super::cells::{Cell, Counts, Run, Step, cell, check, own, tests};
+use super::cells::{Cell, cell, check, own, own_check, tests};
 use crate::provision::Tool;
 
 const DENY_WARNINGS: &[(&str, &str)] = &[("RUSTDOCFLAGS", "-D warnings")];
@@ -65,7 +65,7 @@ pub(super) const TOOLS: &[Cell] = &[
         "demo",
         "the demo, in which no query may fail",
         &[Tool::Postgres],
-        &[Step { run: Run::Xtask("demo --json"), counts: Counts::One, env: &[] }],
+        &[own_check("demo --json")],
     ),
     cell(
         "instructions",
@@ -79,7 +79,7 @@ pub(super) const TOOLS: &[Cell] = &[
         &[],
         &[
             tests("test --no-fail-fast -p lakebase-testkit --features simulate --bin simulate"),
-            Step { run: Run::Xtask("simulate --instances 200"), counts: Counts::One, env: &[] },
+            own_check("simulate --instances 200"),
         ],
     ),
     // Documentation and lints
@@ -95,11 +95,7 @@ pub(super) const TOOLS: &[Cell] = &[
         "docs",
         "documentation without warnings",
         &[],
-        &[Step {
-            run: Run::Cargo("doc --no-deps --workspace --all-features --lib"),
-            counts: Counts::One,
-            env: DENY_WARNINGS,
-        }],
+        &[check("doc --no-deps --workspace --all-features --lib").env(DENY_WARNINGS)],
     ),
     // After `docs`, whose dependencies it finds compiled.
     cell(
