@@ -5,6 +5,8 @@
 
 mod check;
 mod dependencies;
+#[path = "../bench/src/line.rs"]
+mod line;
 mod provide;
 mod rows;
 
@@ -62,7 +64,8 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
                 good &= complete;
             }
             Err(failure) => {
-                lines.push_str(&line(row.name, "", "all", "", &[], &failure.to_string()));
+                let why = failure.to_string();
+                lines += &(line::of(row.name, "", "all", "", &[], &why) + "\n");
                 good = false;
             }
         }
@@ -164,20 +167,9 @@ fn run(row: &Row, rounds: Option<u32>) -> Result<Measured, Failure> {
     let mut lines = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let note = format!("the program ended with {}", output.status);
-        lines.push_str(&line(row.name, "", "all", "", &[], &note));
+        lines += &(line::of(row.name, "", "all", "", &[], &note) + "\n");
     }
     Ok((lines, output.status.success()))
-}
-
-/// A line as programs print it; without values, the note says why.
-fn line(bench: &str, case: &str, subject: &str, unit: &str, values: &[f64], note: &str) -> String {
-    let mut line = serde_json::json!({
-        "bench": bench, "case": case, "subject": subject, "unit": unit, "values": values,
-    });
-    if !note.is_empty() {
-        line["note"] = note.into();
-    }
-    format!("{line}\n")
 }
 
 /// `cargo build` of a package of this workspace, for release.

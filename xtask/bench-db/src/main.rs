@@ -11,6 +11,8 @@
 
 mod clock;
 mod first_query;
+#[path = "../../bench/src/line.rs"]
+mod line;
 mod link;
 #[cfg(target_os = "linux")]
 mod network;

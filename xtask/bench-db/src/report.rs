@@ -1,29 +1,30 @@
 //! What a row prints: one line of JSON for each subject and case, with the values of all rounds.
 
-use std::collections::BTreeMap;
-
-use serde_json::json;
+use crate::line;
 
 /// The values of one row, collected over its rounds, in the order in which cases and subjects first came.
 pub(crate) struct Report {
     bench: &'static str,
-    order: Vec<Key>,
-    values: BTreeMap<Key, Vec<f64>>,
-    notes: BTreeMap<Key, String>,
+    entries: Vec<Entry>,
 }
 
-/// Case, subject, unit.
-type Key = (String, String, &'static str);
+/// What a subject gave in a case, in one unit.
+struct Entry {
+    case: String,
+    subject: String,
+    unit: &'static str,
+    values: Vec<f64>,
+    note: String,
+}
 
 impl Report {
     pub(crate) fn new(bench: &'static str) -> Self {
-        Self { bench, order: Vec::new(), values: BTreeMap::new(), notes: BTreeMap::new() }
+        Self { bench, entries: Vec::new() }
     }
 
     /// Adds what one round gave.
     pub(crate) fn add(&mut self, case: &str, subject: &str, unit: &'static str, value: f64) {
-        let key = self.key(case, subject, unit);
-        self.values.entry(key).or_default().push(value);
+        self.entry(case, subject, unit).values.push(value);
     }
 
     /// Says something about a case of a subject, such as why it has no value. The last word counts.
@@ -34,32 +35,24 @@ impl Report {
         unit: &'static str,
         note: impl Into<String>,
     ) {
-        let key = self.key(case, subject, unit);
-        self.notes.insert(key, note.into());
+        self.entry(case, subject, unit).note = note.into();
     }
 
-    fn key(&mut self, case: &str, subject: &str, unit: &'static str) -> Key {
-        let key = (case.to_owned(), subject.to_owned(), unit);
-        if !self.order.contains(&key) {
-            self.order.push(key.clone());
-        }
-        key
+    fn entry(&mut self, case: &str, subject: &str, unit: &'static str) -> &mut Entry {
+        let fits = |it: &Entry| it.case == case && it.subject == subject && it.unit == unit;
+        let place = self.entries.iter().position(fits).unwrap_or_else(|| {
+            let (case, subject) = (case.to_owned(), subject.to_owned());
+            self.entries.push(Entry { case, subject, unit, values: vec![], note: String::new() });
+            self.entries.len() - 1
+        });
+        &mut self.entries[place]
     }
 
     /// The lines.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let line = |key: &Key| {
-            let (case, subject, unit) = key;
-            let mut line = json!({
-                "bench": self.bench, "case": case, "subject": subject, "unit": unit,
-                "values": self.values.get(key).map_or(&[][..], Vec::as_slice),
-            });
-            if let (Some(note), Some(line)) = (self.notes.get(key), line.as_object_mut()) {
-                line.insert("note".to_owned(), note.as_str().into());
-            }
-            line.to_string()
-        };
-        self.order.iter().map(line).collect()
+        let line =
+            |it: &Entry| line::of(self.bench, &it.case, &it.subject, it.unit, &it.values, &it.note);
+        self.entries.iter().map(line).collect()
     }
 
     /// Prints the lines to standard output.

@@ -67,7 +67,7 @@ pub(crate) fn run() {
         let case = format!("{endpoints} endpoint{}", if endpoints == 1 { "" } else { "s" });
         let print = |unit, value: fn(&Outcome) -> f64| {
             let values: Vec<f64> = rounds.iter().map(value).collect();
-            line::print("endpoints", &case, "ours", unit, &values, "");
+            println!("{}", line::of("endpoints", &case, "ours", unit, &values, ""));
         };
         print("bytes per endpoint", |it| it.bytes_each);
         print("wake-ups per minute and endpoint, used only when asked", |it| it.wakeups_on_use);

@@ -106,7 +106,7 @@ impl What {
 pub(super) fn run(rounds: Option<u32>) -> Result<Measured, Failure> {
     let (mut lines, mut complete) = (String::new(), true);
     let mut print = |subject: &Subject, unit, values: &[f64], note: &str| {
-        lines.push_str(&line(ROW, subject.case, subject.name, unit, values, note));
+        lines += &(line::of(ROW, subject.case, subject.name, unit, values, note) + "\n");
     };
     let mut alone = BTreeMap::new();
     let mut ready = Vec::new();

@@ -120,18 +120,18 @@ pub(crate) fn run(absent: &str) {
                 let Some(values) = values else {
                     if unit == "mints" {
                         let late = format!("not over after {} s of real time", LIMIT.as_secs());
-                        line::print("callers", case, name, unit, &[], &late);
+                        println!("{}", line::of("callers", case, name, unit, &[], &late));
                     }
                     continue;
                 };
                 if let Some((_, value)) = values.iter().find(|(it, _)| *it == unit) {
-                    line::print("callers", case, name, unit, &[*value], note);
+                    println!("{}", line::of("callers", case, name, unit, &[*value], note));
                 }
             }
         }
     }
     for peer in PEERS.iter().filter(|peer| callers.outcomes.iter().all(|(name, ..)| name != *peer))
     {
-        line::print("callers", "", peer, "mints", &[], absent);
+        println!("{}", line::of("callers", "", peer, "mints", &[], absent));
     }
 }

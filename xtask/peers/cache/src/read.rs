@@ -94,22 +94,18 @@ pub(crate) fn run(absent: &str) {
         }
     }
     let case = |tasks: u32| format!("{tasks} task{}", if tasks == 1 { "" } else { "s" });
+    let print = |case: &str, name: &str, unit: &str, values: &[f64], note: &str| {
+        println!("{}", line::of("read", case, name, unit, values, note));
+    };
     for (place, tasks) in TASKS.into_iter().enumerate() {
         for reader in &readers {
-            line::print(
-                "read",
-                &case(tasks),
-                reader.name,
-                "ns per read",
-                &reader.values[place],
-                "",
-            );
+            print(&case(tasks), reader.name, "ns per read", &reader.values[place], "");
         }
         for peer in PEERS.iter().filter(|peer| readers.iter().all(|it| it.name != **peer)) {
-            line::print("read", &case(tasks), peer, "ns per read", &[], absent);
+            print(&case(tasks), peer, "ns per read", &[], absent);
         }
     }
     for reader in &readers {
-        line::print("read", "any", reader.name, "allocations per read", &[reader.allocations], "");
+        print("any", reader.name, "allocations per read", &[reader.allocations], "");
     }
 }
