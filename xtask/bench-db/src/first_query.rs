@@ -1,15 +1,14 @@
 //! Time to the first row of a new process, with an HTTP latency that is known: what a cold start costs, in round trips to the workspace.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use lakebase_emulator::{Emulator, sequential_hops};
 
 use crate::Settings;
 use crate::process::{ask, number};
 use crate::report::Report;
+use crate::start::{Start, own};
 use crate::world::{Variables, World};
 
 const LATENCIES: [u64; 4] = [0, 20, 50, 200];
@@ -17,36 +16,39 @@ const LATENCIES: [u64; 4] = [0, 20, 50, 200];
 const KNOWN: [(&str, &str); 3] =
     [("branch", "branch known"), ("endpoint", "endpoint known"), ("host", "host known")];
 
-/// The subjects, and how each is started.
-enum Subject {
-    Own(&'static str),
-    Python(PathBuf),
-    Node(PathBuf),
-}
+const SUBJECTS: [(&str, Start); 3] = [
+    ("ours", Start::Own("connect-ours")),
+    ("databricks-sdk + psycopg", Start::Python("first_query.py")),
+    ("@databricks/lakebase", Start::Node("first_query.mjs")),
+];
 
 /// Per case and latency: milliseconds, and hops by time: what was needed beyond the floor, in latencies. Per case: requests as the emulator counted
 /// them, and how many of them in a row.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let world = World::start(Emulator::builder(), &settings.peers)?;
     let token = token(&world)?;
-    let mut subjects = vec![("ours", Subject::Own("connect-ours"))];
-    for (name, peer) in [("databricks-sdk + psycopg", "python"), ("@databricks/lakebase", "node")] {
-        match settings.peers.get(peer) {
-            Ok(path) if peer == "python" => subjects.push((name, Subject::Python(path.into()))),
-            Ok(path) => subjects.push((name, Subject::Node(path.into()))),
-            Err(reason) => absent(report, name, &reason),
+    for (name, start) in SUBJECTS {
+        if let Err(reason) = start.command(&settings.peers, &Variables::default())? {
+            absent(report, name, &reason);
         }
     }
     for latency in LATENCIES {
         world.set_latency(Duration::from_millis(latency));
         for _ in 0..settings.rounds {
-            let mut floor = command(&Subject::Own("connect-sqlx"), "", &world)?;
-            let floor = number(&ask(floor.env("BENCH_TOKEN", &token))?, "millis")?;
+            let floor = variables("host", &world)?.set("BENCH_TOKEN", &token);
+            let floor = number(&ask(&mut own("connect-sqlx", &floor)?)?, "millis")?;
             for (known, case) in KNOWN {
                 report.add(&time(case, latency), FLOOR, "ms", floor);
-                for (name, subject) in &subjects {
+                for (name, start) in SUBJECTS {
+                    let variables = variables(known, &world)?;
+                    let Ok(mut command) = start.command(&settings.peers, &variables)? else {
+                        continue;
+                    };
+                    if !matches!(start, Start::Own(_)) {
+                        command.arg(known);
+                    }
                     world.emulator.clear_requests();
-                    let millis = number(&ask(&mut command(subject, known, &world)?)?, "millis")?;
+                    let millis = number(&ask(&mut command)?, "millis")?;
                     let requests = world.emulator.requests();
                     report.add(&time(case, latency), name, "ms", millis);
                     if latency > 0 {
@@ -93,32 +95,11 @@ fn token(world: &World) -> Result<String> {
     Ok(held.token.expose().to_owned())
 }
 
-fn command(subject: &Subject, known: &str, world: &World) -> Result<Command> {
-    let mut command = match subject {
-        Subject::Own(name) => own(name)?,
-        Subject::Python(python) => {
-            let mut command = Command::new(python);
-            command.arg(script("first_query.py"));
-            command
-        }
-        Subject::Node(_) => {
-            let mut command = Command::new("node");
-            command.arg(script("first_query.mjs"));
-            command
-        }
-    };
-    variables(subject, known, world)?.describe(&mut command);
-    if !matches!(subject, Subject::Own(_)) {
-        command.arg(known);
-    }
-    Ok(command)
-}
-
 /// The settings of a client: `PGHOST` only if the host is known, the endpoint's name only if not just its branch is.
-fn variables(subject: &Subject, known: &str, world: &World) -> Result<Variables> {
+fn variables(known: &str, world: &World) -> Result<Variables> {
     let it = world.emulator.description();
     let variables = world.variables(&it.endpoint)?;
-    let mut variables = match known {
+    Ok(match known {
         "branch" => variables
             .unset("LAKEBASE_ENDPOINT")
             .unset("PGHOST")
@@ -126,21 +107,5 @@ fn variables(subject: &Subject, known: &str, world: &World) -> Result<Variables>
             .set("LAKEBASE_BRANCH", &it.branch),
         "endpoint" => variables.unset("PGHOST"),
         _ => variables,
-    };
-    if let Subject::Node(packages) = subject {
-        variables = variables.set("LAKEBASE_PACKAGES", packages.display());
-    }
-    Ok(variables)
-}
-
-/// This program as the subject `name`.
-pub(crate) fn own(name: &str) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
-    command.args(["subject", name]);
-    Ok(command)
-}
-
-/// A client's script.
-pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name)
+    })
 }

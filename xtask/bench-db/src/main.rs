@@ -24,6 +24,7 @@ mod proxy;
 mod relay;
 mod report;
 mod rotation;
+mod start;
 mod subject;
 mod wake_up;
 mod world;

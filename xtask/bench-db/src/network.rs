@@ -2,7 +2,6 @@
 //!
 //! Runs in a network of its own (`netns/enter` of the test kit), in which packets are lost for real. All subjects wait side by side.
 
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 use lakebase_testkit::network::Link;
 use serde_json::{Value, json};
 
-use crate::first_query::{own, script};
 use crate::postgres::{DATABASE, Postgres};
 use crate::process::{Dialogue, number};
 use crate::report::Report;
+use crate::start::Start;
 use crate::world::Variables;
 use crate::{Settings, clock};
 
@@ -24,7 +23,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(16);
 const USER: &str = "bench";
 
-const SUBJECTS: [&str; 5] = ["ours", "sqlx", "deadpool-postgres", "pg", "psycopg_pool"];
+const SUBJECTS: [(&str, Start); 5] = [
+    ("ours", Start::Own("network-ours")),
+    ("sqlx", Start::Own("network-sqlx")),
+    ("deadpool-postgres", Start::Deadpool("network")),
+    ("pg", Start::Node("network.mjs")),
+    ("psycopg_pool", Start::Python("network.py")),
+];
 
 struct Case {
     name: &'static str,
@@ -66,8 +71,9 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     for _ in 0..ROUNDS {
         let (mut opening, mut idle) = (Vec::new(), Vec::new());
         for case in &CASES {
-            for subject in SUBJECTS {
-                match command(subject, case, settings, &postgres, &link)? {
+            for (subject, start) in SUBJECTS {
+                let variables = variables(subject, case, &postgres, &link);
+                match start.command(&settings.peers, &variables)? {
                     Ok(mut command) => {
                         let dialogue = Dialogue::start(&mut command)?;
                         let group = if case.silence.is_none() { &mut opening } else { &mut idle };
@@ -137,31 +143,8 @@ fn ask(
     })
 }
 
-/// How a subject is started, or why it cannot be.
-fn command(
-    subject: &str,
-    case: &Case,
-    settings: &Settings,
-    postgres: &Postgres,
-    link: &Link,
-) -> Result<Result<Command, String>> {
-    let with_script = |program: &str, name: &str| {
-        let mut command = Command::new(program);
-        command.arg(script(name));
-        command
-    };
-    let peers = &settings.peers;
-    let command = match subject {
-        "ours" => Ok(own("network-ours")?),
-        "sqlx" => Ok(own("network-sqlx")?),
-        "deadpool-postgres" => peers.get("deadpool").map(|program| {
-            let mut command = Command::new(program);
-            command.arg("network");
-            command
-        }),
-        "pg" => peers.get("node").map(|_| with_script("node", "network.mjs")),
-        _ => peers.get("python").map(|python| with_script(&python.to_string_lossy(), "network.py")),
-    };
+/// The settings of a subject, also as a URL, from which ours takes all of them.
+fn variables(subject: &str, case: &Case, postgres: &Postgres, link: &Link) -> Variables {
     let (host, port) = (case.host, link.address().port());
     let certificate = postgres.certificate();
     let certificate = certificate.display();
@@ -173,14 +156,9 @@ fn command(
         .set("PGSSLROOTCERT", &certificate)
         .set("NODE_EXTRA_CA_CERTS", &certificate)
         .set("BENCH_CONNECTIONS", case.tasks);
+    if subject != "ours" {
+        return variables;
+    }
     let url = format!("postgresql://{USER}:any@{host}:{port}/{DATABASE}?sslrootcert={certificate}");
-    Ok(command.map(|mut command| {
-        let variables = match (subject, peers.get("node")) {
-            ("ours", _) => variables.unset("PGHOST").set("LAKEBASE_PG_URL", url),
-            ("pg", Ok(packages)) => variables.set("LAKEBASE_PACKAGES", packages.display()),
-            _ => variables,
-        };
-        variables.describe(&mut command);
-        command
-    }))
+    variables.unset("PGHOST").set("LAKEBASE_PG_URL", url)
 }

@@ -1,16 +1,15 @@
 //! A warm pool over a link with latency: what one statement, or an acquire and release, costs on top of the round trip that it needs.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 use lakebase_emulator::Emulator;
 use serde_json::json;
 
-use crate::first_query::{own, script};
 use crate::postgres::Postgres;
 use crate::process::{Dialogue, number};
 use crate::report::Report;
+use crate::start::Start;
 use crate::world::World;
 use crate::{Settings, link};
 
@@ -24,13 +23,13 @@ const CONNECTIONS: u32 = 16;
 const MILLIS: u64 = 250;
 
 /// In the order of the table; the second is what ours is compared with, and the fifth what ours with deadpool is.
-const SUBJECTS: [&str; 6] = [
-    "ours",
-    "sqlx without ping",
-    "sqlx",
-    "ours, deadpool",
-    "deadpool-postgres",
-    "@databricks/lakebase",
+const SUBJECTS: [(&str, Start); 6] = [
+    ("ours", Start::Own("pool-ours")),
+    ("sqlx without ping", Start::Own("pool-sqlx-no-ping")),
+    ("sqlx", Start::Own("pool-sqlx")),
+    ("ours, deadpool", Start::Own("pool-deadpool")),
+    ("deadpool-postgres", Start::Deadpool("pool")),
+    ("@databricks/lakebase", Start::Node("pool.mjs")),
 ];
 
 /// Per case: microseconds of wall time per operation, all tasks together.
@@ -46,17 +45,12 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
             0 => postgres.address.port(),
             _ => link::open(postgres.address, Duration::from_millis(latency))?,
         };
+        let variables = world.variables_for(&postgres, port)?;
+        let variables = variables.set("BENCH_CONNECTIONS", CONNECTIONS);
         let mut running = Vec::new();
-        for name in SUBJECTS {
-            match command(name, settings)? {
-                Ok(mut command) => {
-                    let variables = world.variables_for(&postgres, port)?;
-                    variables.set("BENCH_CONNECTIONS", CONNECTIONS).describe(&mut command);
-                    if let Ok(packages) = settings.peers.get("node") {
-                        command.env("LAKEBASE_PACKAGES", packages);
-                    }
-                    running.push((name, Dialogue::start(&mut command)?));
-                }
+        for (name, start) in SUBJECTS {
+            match start.command(&settings.peers, &variables)? {
+                Ok(mut command) => running.push((name, Dialogue::start(&mut command)?)),
                 Err(reason) => {
                     cases(latency)
                         .for_each(|(_, _, case)| report.note(&case, name, "us", reason.clone()));
@@ -88,22 +82,5 @@ fn cases(latency: u64) -> impl Iterator<Item = (&'static str, u64, String)> {
             let noun = if tasks == 1 { "task" } else { "tasks" };
             (operation, tasks, format!("{label}, {latency} ms, {tasks} {noun}"))
         })
-    })
-}
-
-/// How a subject is started, or why it cannot be.
-fn command(name: &str, settings: &Settings) -> Result<Result<Command, String>> {
-    let node = || {
-        let mut command = Command::new("node");
-        command.arg(script("pool.mjs"));
-        command
-    };
-    Ok(match name {
-        "ours" => Ok(own("pool-ours")?),
-        "ours, deadpool" => Ok(own("pool-deadpool")?),
-        "sqlx" => Ok(own("pool-sqlx")?),
-        "sqlx without ping" => Ok(own("pool-sqlx-no-ping")?),
-        "deadpool-postgres" => settings.peers.get("deadpool").map(Command::new),
-        _ => settings.peers.get("node").map(|_| node()),
     })
 }

@@ -7,9 +7,9 @@ use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use serde_json::json;
 
 use crate::Settings;
-use crate::first_query::own;
 use crate::process::{Dialogue, number};
 use crate::report::Report;
+use crate::start::own;
 use crate::world::World;
 
 const CONNECTIONS: u32 = 8;
@@ -42,10 +42,10 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
                 let lifetime = Effect::Lifetime { duration: TOKEN };
                 world.emulator.inject(Fault::new(Operation::Credentials, lifetime).only(&endpoint));
             }
-            let mut command = own(subject)?;
             let variables = world.variables(&endpoint)?.set("BENCH_CONNECTIONS", CONNECTIONS);
-            variables.set("BENCH_LIFETIME_MS", LIFETIME.as_millis()).describe(&mut command);
-            running.push((case, name, endpoint, Dialogue::start(&mut command)?));
+            let variables = variables.set("BENCH_LIFETIME_MS", LIFETIME.as_millis());
+            let dialogue = Dialogue::start(&mut own(subject, &variables)?)?;
+            running.push((case, name, endpoint, dialogue));
         }
     }
     let order = json!({ "operation": "query", "tasks": TASKS, "millis": MILLIS });
