@@ -3,13 +3,18 @@
 mod connect;
 mod deadpool;
 mod network;
+mod orders;
 mod pool;
+mod pools;
 mod settings;
 
 use std::future::Future;
 
 use anyhow::{Result, bail};
+use lakebase::deadpool_postgres::Pool;
 use serde_json::Value;
+
+use crate::clock::now;
 
 /// Runs one subject; what it prints is its answer.
 pub(crate) fn run(name: &str) -> Result<()> {
@@ -17,12 +22,12 @@ pub(crate) fn run(name: &str) -> Result<()> {
         "connect-ours" => say(&on_tokio(connect::ours())?),
         "connect-sqlx" => say(&on_tokio(connect::sqlx())?),
         "pool-ours" => on_tokio(pool::ours()),
-        "pool-deadpool" => on_tokio(deadpool::ours()),
+        "pool-deadpool" => on_tokio(pools::ours_deadpool()),
         "pool-sqlx" => on_tokio(pool::sqlx(true)),
         "pool-sqlx-no-ping" => on_tokio(pool::sqlx(false)),
         "pool-sqlx-timer" => on_tokio(pool::sqlx_timer()),
-        "network-ours" => on_tokio(network::ours()),
-        "network-sqlx" => on_tokio(network::sqlx()),
+        "network-ours" => on_tokio(pools::ours()),
+        "network-sqlx" => on_tokio(pools::sqlx()),
         other => bail!("there is no subject `{other}`"),
     }
 }

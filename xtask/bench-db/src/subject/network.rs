@@ -1,66 +1,41 @@
-//! A pool that is asked for answers by several tasks at once. Orders and answers are lines of JSON:
-//! `{"tasks":N,"sql":TEXT,"limit":MILLIS}` and `{"millis":N,"failed":N,"why":TEXT}`. The first order opens the pool.
+//! A pool that is asked for answers by several tasks at once; by this file in `xtask/peers/db`, too. An order is
+//! `{"tasks":N,"sql":TEXT,"limit":MILLIS}`, the answer `{"millis":N,"failed":N,"why":TEXT}`. The first order opens the pool.
 
 use std::future::Future;
-use std::io::BufRead as _;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use futures::future::join_all;
-use lakebase::sqlx::postgres::{PgPool, PgPoolOptions};
-use lakebase::sqlx::{AssertSqlSafe, query};
-use lakebase::{Lakebase, PoolOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::settings::{self, connections};
-use crate::clock;
+use super::orders::obey;
+use super::{Result, now};
 
-pub(super) async fn ours() -> Result<()> {
-    serve(async || {
-        let options = PoolOptions::new().max_connections(connections()?);
-        let pool = Lakebase::from_env()?.pool(options).await?;
-        Ok((*pool).clone())
-    })
-    .await
-}
-
-pub(super) async fn sqlx() -> Result<()> {
-    serve(async || {
-        let (options, _) = settings::sqlx()?;
-        Ok(PgPoolOptions::new().max_connections(connections()?).connect_lazy_with(options))
-    })
-    .await
-}
-
-/// Obeys orders until standard input ends.
-async fn serve<F: Future<Output = Result<PgPool>>>(open: impl Fn() -> F) -> Result<()> {
-    println!("{}", json!({ "ready": true }));
+/// Obeys orders; `run` says why a statement failed.
+pub(crate) async fn serve<P: Clone, R>(
+    open: impl AsyncFn() -> Result<P>,
+    run: impl Fn(P, String) -> R,
+) -> Result<()>
+where
+    R: Future<Output = Result<(), String>> + Send + 'static,
+{
     let mut opened = None;
-    for line in std::io::stdin().lock().lines() {
-        let order: Value = serde_json::from_str(&line?)?;
-        let number = |name: &str| order.get(name).and_then(Value::as_u64).context("no number");
-        let (tasks, limit) = (number("tasks")?, Duration::from_millis(number("limit")?));
-        let sql = order.get("sql").and_then(Value::as_str).context("no sql")?;
-        let started = clock::now();
+    obey(async |order| {
+        let (tasks, limit) = (order.number("tasks")?, order.millis("limit")?);
+        let started = now();
         let pool = match opened.take() {
             Some(pool) => pool,
             None => open().await?,
         };
-        let task = || async {
-            match tokio::time::timeout(limit, query(AssertSqlSafe(sql)).execute(&pool)).await {
-                Ok(Ok(_)) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => Some("no answer".to_owned()),
-            }
-        };
-        let failures: Vec<_> = join_all((0..tasks).map(|_| task())).await;
-        let millis = clock::millis(clock::since(started));
-        let failures: Vec<_> = failures.into_iter().flatten().collect();
-        println!(
-            "{}",
-            json!({ "millis": millis, "failed": failures.len(), "why": failures.first() })
-        );
+        let mut running = Vec::new();
+        for _ in 0..tasks {
+            let work = run(pool.clone(), order.text("sql")?.to_owned());
+            running.push(tokio::spawn(tokio::time::timeout(limit, work)));
+        }
+        let mut failures = Vec::new();
+        for task in running {
+            failures.extend(task.await?.unwrap_or_else(|_| Err("no answer".to_owned())).err());
+        }
+        let millis = (now() - started).as_secs_f64() * 1e3;
         opened = Some(pool);
-    }
-    Ok(())
+        Ok(json!({ "millis": millis, "failed": failures.len(), "why": failures.first() }))
+    })
+    .await
 }

@@ -2,7 +2,6 @@
 //! `{"operation":"acquire"|"query","tasks":N,"millis":N}` and `{"operations":N,"micros":N,"errors":N,"p99":N}`, the last in microseconds.
 
 use std::future::Future;
-use std::io::BufRead as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use lakebase::workspace::WorkspaceClient;
 use lakebase::{Lakebase, LakebasePool, PoolOptions};
 use serde_json::{Value, json};
 
+use super::orders::obey;
 use super::settings::{self, connections, lifetime};
 use crate::clock;
 use crate::report::quantile;
@@ -101,23 +101,16 @@ fn sqlx_options() -> Result<PgPoolOptions> {
 /// Obeys orders until standard input ends.
 async fn serve(pool: impl Subject) -> Result<()> {
     // All connections exist and have the statement prepared before anything is measured.
-    load(&pool, true, connections()?.saturating_mul(2), Duration::from_millis(200)).await?;
-    println!("{}", json!({ "ready": true }));
-    for line in std::io::stdin().lock().lines() {
-        let order: Value = serde_json::from_str(&line?)?;
-        let number = |name: &str| {
-            order.get(name).and_then(Value::as_u64).with_context(|| format!("no {name}"))
-        };
-        let query = order.get("operation").and_then(Value::as_str) == Some("query");
-        let (tasks, time) =
-            (u32::try_from(number("tasks")?)?, Duration::from_millis(number("millis")?));
-        println!("{}", load(&pool, query, tasks, time).await?);
-    }
-    Ok(())
+    load(&pool, true, u64::from(connections()?) * 2, Duration::from_millis(200)).await?;
+    obey(async |order| {
+        let (tasks, time) = (order.number("tasks")?, order.millis("millis")?);
+        load(&pool, order.text("operation")? == "query", tasks, time).await
+    })
+    .await
 }
 
 /// What `tasks` tasks get done in `time`.
-async fn load(pool: &impl Subject, query: bool, tasks: u32, time: Duration) -> Result<Value> {
+async fn load(pool: &impl Subject, query: bool, tasks: u64, time: Duration) -> Result<Value> {
     let started = clock::now();
     let first = Arc::new(std::sync::OnceLock::new());
     let mut running = Vec::new();
