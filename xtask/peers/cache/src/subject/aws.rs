@@ -1,6 +1,5 @@
 //! aws-smithy-runtime's lazy identity cache over a resolver.
 
-use std::hint::black_box;
 use std::time::SystemTime;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -15,7 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::Subject;
+use super::{Subject, look};
 use crate::service::{LIFE, Service};
 
 #[derive(Clone)]
@@ -64,12 +63,6 @@ impl Subject for Aws {
     async fn token(&self) -> bool {
         let identity =
             self.cache.resolve_cached_identity(self.resolver.clone(), &self.components, &self.bag);
-        match identity.await {
-            Ok(identity) => {
-                black_box(identity.data::<Token>().map(|token| &token.0));
-                true
-            }
-            Err(_) => false,
-        }
+        identity.await.inspect(|it| look(&it.data::<Token>().map(|token| &token.0))).is_ok()
     }
 }

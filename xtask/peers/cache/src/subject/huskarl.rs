@@ -1,6 +1,5 @@
 //! huskarl's in-memory cache over a source of tokens.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,7 +8,7 @@ use huskarl::core::platform::MaybeSendBoxFuture;
 use huskarl::core::{Error, RetryAdvice};
 use huskarl::grant::core::{RawTokenResponse, TokenResponse};
 
-use super::Subject;
+use super::{Subject, look};
 use crate::service::{LIFE, Service};
 
 #[derive(Clone)]
@@ -38,12 +37,6 @@ impl Subject for Huskarl {
     }
 
     async fn token(&self) -> bool {
-        match self.0.token().await {
-            Ok(token) => {
-                black_box(token.access_token());
-                true
-            }
-            Err(_) => false,
-        }
+        self.0.token().await.inspect(|it| look(&it.access_token())).is_ok()
     }
 }

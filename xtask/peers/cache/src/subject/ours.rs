@@ -1,6 +1,5 @@
 //! The cache of `lakebase-core` on tokio.
 
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use lakebase_core::{
     Clock, DatabaseCredential, Error, ErrorKind, Result, Runtime, Secret, Timestamp,
 };
 
-use super::Subject;
+use super::{Subject, look};
 use crate::service::{LIFE, Service};
 
 #[derive(Clone)]
@@ -27,13 +26,7 @@ impl Subject for Ours {
     }
 
     async fn token(&self) -> bool {
-        match self.0.get().await {
-            Ok(held) => {
-                black_box(&held.token);
-                true
-            }
-            Err(_) => false,
-        }
+        self.0.get().await.inspect(|held| look(&held.token)).is_ok()
     }
 }
 
