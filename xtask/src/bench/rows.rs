@@ -33,6 +33,22 @@ pub(crate) struct Row {
     pub(crate) peers: &'static [Peer],
 }
 
+const fn row(name: &'static str, purpose: &'static str, program: Program) -> Row {
+    Row { name, purpose, program, rounds: false, peers: &[] }
+}
+
+impl Row {
+    /// Whose number of rounds can be chosen.
+    const fn rounds(self) -> Self {
+        Self { rounds: true, ..self }
+    }
+
+    /// With these peers.
+    const fn peers(self, peers: &'static [Peer]) -> Self {
+        Self { peers, ..self }
+    }
+}
+
 /// What measures a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
@@ -72,88 +88,52 @@ const STUNNEL: Peer = Peer {
     provide: || Package { program: "stunnel", apt: "stunnel4", brew: "stunnel" }.provide(),
 };
 
+const CACHE: Program = Program::Peers("peers-cache");
+const DB: Program = Program::Member("xtask-bench-db");
+
 /// Every row, in the order they run.
 pub(crate) const ROWS: &[Row] = &[
-    Row {
-        name: "read",
-        purpose: "reading a fresh credential: time and allocations, 1, 2 and 8 tasks",
-        program: Program::Peers("peers-cache"),
-        rounds: false,
-        peers: &[],
-    },
-    Row {
-        name: "callers",
-        purpose: "100 and 10,000 callers at once, and impatient ones: mints and waiting",
-        program: Program::Peers("peers-cache"),
-        rounds: false,
-        peers: &[],
-    },
-    Row {
-        name: "endpoints",
-        purpose: "1 to 1,000 endpoints in one process: memory, wake-ups, spread of mints",
-        program: Program::Member("xtask-bench"),
-        rounds: false,
-        peers: &[],
-    },
-    Row {
-        name: "first-query",
-        purpose: "from nothing to the first row, with an HTTP latency of 0 to 200 ms",
-        program: DB,
-        rounds: true,
-        peers: &[POSTGRES, PYTHON, NODE],
-    },
-    Row {
-        name: "pool",
-        purpose: "one-shot queries and checkouts on a warm pool, with a latency of 0 to 5 ms",
-        program: DB,
-        rounds: true,
-        peers: &[POSTGRES, DEADPOOL, NODE],
-    },
-    Row {
-        name: "rotation",
-        purpose: "a pool whose token changes every second: errors and slowest queries",
-        program: DB,
-        rounds: true,
-        peers: &[POSTGRES],
-    },
-    Row {
-        name: "wake-up",
-        purpose: "logins at a suspended compute: what they are late by, and attempts",
-        program: DB,
-        rounds: true,
-        peers: &[POSTGRES],
-    },
-    Row {
-        name: "proxy",
-        purpose: "lakebase proxy, pgbouncer, socat and stunnel before the same server",
-        program: DB,
-        rounds: true,
-        peers: &[POSTGRES, LAKEBASE, PGBOUNCER, SOCAT, STUNNEL],
-    },
-    Row {
-        name: "network",
-        purpose: "dead addresses and connections that were lost in silence: how long tasks wait",
-        program: Program::Netns("xtask-bench-db"),
-        rounds: false,
-        peers: &[POSTGRES, DEADPOOL, NODE, PYTHON],
-    },
-    Row {
-        name: "dependencies",
-        purpose: "crates and processor time of a cold build, beside sqlx alone and two peers",
-        program: Program::Own(dependencies::run),
-        rounds: true,
-        peers: &[],
-    },
-    Row {
-        name: "wasm",
-        purpose: "the npm package: size, first and further mints in workerd, Node, Deno and Bun",
-        program: Program::Own(wasm::measure),
-        rounds: true,
-        peers: &[],
-    },
+    row("read", "reading a fresh credential: time and allocations, 1, 2 and 8 tasks", CACHE),
+    row("callers", "100 and 10,000 callers at once, and impatient ones: mints and waiting", CACHE),
+    row(
+        "endpoints",
+        "1 to 1,000 endpoints in one process: memory, wake-ups, spread of mints",
+        Program::Member("xtask-bench"),
+    ),
+    row("first-query", "from nothing to the first row, with an HTTP latency of 0 to 200 ms", DB)
+        .rounds()
+        .peers(&[POSTGRES, PYTHON, NODE]),
+    row("pool", "one-shot queries and checkouts on a warm pool, with a latency of 0 to 5 ms", DB)
+        .rounds()
+        .peers(&[POSTGRES, DEADPOOL, NODE]),
+    row("rotation", "a pool whose token changes every second: errors and slowest queries", DB)
+        .rounds()
+        .peers(&[POSTGRES]),
+    row("wake-up", "logins at a suspended compute: what they are late by, and attempts", DB)
+        .rounds()
+        .peers(&[POSTGRES]),
+    row("proxy", "lakebase proxy, pgbouncer, socat and stunnel before the same server", DB)
+        .rounds()
+        .peers(&[POSTGRES, LAKEBASE, PGBOUNCER, SOCAT, STUNNEL]),
+    row(
+        "network",
+        "dead addresses and connections that were lost in silence: how long tasks wait",
+        Program::Netns("xtask-bench-db"),
+    )
+    .peers(&[POSTGRES, DEADPOOL, NODE, PYTHON]),
+    row(
+        "dependencies",
+        "crates and processor time of a cold build, beside sqlx alone and two peers",
+        Program::Own(dependencies::run),
+    )
+    .rounds(),
+    row(
+        "wasm",
+        "the npm package: size, first and further mints in workerd, Node, Deno and Bun",
+        Program::Own(wasm::measure),
+    )
+    .rounds(),
 ];
-
-const DB: Program = Program::Member("xtask-bench-db");
 
 #[cfg(test)]
 mod tests {
