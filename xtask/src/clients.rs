@@ -24,41 +24,29 @@ const GONE: Duration = Duration::from_secs(30);
 
 /// Which clients.
 pub(crate) fn command(args: &[&str]) -> Outcome {
-    let scripts = root().join("xtask/clients");
-    let mut script = match args {
-        ["python"] => {
-            let mut command = Command::new(provision::python()?);
-            command.arg(scripts.join("official.py"));
-            command
-        }
-        ["identity"] => {
-            let mut command = Command::new(provision::python()?);
-            command.arg(scripts.join("identity.py")).env("LAKEBASE_IDENTITY", build_identity()?);
-            command
-        }
-        ["node"] => {
-            let packages = provision::node()?;
-            let mut command = Command::new("node");
-            command.arg(scripts.join("official.mjs")).env("LAKEBASE_PACKAGES", packages);
-            command
-        }
-        ["proxy"] => {
-            let mut command = Command::new(provision::python()?);
-            command.arg(scripts.join("proxy.py")).args(["Clients", "Suspension"]);
-            command
-        }
-        ["windows" | "musl"] => {
-            let mut command = Command::new(provision::python()?);
-            command
-                .arg(scripts.join("foreign.py"))
-                .arg(args[0])
-                .env("LAKEBASE_TARGETS", target_dir());
-            command
-        }
+    let name = match args {
+        ["python"] => "official.py",
+        ["identity"] => "identity.py",
+        ["node"] => "official.mjs",
+        ["proxy"] => "proxy.py",
+        ["windows" | "musl"] => "foreign.py",
         _ => {
             let known = "python, identity, node, proxy, windows or musl";
             return Err(Failure::usage(format!("clients takes {known}")));
         }
+    };
+    let program = if args == ["node"] { "node".into() } else { provision::python()? };
+    let mut script = Command::new(program);
+    script.arg(root().join("xtask/clients").join(name));
+    match args {
+        ["identity"] => script.env(
+            "LAKEBASE_IDENTITY",
+            built(&["--package", "lakebase-tests", "--features", "tokio"], "identity")?,
+        ),
+        ["node"] => script.env("LAKEBASE_PACKAGES", provision::node()?),
+        ["proxy"] => script.args(["Clients", "Suspension"]),
+        ["windows" | "musl"] => script.args(args).env("LAKEBASE_TARGETS", target_dir()),
+        _ => &mut script,
     };
     let emulator = Emulator::start()?;
     // The process environment must not configure the clients.
@@ -83,7 +71,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
 fn proxy_stage(emulator: &Emulator) -> Result<Value, Failure> {
     let it = &emulator.description;
     Ok(json!({
-        "program": built_command(),
+        "program": built_command()?,
         "environment": {
             "DATABRICKS_HOST": it["host"],
             "DATABRICKS_CLIENT_ID": it["client_id"],
@@ -100,21 +88,15 @@ fn proxy_stage(emulator: &Emulator) -> Result<Value, Failure> {
     }))
 }
 
-/// Builds the program that tells what our side sends for an identity.
-fn build_identity() -> Result<PathBuf, Failure> {
-    let package = ["--package", "lakebase-tests", "--features", "tokio", "--bin", "identity"];
-    shown(cargo().args(["build", "--quiet"]).args(package))?;
-    Ok(target_dir().join("debug").join(format!("identity{}", std::env::consts::EXE_SUFFIX)))
+/// Builds the program `name` of a package, and says where it is.
+pub(crate) fn built(package: &[&str], name: &str) -> Result<PathBuf, Failure> {
+    shown(cargo().args(["build", "--quiet"]).args(package).args(["--bin", name]))?;
+    Ok(target_dir().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
-/// Builds the command `lakebase`.
-pub(crate) fn build_command() -> Result<(), Failure> {
-    shown(cargo().args(["build", "--quiet", "--package", "lakebase-cli", "--bin", "lakebase"]))
-}
-
-/// Where it is then.
-pub(crate) fn built_command() -> PathBuf {
-    target_dir().join("debug").join(format!("lakebase{}", std::env::consts::EXE_SUFFIX))
+/// The same for the command `lakebase`.
+pub(crate) fn built_command() -> Result<PathBuf, Failure> {
+    built(&["--package", "lakebase-cli"], "lakebase")
 }
 
 fn configures_a_client(name: &str) -> bool {
@@ -136,8 +118,7 @@ struct Emulator {
 impl Emulator {
     fn start() -> Result<Self, Failure> {
         let env = provision::provide(Tool::Postgres)?;
-        build_command()?;
-        let program = built_command();
+        let program = built_command()?;
         let mut command = Command::new(&program);
         command.arg("emulator").envs(env).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().doing(format!("start {}", program.display()))?;

@@ -28,10 +28,9 @@ pub(crate) fn command() -> Outcome {
             // `@ROOT@` may be `.`-relative for cargo only; the program itself runs in its own folder.
             command.current_dir(&folder).args(["run", "--quiet"]).envs(env.iter().cloned());
             if *program == "proxy" {
-                clients::build_command()?;
                 command.arg("--").arg(provision::python()?);
                 command.arg(root().join("xtask/clients/proxy.py"));
-                command.arg(clients::built_command()).arg(provision::node()?);
+                command.arg(clients::built_command()?).arg(provision::node()?);
             }
             shown(&mut command)
         });

@@ -5,7 +5,7 @@
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
-use crate::process::shown;
+use crate::clients::built;
 use crate::provision::{self, Tool};
 use crate::system::{Doing, Failure, cargo, target_dir};
 
@@ -64,9 +64,8 @@ fn prepare(what: &[&str]) -> Result<Command, Failure> {
     }
     if what.iter().any(|suite| EMULATED.contains(suite)) {
         command.envs(provision::provide(Tool::Postgres)?);
-        shown(cargo().args(["build", "--quiet", "--package", "lakebase-emulator", "--bins"]))?;
-        let name = format!("debug/lakebase-emulator{}", std::env::consts::EXE_SUFFIX);
-        command.env("LAKEBASE_EMULATOR_PROGRAM", target_dir().join(name));
+        let program = built(&["--package", "lakebase-emulator"], "lakebase-emulator")?;
+        command.env("LAKEBASE_EMULATOR_PROGRAM", program);
     }
     command.args(["run", "--quiet", "--package", "xtask-wasm", "--"]);
     command.arg("--target-dir").arg(target_dir()).arg("--tools").arg(provision::edge_folder());
