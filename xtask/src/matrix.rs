@@ -13,7 +13,7 @@ mod report;
 mod tools;
 
 use self::cells::{Cell, Step, all};
-use self::count::{Tally, remark, skipped, tally};
+use self::count::{remark, skipped, tally};
 use self::machine::Real;
 use self::report::{Report, Row};
 use crate::Outcome;
@@ -56,14 +56,7 @@ fn run(cells: &[&Cell], strict: bool, machine: &mut dyn Machine) -> Report {
 }
 
 fn run_cell(cell: &Cell, strict: bool, machine: &mut dyn Machine) -> Row {
-    let mut row = Row {
-        name: cell.name,
-        tally: Tally::default(),
-        elapsed: std::time::Duration::ZERO,
-        skipped: None,
-        remark: None,
-        note: None,
-    };
+    let mut row = Row { name: cell.name, ..Row::default() };
     for need in cell.needs {
         if let Err(failure) = machine.provide(*need) {
             if strict && !failure.is_forbidden() {

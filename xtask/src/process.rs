@@ -8,16 +8,8 @@ use std::time::Duration;
 
 use crate::system::{Doing, Failure, Watch, pause};
 
-/// How a logged process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// By itself.
-    Exited(ExitStatus),
-    /// Killed, because its time was up.
-    TimedOut,
-}
-
-/// Runs `command` without standard input, appending both its outputs to `log`, for at most `limit`.
+/// Runs `command` without standard input, appending both its outputs to `log`, for at most `limit`. If it was
+/// killed, because its time was up, there is no status.
 ///
 /// `watch` is called several times a second with the time so far and the last line of the log. On time-out the whole process group is
 /// killed, so that a hanging test binary does not outlive its cargo.
@@ -26,7 +18,7 @@ pub(crate) fn logged(
     log: &Path,
     limit: Duration,
     mut watch: impl FnMut(Duration, &str),
-) -> Result<Ended, Failure> {
+) -> Result<Option<ExitStatus>, Failure> {
     let file = OpenOptions::new()
         .create(true)
         .append(true)
@@ -43,12 +35,13 @@ pub(crate) fn logged(
         .doing(format!("start `{program}`"))?;
     let started = Watch::start();
     loop {
-        if let Some(status) = child.try_wait().doing(format!("wait for `{program}`"))? {
-            return Ok(Ended::Exited(status));
+        let status = child.try_wait().doing(format!("wait for `{program}`"))?;
+        if status.is_some() {
+            return Ok(status);
         }
         if started.elapsed() >= limit {
             kill_group(&mut child);
-            return Ok(Ended::TimedOut);
+            return Ok(None);
         }
         watch(started.elapsed(), &last_line(log));
         pause(Duration::from_millis(100));
@@ -165,7 +158,7 @@ mod tests {
             |_, _| {},
         )
         .unwrap();
-        assert!(matches!(ended, Ended::Exited(status) if status.success()));
+        assert!(ended.is_some_and(|status| status.success()));
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "one\ntwo\nthree\n");
         assert_eq!(last_line(&log), "three");
     }
@@ -176,7 +169,7 @@ mod tests {
         // A stopped process never ends by itself.
         let ended =
             logged(&mut sh("kill -STOP $$"), &log, Duration::from_millis(20), |_, _| {}).unwrap();
-        assert_eq!(ended, Ended::TimedOut);
+        assert_eq!(ended, None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::cells::{Cell, Run, Step};
 use super::report::Row;
 use super::{Machine, Ran};
-use crate::process::{Ended, describe, logged};
+use crate::process::{describe, logged};
 use crate::provision::{self, Tool};
 use crate::system::{self, Doing, Failure};
 
@@ -112,23 +112,13 @@ impl Machine for Real {
         self.status("");
         let bytes = fs::read(&log).doing(format!("read {}", log.display()))?;
         let output = String::from_utf8_lossy(bytes.get(before..).unwrap_or_default()).into_owned();
-        Ok(match ended? {
-            Ended::Exited(status) => Ran {
-                success: status.success(),
-                output,
-                failure: (!status.success())
-                    .then(|| format!("`{}` ended with {status}", describe(&command))),
-            },
-            Ended::TimedOut => Ran {
-                success: false,
-                output,
-                failure: Some(format!(
-                    "`{}` was killed after {} min",
-                    describe(&command),
-                    LIMIT.as_secs() / 60
-                )),
-            },
-        })
+        let what = describe(&command);
+        let failure = match ended? {
+            Some(status) if status.success() => None,
+            Some(status) => Some(format!("`{what}` ended with {status}")),
+            None => Some(format!("`{what}` was killed after {} min", LIMIT.as_secs() / 60)),
+        };
+        Ok(Ran { success: failure.is_none(), output, failure })
     }
 
     fn end(&mut self, row: &Row) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::count::Tally;
 
 /// What became of one cell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) tally: Tally,
@@ -130,7 +130,7 @@ mod tests {
     fn row(name: &'static str, passed: u64, failed: u64) -> Row {
         let tally = Tally { passed, failed, ignored: 0 };
         let elapsed = Duration::from_millis(1500);
-        Row { name, tally, elapsed, skipped: None, remark: None, note: None }
+        Row { name, tally, elapsed, ..Row::default() }
     }
 
     #[test]
