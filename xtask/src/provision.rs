@@ -108,14 +108,18 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
             .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
         Tool::Wasm => target(WASM).map(|()| Vec::new()),
         Tool::Python => python().map(|_| Vec::new()),
-        Tool::Arrow => arrow().map(|_| Vec::new()),
+        Tool::Arrow => venv("arrow", ARROW).map(|_| Vec::new()),
         Tool::Node => node().map(|_| Vec::new()),
-        Tool::Edge => edge().map(|_| Vec::new()),
+        // Their programs are in packages of their own, which npm chooses by platform.
+        Tool::Edge => packages("edge", EDGE, &["--ignore-scripts"]).map(|_| Vec::new()),
         Tool::Bundlers => bundlers().map(|_| Vec::new()),
         Tool::Chromium => chromium::provide()
             .map(|program| vec![(chromium::VARIABLE.to_owned(), program.display().to_string())]),
         Tool::Valgrind => valgrind().map(|_| Vec::new()),
-        Tool::Proxies => TINYPROXY.provide().and_then(|_| microsocks()).map(|_| Vec::new()),
+        Tool::Proxies => [TINYPROXY, NSS_WRAPPER, MICROSOCKS]
+            .into_iter()
+            .try_for_each(|package| package.provide().map(drop))
+            .map(|()| Vec::new()),
         Tool::Netns => netns::provide().map(|_| Vec::new()),
         Tool::Libpq => LIBPQ.provide().map(|_| Vec::new()),
         Tool::Windows => cross::windows(),
@@ -176,12 +180,6 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     Ok(true)
 }
 
-/// With what makes it know hosts that nobody else does.
-fn microsocks() -> Result<PathBuf, Failure> {
-    NSS_WRAPPER.provide()?;
-    MICROSOCKS.provide()
-}
-
 /// The folder of fetched tools.
 fn tools() -> PathBuf {
     target_dir().join("tools")
@@ -226,11 +224,6 @@ pub(crate) fn python() -> Result<PathBuf, Failure> {
     venv("python", PYTHON)
 }
 
-/// The Python of the one for Arrow.
-pub(crate) fn arrow() -> Result<PathBuf, Failure> {
-    venv("arrow", ARROW)
-}
-
 /// The Python of the virtual environment `name`, in which `packages` are.
 fn venv(name: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
     let folder = tools().join(name);
@@ -266,12 +259,6 @@ pub(crate) fn bundlers() -> Result<PathBuf, Failure> {
 /// Where [`edge`] puts its packages.
 pub(crate) fn edge_folder() -> PathBuf {
     tools().join("edge")
-}
-
-/// The folder whose `node_modules` holds the runtimes.
-fn edge() -> Result<PathBuf, Failure> {
-    // Their programs are in packages of their own, which npm chooses by platform.
-    packages("edge", EDGE, &["--ignore-scripts"])
 }
 
 /// The folder `name` of the tools, whose `node_modules` holds `packages`.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{act, exists};
+use super::package::from_apt;
 use crate::process::captured;
-use crate::system::{Failure, env, is_root};
+use crate::system::{Failure, env};
 
 /// The variable that names the program to the tests.
 pub(super) const VARIABLE: &str = "LAKEBASE_CHROMIUM";
@@ -40,7 +40,7 @@ pub(super) fn provide() -> Result<PathBuf, Failure> {
             "no Chromium; install one (Debian: the package chromium) or set {VARIABLE} to its program. Tried apt-get: {why}"
         ))
     };
-    apt().map_err(|error| missing(&error.to_string()))?;
+    from_apt("chromium").map_err(|error| missing(&error.to_string()))?;
     installed().ok_or_else(|| missing("what it installed does not run"))
 }
 
@@ -55,19 +55,6 @@ fn version(program: &Path) -> Result<String, Failure> {
         Some(line) => Ok(line.trim().to_owned()),
         None => Err(Failure::new("it is no Chromium")),
     }
-}
-
-fn apt() -> Result<(), Failure> {
-    if !exists("apt-get") {
-        return Err(Failure::new("there is none"));
-    }
-    if !is_root() {
-        return Err(Failure::new("not root"));
-    }
-    act(Command::new("apt-get").args(["update", "-qq"]))?;
-    act(Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends", "chromium"])
-        .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 #[cfg(test)]

