@@ -7,6 +7,8 @@ use super::Tree;
 
 const README: &str = "README.md";
 const GUIDE: &str = "crates/lakebase/docs/";
+/// How a line starts that says where a block is from.
+const MARK: &str = "<!-- example: ";
 
 /// Blocks without a source, with a missing one, or that differ from it.
 pub(super) fn examples(tree: &Tree) -> Vec<String> {
@@ -20,38 +22,18 @@ pub(super) fn examples(tree: &Tree) -> Vec<String> {
 }
 
 fn of_page(tree: &Tree, page: &str, text: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut marker: Option<&str> = None;
-    let mut lines = text.lines().enumerate();
-    while let Some((index, line)) = lines.next() {
-        if let Some(named) =
-            line.trim().strip_prefix("<!-- example: ").and_then(|rest| rest.strip_suffix(" -->"))
-        {
-            marker = Some(named.trim());
-            continue;
-        }
-        if !line.starts_with("```") {
-            if !line.trim().is_empty() {
-                marker = None;
-            }
-            continue;
-        }
-        let block: Vec<&str> = lines
-            .by_ref()
-            .map(|(_, line)| line)
-            .take_while(|line| !line.starts_with("```"))
-            .collect();
-        if line.starts_with("```rust") {
-            let result = marker
-                .ok_or_else(|| "no `<!-- example: file#name -->` before it".to_owned())
-                .and_then(|named| compare(tree, named, &block));
-            if let Err(reason) = result {
-                wrong.push(format!("{page}:{}: {reason}", index + 1));
-            }
-        }
-        marker = None;
-    }
-    wrong
+    let lines: Vec<&str> = text.lines().collect();
+    let check = |start: usize| {
+        let above = lines[..start].iter().rev().find(|line| !line.trim().is_empty());
+        let named = above.and_then(|line| line.trim().strip_prefix(MARK)?.strip_suffix(" -->"));
+        let named = named.ok_or("no `<!-- example: file#name -->` before it")?;
+        let block = lines[start + 1..].iter().take_while(|line| !line.starts_with("```"));
+        compare(tree, named.trim(), &block.copied().collect::<Vec<_>>())
+    };
+    let starts = (0..lines.len()).filter(|index| lines[*index].starts_with("```rust"));
+    starts
+        .filter_map(|start| check(start).err().map(|why| format!("{page}:{}: {why}", start + 1)))
+        .collect()
 }
 
 fn compare(tree: &Tree, named: &str, block: &[&str]) -> Result<(), String> {
@@ -60,10 +42,9 @@ fn compare(tree: &Tree, named: &str, block: &[&str]) -> Result<(), String> {
     let text = tree.get(path).ok_or_else(|| format!("there is no {path}"))?;
     let source = anchored(text, anchor)
         .ok_or_else(|| format!("{path} has no `// ANCHOR: {anchor}` with its end"))?;
-    for (index, pair) in source.iter().map(String::as_str).zip(block.iter().copied()).enumerate() {
-        if pair.0 != pair.1 {
-            return Err(format!("line {} is `{}`, but `{}` in {named}", index + 1, pair.1, pair.0));
-        }
+    let mut pairs = source.iter().zip(block).enumerate();
+    if let Some((index, (there, here))) = pairs.find(|(_, (there, here))| there != here) {
+        return Err(format!("line {} is `{here}`, but `{there}` in {named}", index + 1));
     }
     if source.len() == block.len() {
         Ok(())
