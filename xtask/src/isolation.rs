@@ -18,57 +18,42 @@ use crate::Outcome;
 use crate::system::{Doing, Failure, cargo, root};
 use crate::tidy::source_files;
 
-/// One line per rule, and what broke it.
-struct Verdict {
-    rule: String,
-    broken: Vec<String>,
-    /// A measurement worth recording.
-    figure: Option<String>,
-}
+/// What broke a rule, and a measurement worth recording.
+type Verdict = (Vec<String>, Option<String>);
 
 /// Prints every rule with its verdict and ends with `isolation: N passed, N failed`.
 pub(crate) fn command() -> Outcome {
-    let mut verdicts = Vec::new();
+    let (mut passed, mut failed) = (0, 0);
+    let mut check = |rule: String, result: Result<Verdict, Failure>| {
+        // A rule that could not be checked is broken.
+        let (broken, figure) = result.unwrap_or_else(|error| (vec![error.to_string()], None));
+        let mark = if broken.is_empty() { "ok    " } else { "BROKEN" };
+        let figure = figure.map(|figure| format!(": {figure}")).unwrap_or_default();
+        println!("{mark} {rule}{figure}");
+        broken.iter().for_each(|line| println!("       {line}"));
+        passed += usize::from(broken.is_empty());
+        failed += usize::from(!broken.is_empty());
+    };
     for rule in ABSENT {
         let name = format!("{} knows no {}", rule.of, rule.what);
-        verdicts.push(verdict(name, resolve(&rule.of).map(|graph| (absent(rule, &graph), None))));
+        check(name, resolve(&rule.of).map(|graph| (absent(rule, &graph), None)));
     }
     for rule in AT_MOST {
         let name = format!("{} has at most {} dependencies", rule.of, rule.limit);
-        verdicts.push(verdict(name, resolve(&rule.of).map(|graph| at_most(rule, &graph))));
+        check(name, resolve(&rule.of).map(|graph| at_most(rule, &graph)));
     }
     let name = format!("{} adds at most {} to what sqlx brings", SQLX.of, SQLX.extra);
-    verdicts.push(verdict(name, over_sqlx()));
+    check(name, over_sqlx());
     for package in PUBLIC {
         let name = format!("public signatures of {package} name no HTTP or TLS library");
-        verdicts.push(verdict(name, public(package).map(|broken| (broken, None))));
+        check(name, public(package).map(|broken| (broken, None)));
     }
     for package in PORTABLE {
         let name = format!("{package} is the same on every platform");
-        verdicts.push(verdict(name, portable(package).map(|broken| (broken, None))));
+        check(name, portable(package).map(|broken| (broken, None)));
     }
-
-    let failed = verdicts.iter().filter(|verdict| !verdict.broken.is_empty()).count();
-    for Verdict { rule, broken, figure } in &verdicts {
-        let mark = if broken.is_empty() { "ok    " } else { "BROKEN" };
-        println!(
-            "{mark} {rule}{}",
-            figure.as_ref().map(|figure| format!(": {figure}")).unwrap_or_default()
-        );
-        for line in broken {
-            println!("       {line}");
-        }
-    }
-    println!("isolation: {} passed, {failed} failed", verdicts.len() - failed);
+    println!("isolation: {passed} passed, {failed} failed");
     Ok(failed == 0)
-}
-
-/// A rule that could not be checked is broken.
-fn verdict(rule: String, result: Result<(Vec<String>, Option<String>), Failure>) -> Verdict {
-    match result {
-        Ok((broken, figure)) => Verdict { rule, broken, figure },
-        Err(failure) => Verdict { rule, broken: vec![failure.to_string()], figure: None },
-    }
 }
 
 fn absent(rule: &AbsentRule, graph: &Graph) -> Vec<String> {
@@ -82,23 +67,19 @@ fn absent(rule: &AbsentRule, graph: &Graph) -> Vec<String> {
         .collect()
 }
 
-fn at_most(rule: &AtMostRule, graph: &Graph) -> (Vec<String>, Option<String>) {
+fn at_most(rule: &AtMostRule, graph: &Graph) -> Verdict {
     let count = graph.count();
-    let broken = if count > rule.limit {
-        vec![format!("{count} are too many: {}", graph.names())]
-    } else {
-        Vec::new()
-    };
-    (broken, Some(count.to_string()))
+    let broken = (count > rule.limit).then(|| format!("{count} are too many: {}", graph.names()));
+    (broken.into_iter().collect(), Some(count.to_string()))
 }
 
-fn over_sqlx() -> Result<(Vec<String>, Option<String>), Failure> {
+fn over_sqlx() -> Result<Verdict, Failure> {
     let ours = resolve(&SQLX.of)?;
     let sqlx = Graph::ask(cargo().args(["tree", "--quiet"]).current_dir(sqlx_alone("tokio")?))?;
     Ok(over(&ours, &sqlx, SQLX.extra, SQLX.goal))
 }
 
-fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> (Vec<String>, Option<String>) {
+fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> Verdict {
     let (count, allowed) = (ours.count(), base.count() + extra);
     let added = ours.minus(base);
     let figure = format!(
@@ -106,12 +87,9 @@ fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> (Vec<String>, 
         base.count(),
         count.saturating_sub(base.count())
     );
-    let broken = if count > allowed {
-        vec![format!("{count} are more than {} + {extra}", base.count())]
-    } else {
-        Vec::new()
-    };
-    (broken, Some(figure))
+    let broken =
+        (count > allowed).then(|| format!("{count} are more than {} + {extra}", base.count()));
+    (broken.into_iter().collect(), Some(figure))
 }
 
 fn public(package: &str) -> Result<Vec<String>, Failure> {
