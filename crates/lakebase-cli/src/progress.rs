@@ -1,4 +1,4 @@
-//! What is waited for, on a terminal, once it takes longer than a second.
+//! Shows on a terminal what the command waits for, once it takes longer than a second.
 
 use std::cell::Cell;
 use std::io::{self, Write as _};
@@ -12,10 +12,10 @@ use lakebase_runtime::SystemClock;
 use crate::cli::Global;
 use crate::process;
 
-/// What most commands wait for.
+/// The text for the wait of most commands.
 pub(crate) const ASKING: &str = "asking the workspace";
 
-/// What takes less time is not mentioned.
+/// Shorter waits are not shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often the line is drawn anew.

@@ -35,7 +35,7 @@ pub(crate) fn lakebase_at(global: &Global, name: &str, target: &Target) -> Resul
     .build()
 }
 
-/// What the flags say, and the environment that says the rest.
+/// The settings of the flags; the environment has the rest.
 pub(crate) fn builder(global: &Global) -> Result<Builder> {
     let mut workspace =
         WorkspaceConfig::builder().product("lakebase-cli", env!("CARGO_PKG_VERSION"));

@@ -38,7 +38,7 @@ pub struct CredentialRequest {
     /// The token's lifetime: 5 minutes to 1 hour; `None` requests the service's default (1 hour). Provisioned instances
     /// accept `None` only.
     pub ttl: Option<Duration>,
-    /// What the token allows; empty means everything that the identity may do.
+    /// The permissions of the token; empty means everything that the identity may do.
     pub claims: Vec<Claim>,
     /// Go past every cache below, including the workspace token's, because the server refused the last credential.
     pub force: bool,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::{ComputeName, Error, ErrorKind, MaybeSend, MaybeSync, Result, Target};
 
-/// What an endpoint may be used for.
+/// The type of an endpoint, which says whether it can write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointType {
@@ -20,7 +20,7 @@ pub enum EndpointType {
     Unknown(Arc<str>),
 }
 
-/// What an endpoint's compute is doing.
+/// The state of an endpoint's compute.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointState {
@@ -54,7 +54,7 @@ pub struct EndpointHosts {
 pub struct Endpoint {
     /// Its name: for an endpoint the full resource name.
     pub name: ComputeName,
-    /// What it may be used for.
+    /// Its type, which says whether it can write.
     pub endpoint_type: EndpointType,
     /// Its state when the service answered.
     pub state: EndpointState,

@@ -1,4 +1,4 @@
-//! What a connector caches: the credential, the endpoint of its target, and its user's name.
+//! The values that a connector caches: the credential, the endpoint of its target, and its user's name.
 
 use std::fmt;
 use std::ops::Deref;

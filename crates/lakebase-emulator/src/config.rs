@@ -1,4 +1,4 @@
-//! What can be chosen about an emulator before it starts.
+//! The options of an emulator, before it starts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ impl Config {
         self
     }
 
-    /// What logins see during a wake-up. Default: they are held.
+    /// How logins are treated during a wake-up. Default: they are held.
     pub fn wake_style(mut self, style: WakeStyle) -> Self {
         self.suspension.style = style;
         self

@@ -1,4 +1,4 @@
-//! What a client needs to know about a running emulator.
+//! The description of a running emulator, for clients.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -230,7 +230,7 @@ impl Emulator {
         })
     }
 
-    /// What happened at an endpoint so far; `None` when there is no such endpoint.
+    /// The counters of an endpoint; `None` when there is no such endpoint.
     #[must_use]
     pub fn counters(&self, endpoint: &str) -> Option<Counters> {
         self.shared
@@ -263,7 +263,7 @@ impl Emulator {
         self.shared.with(|state, _| state.log.clear());
     }
 
-    /// What `GET /_emulator/state` shows: clock, endpoints, counters, faults and requests, without secrets.
+    /// The answer of `GET /_emulator/state`: clock, endpoints, counters, faults and requests, without secrets.
     #[must_use]
     pub fn state(&self) -> serde_json::Value {
         self.shared.with(|state, real| state.report(real))

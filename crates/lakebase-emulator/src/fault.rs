@@ -21,7 +21,7 @@ pub struct Fault {
     /// How many times it happens. Default: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// What happens.
+    /// The effect.
     pub effect: Effect,
 }
 
@@ -87,7 +87,7 @@ pub enum Operation {
     Dns,
 }
 
-/// What goes wrong. Fields not mentioned in JSON have the documented default.
+/// The effect of a fault. Fields not mentioned in JSON have the documented default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -159,7 +159,7 @@ pub enum Effect {
     /// Login, and [`Operation::Any`] where the workspace is served by HTTPS: the TLS handshake shows a
     /// certificate that must not be trusted.
     Certificate {
-        /// What is wrong with it.
+        /// The flaw of the certificate.
         wrong: WrongCertificate,
     },
     /// DNS: answers SERVFAIL.

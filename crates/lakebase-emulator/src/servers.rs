@@ -25,7 +25,7 @@ const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
 /// How often wake-ups and idle times are looked at when nobody asks.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What the handle gets when everything answers.
+/// The result of a start: what the handle owns once all servers answer.
 pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) description: Description,

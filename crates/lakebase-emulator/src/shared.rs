@@ -20,7 +20,7 @@ pub(crate) enum Order {
     Report(Box<dyn FnOnce() + Send>),
 }
 
-/// What is kept about a session outside the state.
+/// The handles of a session that are kept outside the state.
 struct Line {
     /// Ends the session.
     end: oneshot::Sender<()>,

@@ -37,7 +37,7 @@ pub(crate) struct Credentials {
     pub(crate) pat: String,
     pub(crate) password_user: String,
     pub(crate) password: String,
-    /// What programs in GitHub Actions and Azure DevOps, and users of Google's tools hold to be given tokens.
+    /// The secret by which programs in GitHub Actions and Azure DevOps, and users of Google's tools get tokens.
     pub(crate) request_token: String,
     /// Azure's tenant, and the secret of the service principal there.
     pub(crate) tenant: String,
@@ -277,7 +277,7 @@ impl State {
         std::mem::take(&mut self.actions)
     }
 
-    /// What `GET /_emulator/state` shows. Holds no secret.
+    /// The answer of `GET /_emulator/state`, without secrets.
     pub(crate) fn report(&self, real: Duration) -> Value {
         let endpoints: Vec<Value> = self
             .world

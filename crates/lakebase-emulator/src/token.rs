@@ -1,10 +1,10 @@
-//! What a token is for, and what the emulated service knows about it.
+//! Tokens, as the emulated service knows them.
 
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-/// What the emulated service believes about a token.
+/// A token that the emulated service has given.
 #[derive(Clone)]
 pub(crate) struct Token {
     pub(crate) identity: String,
@@ -38,7 +38,7 @@ pub(crate) enum TokenUse {
 pub enum TokenFor {
     /// An id token that the workspace exchanges for one of its own.
     Exchange,
-    /// What Databricks' metadata service gives: a token of the user in the workspace.
+    /// Of Databricks' metadata service: a token of the user in the workspace.
     User,
     /// Entra's for Databricks, of the user (with the claim `upn`).
     EntraUser,

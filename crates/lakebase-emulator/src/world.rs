@@ -1,4 +1,4 @@
-//! What exists in the emulated workspace: projects, branches, endpoints, instances, identities and roles.
+//! The objects of the emulated workspace: projects, branches, endpoints, instances, identities and roles.
 //!
 //! Invariant: the read-only endpoint of the default branch is listed before the read-write one, and what nobody is told of
 //! before what is described, so that clients that take the first are found out.
@@ -28,7 +28,7 @@ pub(crate) const INSTANCE: &str = "instances/demo";
 /// Database of every endpoint, as the service names it.
 pub(crate) const DATABASE: &str = "databricks_postgres";
 
-/// What a login sees while a suspended endpoint wakes up.
+/// How logins are treated while a suspended endpoint wakes up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ pub enum SessionEnd {
     Close,
 }
 
-/// Who may ask the workspace for something.
+/// An identity that may call the workspace.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     /// E-mail of a user or application id of a service principal; also its Postgres role.

@@ -18,18 +18,18 @@ use crate::stream::Stream;
 /// The protocol that clients name when they begin with TLS at once.
 pub(crate) const ALPN: &[u8] = b"postgresql";
 
-/// Who may enter, and how.
+/// How a listener accepts and authenticates clients.
 #[derive(Clone, Default)]
 pub(crate) struct Access {
     /// TLS for those who want it; `None` offers none.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Refuses clients without TLS: their certificates are checked there.
     pub(crate) tls_only: bool,
-    /// What clients must prove to know.
+    /// The password that clients must prove to know.
     pub(crate) password: Option<Arc<scram::Verifier>>,
 }
 
-/// What a client wants.
+/// The request of an accepted client.
 pub(crate) enum Requested {
     Session(Stream, Startup),
     Cancel(Stream, CancelKey),
@@ -38,7 +38,7 @@ pub(crate) enum Requested {
 impl Access {
     /// Reads and answers until it is clear what the client wants. `received` grows with what comes.
     ///
-    /// What only some clients want is in boxes of its own: many wait here, and each for little.
+    /// Steps that only some clients need are boxed, so that those who wait here take little memory.
     ///
     /// Exactly one packet is read at a time, so that what follows a request for encryption in the clear is
     /// never taken for what follows encrypted (CVE-2021-23222).
@@ -149,7 +149,7 @@ async fn accept_tls(
 
 /// Refuses a request for encryption; clients that insist on it go away by themselves.
 ///
-/// Who has gone on talking did not wait for the answer: what it said may be somebody else's.
+/// A client that has sent more did not wait for the answer: those bytes may be an attacker's.
 async fn answer_no(mut stream: Stream, what: &'static str) -> Result<Stream, NotAccepted> {
     let early = stream.has_more();
     stream.write_all(b"N").await?;

@@ -21,7 +21,7 @@ pub(crate) struct Cancels(Mutex<HashMap<CancelKey, Arc<Cancellable>>>);
 pub(crate) struct Cancellable {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) peer: Peer,
-    /// What the server calls it.
+    /// The server's key of it.
     pub(crate) key: CancelKey,
     /// A request was or is being sent.
     requested: AtomicBool,

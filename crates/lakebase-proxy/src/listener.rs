@@ -85,7 +85,7 @@ impl Listener {
         self
     }
 
-    /// What clients must prove to know, by SCRAM-SHA-256. Default: nothing.
+    /// The password that clients must prove to know, by SCRAM-SHA-256. Default: none.
     pub fn password(mut self, password: Secret) -> Self {
         self.password = Some(password);
         self

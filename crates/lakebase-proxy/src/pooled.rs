@@ -71,13 +71,13 @@ pub(crate) async fn session(
     }
 }
 
-/// What is left of a session after a client.
+/// What becomes of a session after a client.
 enum After {
-    /// Somebody else may have it, unless a cancel request was sent to it.
+    /// Another client may have it, unless a cancel request was sent to it.
     GiveBack(Checkout, bool),
-    /// Nothing.
+    /// It is closed.
     Over,
-    /// Nothing, because the proxy ends.
+    /// It is closed, because the proxy ends.
     Cut,
 }
 
@@ -103,7 +103,7 @@ async fn serve(
     let mut relay = ReusableRelay::new(session, early, greeting, counts);
     let carrying = async {
         match relay.carry(&mut client, session).await {
-            // Probably it is gone, and hears nobody.
+            // Probably it is gone, and reads nothing more.
             Ok(Left::Open) => {
                 let _ = timeout(LAST_WORDS, relay.carry(&mut client, session)).await;
                 Ok(Left::Open)

@@ -101,7 +101,7 @@ impl Proxy {
         })
     }
 
-    /// What tells how the proxy is doing, also while it runs.
+    /// Reads the state of the proxy, also while it runs.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         let servers = || self.listeners.iter().flat_map(|bound| bound.acceptor.routes.servers());
@@ -173,7 +173,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.snapshot()

@@ -8,7 +8,7 @@ use lakebase_session::startup::Startup;
 
 use crate::pool::{Pool, PoolOptions};
 
-/// What sends a client to another server than the listener's default.
+/// A rule that sends a client to another server than the listener's default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
     /// The database that the client asks for. It is also the database on the server.
@@ -17,7 +17,7 @@ pub enum Route {
     User(String),
 }
 
-/// What logs in at a server, and the way there.
+/// A server: the connector that logs in, and the way there.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) connector: Connector,

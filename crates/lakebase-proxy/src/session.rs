@@ -17,8 +17,8 @@ use crate::stats::{Counters, one_more};
 use crate::stream::Stream;
 use crate::{observe, own, pooled};
 
-/// So many connections may start up at once also where few sessions are allowed, so that clients that come together
-/// do not end each other.
+/// The least limit on connections that start up at once. With few sessions allowed, clients that come together would
+/// otherwise end each other.
 const MIN_PENDING: usize = 64;
 
 /// How a proxy is doing, as its sessions see it.
@@ -32,7 +32,7 @@ pub(crate) enum Phase {
     Closing,
 }
 
-/// What the sessions of a proxy have in common.
+/// State that the sessions of a proxy share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) counters: Counters,
@@ -54,7 +54,7 @@ impl Shared {
     }
 }
 
-/// What the sessions of a listener have in common.
+/// Settings that the sessions of a listener share.
 pub(crate) struct Acceptor {
     pub(crate) access: Access,
     pub(crate) routes: Routes,
@@ -97,7 +97,7 @@ async fn open(
         () = place.evicted() => return None,
         () = until(phase, Phase::Draining) => return None,
     };
-    // Who never says anything is often there to see whether somebody listens.
+    // A client that never sends anything is often a probe of the port.
     if opened.is_err() && received > 0 {
         observe::took_too_long(limit, received);
     }

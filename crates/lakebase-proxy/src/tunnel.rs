@@ -21,7 +21,7 @@ const USER: &str = "lakebase";
 #[cfg(unix)]
 const UNIX_PORT: u16 = 5432;
 
-/// What may stand in any part of a URL as it is.
+/// All but the characters that may stand in any part of a URL as they are.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A local address at which any driver of this program is logged in.
@@ -107,7 +107,7 @@ impl Tunnel {
         })
     }
 
-    /// What drivers take as the host: the folder of the Unix socket, or `127.0.0.1`.
+    /// The host for drivers: the folder of the Unix socket, or `127.0.0.1`.
     #[must_use]
     pub fn host(&self) -> String {
         match &self.address {
@@ -146,7 +146,7 @@ impl Tunnel {
         &self.database
     }
 
-    /// What clients on TCP must know; `None` on a Unix socket.
+    /// The password that clients on TCP need; `None` on a Unix socket.
     #[must_use]
     pub fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
@@ -177,7 +177,7 @@ impl Tunnel {
         })
     }
 
-    /// What tells how the tunnel is doing.
+    /// Reads the state of the tunnel.
     #[must_use]
     pub fn monitor(&self) -> &Monitor {
         &self.monitor

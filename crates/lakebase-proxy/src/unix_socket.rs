@@ -79,7 +79,7 @@ impl UnixSocket {
         let file = SocketFile(path);
         let socket = fs::symlink_metadata(&file.0)
             .map_err(|error| because("the socket is not there", error))?;
-        // What we have just made belongs to us.
+        // The new socket belongs to us.
         if socket.uid() != folder.uid() {
             return Err(refuse("it belongs to another user"));
         }

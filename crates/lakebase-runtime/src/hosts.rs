@@ -1,4 +1,4 @@
-//! What the operating system's resolver says, whichever runtime asked it.
+//! The answers of the operating system's resolver, whichever runtime asked it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What DNS, HTTP and local sockets need from a runtime's sockets; one implementation per family of sockets.
+//! A runtime's sockets, as DNS, HTTP and local sockets need them; one implementation per family of sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,7 +22,7 @@ pub(crate) trait Net: Connect + Spawn + Clone {
     /// A listening socket.
     type Listener: Send + Sync + 'static;
 
-    /// What connections are bound to: none may be used where this differs from where it was opened.
+    /// The scope that connections are bound to: one may be used only in the scope that it was opened in.
     fn scope(&self) -> String {
         String::new()
     }

@@ -1,4 +1,4 @@
-//! What can be chosen about a runtime's effects.
+//! Options for a runtime's effects.
 
 use std::fmt;
 use std::net::SocketAddr;

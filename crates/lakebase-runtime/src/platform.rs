@@ -1,4 +1,4 @@
-//! What differs from platform to platform and is no effect, so that crates above this one need not ask which one they run on.
+//! Differences between platforms that are no effects, so that crates above this one need not ask for the platform.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub const IS_WINDOWS: bool = cfg!(windows);
 /// The longest path of a Unix socket that the platform accepts, in bytes.
 pub const SOCKET_PATH_LIMIT: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// What a file is, and who may read it: no mode on Windows, whose files have none.
+/// The type and the mode of a file: no mode on Windows, whose files have none.
 ///
 /// # Errors
 ///

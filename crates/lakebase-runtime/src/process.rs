@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ThreadProcess;
 
-/// What a program left behind.
+/// The result of a program that ended.
 struct Ended {
     status: ExitStatus,
     stdout: Vec<u8>,

@@ -49,8 +49,8 @@ impl Proxies {
         Self::default()
     }
 
-    /// What these variables say: `HTTPS_PROXY` for `https://`, `HTTP_PROXY` for `http://`, `ALL_PROXY` for
-    /// what has none of its own, `NO_PROXY` for hosts that are reached directly. Postgres goes through `ALL_PROXY`, if that is a SOCKS
+    /// Reads these variables: `HTTPS_PROXY` for `https://`, `HTTP_PROXY` for `http://`, `ALL_PROXY` for
+    /// schemes without a variable of their own, `NO_PROXY` for hosts that are reached directly. Postgres goes through `ALL_PROXY`, if that is a SOCKS
     /// proxy.
     ///
     /// Each may be in lower case instead; if both are set, the upper case counts. `HTTP_PROXY` is ignored

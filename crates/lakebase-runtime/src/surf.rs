@@ -1,6 +1,6 @@
 //! HTTP by surf, for programs that are bound to it. Its state is described in the crate's documentation.
 //!
-//! What surf 2.3 with `h1-client` (http-client 6.5, async-h1 2.3) would do, and what is done about it:
+//! Faults of surf 2.3 with `h1-client` (http-client 6.5, async-h1 2.3), and their remedies here:
 //!
 //! - Its pool hands out connections on which an abandoned request's reply is still to come, so the next
 //!   request may read that: keep-alive is off.

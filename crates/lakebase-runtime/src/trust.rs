@@ -1,4 +1,4 @@
-//! Whom HTTPS trusts: one rustls configuration, made once per constructed runtime and shared by its clients.
+//! The trust of HTTPS: one rustls configuration, made once per constructed runtime and shared by its clients.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! What goes wrong on the way to a server, and the error that a client gets.
+//! Errors on the way to a server, and the error that a client gets.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -49,7 +49,7 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// What it means for the next login.
+    /// Its class, which decides about the next attempt.
     #[must_use]
     pub fn class(&self) -> ConnectFailure {
         use ConnectFailure::{Permanent, Transient};
@@ -126,7 +126,7 @@ impl StdError for LoginError {
     }
 }
 
-/// What the server said to a login that it refused, somewhere among the causes of `error`.
+/// Finds the server's answer to a login that it refused, among the causes of `error`.
 #[must_use]
 pub fn refusal(error: &Error) -> Option<&ServerError> {
     let mut cause: Option<&(dyn StdError + 'static)> = error.source();

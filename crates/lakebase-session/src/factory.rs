@@ -15,7 +15,7 @@ use crate::upstream::{Peer, Upstream};
 /// Logs in as a client asked for: with its parameters and its version of the protocol, but as the connector's
 /// user and with the connector's password.
 ///
-/// What the client leaves open comes from the connector: the database, `application_name`, further settings.
+/// The connector adds what the client leaves open: the database, `application_name`, further settings.
 #[derive(Clone, Debug)]
 pub struct StartupFactory {
     upstream: Arc<Upstream>,
@@ -27,10 +27,10 @@ pub struct StartupFactory {
 pub struct Session {
     /// The connection.
     pub stream: ServerStream,
-    /// What a client gets that has sent its `StartupMessage` and proved who it is: everything from `AuthenticationOk` to
+    /// The greeting for a client that has sent its `StartupMessage` and is authenticated: everything from `AuthenticationOk` to
     /// `ReadyForQuery`.
     pub greeting: Bytes,
-    /// What cancels its statements; `None` if the server offers no way.
+    /// The key that cancels its statements; `None` if the server offers no way.
     pub cancel: Option<CancelKey>,
     /// Where a cancel request has to go.
     pub peer: Peer,

@@ -24,7 +24,7 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// its fate. One that lives and is slower than this is replaced in vain.
 const SUSPECT_LIMIT: Duration = Duration::from_millis(250);
 
-/// What a pool knows about its connections that went dead or ended.
+/// Tells which connections of a pool are in doubt, because others went dead or ended.
 pub struct Liveness {
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,

@@ -17,13 +17,13 @@ const MAX_GREETING: usize = 1024 * 1024;
 /// `AuthenticationOk`.
 pub(crate) const AUTHENTICATION_OK: [u8; 9] = [b'R', 0, 0, 0, 8, 0, 0, 0, 0];
 
-/// What the server said to a login that it accepted.
+/// The server's answer to a login that it accepted.
 #[derive(Debug)]
 pub(crate) struct Greeting {
     /// For a client that has sent its `StartupMessage` and has proved who it is: everything from
     /// `AuthenticationOk` to `ReadyForQuery`, and what came after it.
     pub(crate) bytes: Bytes,
-    /// What cancels statements of the session; `None` if the server offers no way.
+    /// The key that cancels statements of the session; `None` if the server offers no way.
     pub(crate) cancel: Option<CancelKey>,
 }
 
@@ -85,7 +85,7 @@ async fn send(stream: &mut ServerStream, bytes: &[u8]) -> Result<(), LoginError>
     stream.flush().await.map_err(LoginError::Io)
 }
 
-/// What an authentication message asks for.
+/// The step that an authentication message asks for.
 enum Step {
     Done,
     Answer(BytesMut),

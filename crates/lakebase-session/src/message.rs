@@ -75,13 +75,13 @@ pub fn put(out: &mut BytesMut, kind: u8, body: &[u8]) {
 pub struct ServerError {
     /// The five characters of the SQLSTATE.
     pub sqlstate: String,
-    /// What is wrong.
+    /// The primary message.
     pub message: String,
-    /// More about it.
+    /// Details.
     pub detail: Option<String>,
-    /// What to do.
+    /// A suggestion what to do.
     pub hint: Option<String>,
-    /// Who reported it: a function of the server.
+    /// The function of the server that reported it.
     pub routine: Option<String>,
 }
 

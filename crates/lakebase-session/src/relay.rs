@@ -14,7 +14,7 @@ use crate::direction::{CHUNK_OF_THREAD, Direction};
 
 /// How a client takes its leave.
 const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
-/// What `ReadyForQuery` looks like, apart from the state of the transaction.
+/// The bytes of `ReadyForQuery` before the state of the transaction.
 const READY_FOR_QUERY: [u8; 5] = [b'Z', 0, 0, 0, 5];
 
 /// Both directions of one session, carried by one task. An idle one holds no buffer.
@@ -65,7 +65,7 @@ impl<'a> Relay<'a> {
                     *client_left = bytes.ends_with(&TERMINATE);
                     bytes.len()
                 })?;
-                // What a client has ended may still be answered; a server that has ended hears nobody.
+                // A client that has closed its side may still get answers; a server that has closed reads no more.
                 *client_left |= to_server.is_ready();
                 to_client.poll(context, server, client, chunk, |bytes| {
                     tail.push(bytes);

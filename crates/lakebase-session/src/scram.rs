@@ -24,7 +24,7 @@ const MECHANISMS: &[u8] = b"SCRAM-SHA-256\0\0";
 /// PostgreSQL's own default.
 const ITERATIONS: u32 = 4096;
 
-/// What proves a password without being one.
+/// Checks a password without holding it.
 pub struct Verifier {
     salt: [u8; 16],
     stored_key: [u8; 32],
@@ -62,7 +62,7 @@ pub async fn ask(client: &mut (impl ByteStream + ?Sized), verifier: &Verifier) -
     };
     let Some(proof) = exchange.finish(&response) else { return Ok(false) };
     send(&mut client, 12, &proof).await?;
-    // Who speaks before being let in does not follow the protocol.
+    // A client that sends more before it is authenticated violates the protocol.
     Ok(buffer.is_empty())
 }
 
@@ -146,7 +146,7 @@ impl Verifier {
 }
 
 impl Exchange<'_> {
-    /// What the client gets before its proof.
+    /// The challenge, which the client gets before its proof.
     fn challenge(&self) -> &[u8] {
         self.challenge.as_bytes()
     }

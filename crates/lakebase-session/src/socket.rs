@@ -28,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct PrivateAddress {
     pub(crate) socket: Arc<dyn LocalSocket>,
-    /// What proves that a driver is ours; `None` on a Unix socket, where nobody else gets in.
+    /// Checks that a driver is ours; `None` on a Unix socket, which nobody else can open.
     pub(crate) verifier: Option<Verifier>,
     password: Option<Secret>,
 }
@@ -69,7 +69,7 @@ impl PrivateAddress {
         self.socket.address()
     }
 
-    /// What drivers log in with; `None` on a Unix socket.
+    /// The password for drivers; `None` on a Unix socket.
     #[must_use]
     pub fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
@@ -84,7 +84,7 @@ impl PrivateAddress {
         self.socket.accept().await
     }
 
-    /// What proves the password; `None` on a Unix socket.
+    /// The verifier of the password; `None` on a Unix socket.
     #[must_use]
     pub fn verifier(&self) -> Option<&Verifier> {
         self.verifier.as_ref()

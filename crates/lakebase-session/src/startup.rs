@@ -1,4 +1,4 @@
-//! What a client may send first, without I/O.
+//! The first packets of a client, without I/O.
 //!
 //! Source: PostgreSQL's documentation, "Message Formats", and `ProcessSSLStartup`, `ProcessStartupPacket` and
 //! `ProcessCancelRequestPacket` in `src/backend/tcop/backend_startup.c` (PostgreSQL 18; the same functions of PostgreSQL 15 are in
@@ -76,7 +76,7 @@ pub struct Startup {
 /// Names and values.
 type Parameters = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What names a backend in a `CancelRequest`. `Debug` shows none of it, because a client that knows it may cancel.
+/// The key of a backend in a `CancelRequest`. `Debug` shows none of it, because a client that knows it may cancel.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CancelKey(Box<[u8]>);
 
@@ -104,7 +104,7 @@ impl FirstPacket {
         let length = || StartupError::Length(u32::try_from(body.len() + 4).unwrap_or(u32::MAX));
         let (code, rest) = body.split_first_chunk::<4>().ok_or_else(length)?;
         match u32::from_be_bytes(*code) {
-            // What follows in the same packet is ignored.
+            // The rest of the packet is ignored.
             TLS => Ok(Self::Tls),
             GSS => Ok(Self::Gss),
             CANCEL => CancelKey::new(rest).map(Self::Cancel),
@@ -133,7 +133,7 @@ fn parameters(mut rest: &[u8]) -> Result<Parameters, StartupError> {
     Ok(found)
 }
 
-/// What is before the first zero byte, and what is after it.
+/// Splits at the first zero byte.
 fn text(bytes: &[u8]) -> Result<(&[u8], &[u8]), StartupError> {
     let end = bytes.iter().position(|byte| *byte == 0).ok_or(StartupError::Layout)?;
     Ok((&bytes[..end], &bytes[end + 1..]))

@@ -30,7 +30,7 @@ thread_local! {
 pub struct TlsStream<S> {
     socket: S,
     tls: Connection,
-    /// What was read from the socket and not decrypted yet, because the caller was given what came before.
+    /// Bytes that were read from the socket and not decrypted yet, because the caller was given those before them.
     ahead: Vec<u8>,
     taken: usize,
     closing: bool,
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// What was agreed on: version, certificates, protocol.
+    /// The result of the handshake: version, certificates, protocol.
     pub fn connection(&self) -> &Connection {
         &self.tls
     }

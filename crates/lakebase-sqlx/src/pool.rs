@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     options: PoolOptions,
 }
 
-/// What a `PgPool` needs for as long as it lives.
+/// State that a `PgPool` needs for as long as it lives.
 struct Sessions {
     socket: SessionSocket,
     /// Keeps the token fresh.

@@ -37,7 +37,7 @@ pub async fn pool(
     Ok(pool)
 }
 
-/// What opens and checks the connections of a pool of bb8. Cheap to clone.
+/// Opens and checks the connections of a pool of bb8. Cheap to clone.
 ///
 /// A connection is checked if it was idle for long, and replaced when it is idle or old enough, whatever the builder of the pool says; what that one
 /// says counts as well. bb8 tries a failed login again until its time is over and does not say why it failed: ask [`last_error`](Self::last_error).

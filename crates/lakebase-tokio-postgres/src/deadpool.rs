@@ -59,7 +59,7 @@ pub fn pool(
     Ok(pool)
 }
 
-/// Whose timers deadpool uses.
+/// The runtime whose timers deadpool uses.
 fn pool_runtime() -> PoolRuntime {
     #[cfg(any(feature = "smol", feature = "async-std"))]
     if Handle::try_current().is_err() {
@@ -135,7 +135,7 @@ fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
     })
 }
 
-/// Nothing is to be waited for. It has no size, so that its box takes no memory: every checkout makes one.
+/// A future that is ready at once. It has no size, so that its box takes no memory: every checkout makes one.
 struct Fine;
 
 impl Future for Fine {
@@ -252,7 +252,7 @@ impl Sweeper {
             loop {
                 timer.sleep(pause).await;
                 let Some(pool) = weak.upgrade() else { return };
-                // What is removed ends here, outside the pool's lock.
+                // Removed connections end here, outside the pool's lock.
                 let now = now.read();
                 drop(pool.retain(|_, metrics| {
                     idle(now, &metrics) < recycling.options.idle_timeout

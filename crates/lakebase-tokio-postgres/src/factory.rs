@@ -18,7 +18,7 @@ use crate::stream::SessionStream;
 /// The user that tokio-postgres names; the login is the connector's.
 const USER: &str = "lakebase";
 
-/// What drives a [`Client`]: a future to spawn, and the source of its notices and notifications.
+/// Drives a [`Client`]: a future to spawn, and the source of its notices and notifications.
 ///
 /// It has no TLS of tokio-postgres', because the stream below it is encrypted already.
 pub type Connection = tokio_postgres::Connection<SessionStream, NoTlsStream>;

@@ -1,4 +1,4 @@
-//! What opens the connections of a pool, and keeps their token fresh for as long as the pool lives.
+//! Opens the connections of a pool, and keeps their token fresh for as long as the pool lives.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

@@ -89,7 +89,7 @@ impl Recycling {
         Self { options, liveness, surely_young }
     }
 
-    /// What drives `connection`. If the server ends it, the others are in doubt.
+    /// Drives `connection`. If the server ends it, the others are in doubt.
     pub(crate) fn driving(&self, connection: Connection) -> impl Future<Output = ()> + use<> {
         let liveness = Arc::clone(&self.liveness);
         async move {

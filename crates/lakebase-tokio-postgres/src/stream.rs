@@ -17,7 +17,7 @@ use crate::cancel::{OpenSession, OpenSessions};
 const CHUNK: usize = 16 * 1024;
 
 thread_local! {
-    /// What is read goes through this. The buffer of tokio's trait would have to be cleared before every read, all of it, also where
+    /// Reads go through this buffer. The buffer of tokio's trait would have to be cleared before every read, all of it, also where
     /// nothing has come: that costs more than to copy the few bytes of most answers.
     static CHUNK_OF_THREAD: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
 }
@@ -26,11 +26,11 @@ thread_local! {
 /// said to the login; from then on all bytes pass as they are.
 pub struct SessionStream {
     stream: ServerStream,
-    /// What is left of the answer to the `StartupMessage`.
+    /// The rest of the answer to the `StartupMessage`.
     greeting: Bytes,
     /// Whether the driver has read, which it does when it has said all of its `StartupMessage`.
     answered: bool,
-    /// What a cancel request needs, for as long as the session lives.
+    /// The data of cancel requests, for as long as the session lives.
     _open: Option<OpenSession>,
 }
 

@@ -151,7 +151,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows `\u`, perhaps with its second half.
+    /// Reads the digits after `\u`, perhaps with the second half of a pair.
     fn escaped(&mut self) -> Option<char> {
         let high = self.hex()?;
         if !(0xd800..0xdc00).contains(&high) {

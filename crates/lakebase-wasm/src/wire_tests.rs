@@ -1,4 +1,4 @@
-//! What replies mean, and what requests look like.
+//! The meaning of replies, and the form of requests.
 
 use super::*;
 

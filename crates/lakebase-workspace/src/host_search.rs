@@ -47,7 +47,7 @@ enum Parent {
     Branch(BranchName),
 }
 
-/// What the search has read, for the error if the host is missing.
+/// The counts of what the search has read, for the error if the host is missing.
 #[derive(Default)]
 struct Seen {
     projects: usize,

@@ -58,7 +58,7 @@ impl Builder {
             None if host.is_none() && socket_directory.is_none() => Some("localhost".into()),
             _ => host,
         };
-        // What stands in the way of every login is said before one is tried.
+        // An obstacle to every login is reported before one is tried.
         if let (Some(host), None) = (&host, &socket_directory) {
             runtime.dial.route(host, settings.port()?)?;
         }
@@ -128,7 +128,7 @@ impl Builder {
         Ok(options)
     }
 
-    /// What the program says, else what the environment says.
+    /// The program's proxies, else the environment's.
     pub(crate) fn proxies(&self) -> Result<Proxies> {
         let mut proxies = Proxies::from_environment(&self.environment);
         if let Some(proxy) = &self.http_proxy {

@@ -19,7 +19,7 @@ use crate::{Lakebase, process};
 
 /// Collects settings for a [`Lakebase`]; nothing is read or checked before [`build`](Self::build).
 ///
-/// What is not set here comes from the connection URL, if there is one, then from the environment, then
+/// Settings that are not made here come from the connection URL, if there is one, then from the environment, then
 /// from a profile file: see the [crate's documentation](crate#configuration).
 #[must_use]
 pub struct Builder {
@@ -199,7 +199,7 @@ impl Builder {
         self
     }
 
-    /// What is asked of TCP sockets. Default: [`TcpOptions::default`], changed by a connection URL's `keepalives`,
+    /// The options of TCP sockets. Default: [`TcpOptions::default`], changed by a connection URL's `keepalives`,
     /// `keepalives_idle`, `keepalives_interval`, `keepalives_count` and `tcp_user_timeout`, which this replaces.
     pub fn tcp(mut self, options: TcpOptions) -> Self {
         self.tcp = Some(options);

@@ -94,7 +94,7 @@ impl Lakebase {
         lakebase_tokio_postgres::bb8::pool(connections, builder).await
     }
 
-    /// What `bb8::Builder::build` takes, with other limits. A clone of it tells why the last login failed, which bb8 does not.
+    /// The manager for `bb8::Builder::build`, with other limits. A clone of it tells why the last login failed, which bb8 does not.
     #[cfg(feature = "bb8")]
     #[must_use]
     pub fn bb8_connections(&self, options: RecyclingOptions) -> LakebaseConnections {

@@ -204,7 +204,7 @@ impl Lakebase {
         self.workspace.as_ref()
     }
 
-    /// What logs in: for other drivers, through their [`ConnectionFactory`](lakebase_core::ConnectionFactory).
+    /// The connector, which logs in other drivers through their [`ConnectionFactory`](lakebase_core::ConnectionFactory).
     #[must_use]
     pub fn connector(&self) -> &Connector {
         &self.connector

@@ -76,7 +76,7 @@ impl Settings<'_> {
         if self.has_url() {
             return Ok(Mode::Static);
         }
-        // What the program says about the target replaces what the environment says, as a whole; only a
+        // The program's target replaces the environment's as a whole; only a
         // branch alone goes with the environment's project.
         let explicit = ["endpoint", "project"].iter().any(|name| self.explicit.contains_key(name));
         let get = |name: &str| match explicit {

@@ -27,7 +27,7 @@ enum Variable {
     Unread(&'static str),
 }
 
-/// What becomes of a parameter.
+/// The treatment of a parameter.
 pub(crate) enum Fate {
     /// It is the setting of this name.
     Honoured {

@@ -3,7 +3,7 @@
 //! Source: libpq's documentation, "The Password File". `*` stands for anything, a backslash takes `:` and itself
 //! literally, lines that start with `#` say nothing, and of several lines that fit the first one counts.
 
-/// Whose password is looked for.
+/// The login whose password is looked for.
 #[derive(Debug)]
 pub(crate) struct Login<'a> {
     /// A name or address, or the folder of a Unix socket.
@@ -29,7 +29,7 @@ pub(crate) fn find(text: &str, login: &Login<'_>) -> Option<String> {
     Some(first_field(rest))
 }
 
-/// What follows the first field of `line`, if that field stands for `wanted`.
+/// The rest of `line` after its first field, if that field stands for `wanted`.
 fn after<'a>(line: &'a str, wanted: &str) -> Option<&'a str> {
     if let Some(rest) = line.strip_prefix("*:") {
         return Some(rest);

@@ -52,7 +52,7 @@ pub(crate) const SETTINGS: [(&str, &str); 20] = [
 pub(crate) struct Settings<'a> {
     pub(crate) explicit: &'a BTreeMap<&'static str, Setting<String>>,
     pub(crate) url: UrlParts,
-    /// What `url` was taken from.
+    /// The setting that `url` was taken from.
     pub(crate) url_source: Option<Setting<Secret>>,
     pub(crate) environment: &'a Environment,
 }
@@ -89,7 +89,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// What is in effect, for people. A URL shows as a secret; its parts have entries of their own.
+    /// The settings in effect, for people. A URL shows as a secret; its parts have entries of their own.
     pub(crate) fn report(&self) -> Vec<EffectiveSetting> {
         let mut keys: Vec<&'static str> = SETTINGS.iter().map(|(key, _)| *key).collect();
         keys.extend(parameters::honoured());

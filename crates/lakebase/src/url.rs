@@ -84,7 +84,7 @@ struct Words {
     found: Vec<(&'static Parameter, String)>,
     /// How to write what is special in this form of a connection string.
     hint: &'static str,
-    /// What follows a secret may be the rest of it.
+    /// The text after a secret may be the rest of it.
     after_secret: bool,
 }
 

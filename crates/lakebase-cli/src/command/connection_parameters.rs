@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakebase::{Lakebase, Result};
 
-/// What every client has to be told beside the password.
+/// The connection parameters that every client needs beside the password.
 pub(crate) struct ConnectionParameters {
     pub(crate) host: Arc<str>,
     /// The folder of a Unix socket, instead of `host`.

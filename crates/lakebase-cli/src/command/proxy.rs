@@ -39,7 +39,7 @@ struct Ready {
     admin: Option<String>,
 }
 
-/// What clients are to be told, as libpq takes it: `host` may be a folder.
+/// The address for clients, as libpq takes it: `host` may be a folder.
 #[derive(Serialize)]
 struct ReadyListener {
     host: String,
@@ -164,7 +164,7 @@ struct Targets {
 }
 
 impl Targets {
-    /// What a listener has no target for comes from the other flags and the environment.
+    /// Listeners without a target of their own have that of the other flags and the environment.
     fn new(global: &Global, wanted: &[Wanted]) -> anyhow::Result<Self> {
         let all_named = wanted.iter().all(|listener| listener.target.is_some());
         let first = wanted.first().and_then(|listener| listener.target.as_ref());

@@ -39,7 +39,7 @@ const USUAL: &[&str] = &[
 pub(crate) async fn run_psql(global: &Global, arguments: &Psql) -> anyhow::Result<i32> {
     let program = find(&variable, USUAL)?;
     let lakebase = lakebase(global)?;
-    // What cannot work is said here, and better than psql could.
+    // An error is reported here, with more help than psql has.
     progress::during(global, ASKING, lakebase.connector().login()).await?;
     if io::stderr().is_terminal() && is_asleep(&lakebase).await {
         note("lakebase: waking the compute");

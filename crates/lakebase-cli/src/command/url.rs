@@ -10,7 +10,7 @@ use crate::output::{Object, Output, json, note};
 use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
-/// What may stand in any part of a URL as it is.
+/// All but the characters that may stand in any part of a URL as they are.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// What logs in: a token, or the native password.
+/// The password for the login: a token, or the native password.
 async fn password(lakebase: &Lakebase) -> lakebase::Result<Option<Secret>> {
     Ok(match &lakebase.connector().config().auth {
         Auth::Credential { .. } => Some(lakebase.credential().await?.token.clone()),

@@ -1,4 +1,4 @@
-//! What happens in the demo, in order.
+//! The steps of the demo, in order.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::output::Table;
 
-/// What happened; the fields are those of `--json` and stay.
+/// The results; the fields are those of `--json` and stay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Summary {
     /// Queries that ended, well or not.

@@ -1,4 +1,4 @@
-//! What the load did, counted by many tasks.
+//! The results of the load, counted by many tasks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ impl Tally {
         self.running.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// What was begun does not happen.
+    /// The query that was begun does not happen.
     pub(crate) fn cancel(&self) {
         self.running.fetch_sub(1, Ordering::SeqCst);
     }

@@ -34,7 +34,7 @@ impl Service {
         &self.emulator.description().dns
     }
 
-    /// What happened at the read-write endpoint.
+    /// The counters of the read-write endpoint.
     pub(crate) fn counters(&self) -> Counters {
         self.emulator.counters(&self.emulator.description().endpoint).unwrap_or_default()
     }

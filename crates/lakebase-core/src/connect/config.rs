@@ -20,7 +20,7 @@ pub enum Auth {
     Credential {
         /// The requested lifetime of each; `None` requests the service's default (1 hour).
         ttl: Option<Duration>,
-        /// What each allows; empty means everything that the identity may do.
+        /// The permissions of each token; empty means everything that the identity may do.
         claims: Vec<Claim>,
     },
     /// With the password of a native Postgres role.
@@ -40,7 +40,7 @@ pub struct Sources {
     pub users: Option<Arc<dyn UserResolver>>,
 }
 
-/// What to connect to, and how. [`Connector::new`](super::Connector::new) checks it.
+/// The settings of a connector: what to connect to, and how. [`Connector::new`](super::Connector::new) checks it.
 #[derive(Clone, Debug)]
 pub struct ConnectorConfig {
     /// What to connect to; needed unless `host` is set and no credential is used.
@@ -85,7 +85,7 @@ pub struct ConnectorConfig {
 /// The parameters of one login, and its credential's generation.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// What the driver needs.
+    /// The parameters for the driver.
     pub params: Arc<ConnectParams>,
     /// `None` without a credential.
     pub(super) generation: Option<Generation>,

@@ -1,4 +1,4 @@
-//! What a Postgres driver implements.
+//! The trait that a Postgres driver implements.
 
 use std::error::Error as StdError;
 

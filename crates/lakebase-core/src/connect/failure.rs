@@ -142,7 +142,7 @@ impl Cause {
     }
 }
 
-/// Who did not answer, and what was waited for.
+/// Names the server that did not answer, and the awaited step.
 fn silence(login: Option<&Login>, limit: Duration) -> String {
     let reached = login.and_then(|login| Some((login, login.params.progress.reached()?)));
     let Some((login, (address, phase))) = reached else {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::notify::lock;
 
-/// What a login waits for once the server has accepted the connection.
+/// The step that a login waits for once the server has accepted the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoginPhase {
@@ -20,7 +20,7 @@ pub enum LoginPhase {
     Greeting,
 }
 
-/// What a [`ConnectionFactory`](super::ConnectionFactory) reports of a login that is under way. Clones share it.
+/// The progress of a login, which a [`ConnectionFactory`](super::ConnectionFactory) reports. Clones share it.
 ///
 /// The error of a login without an answer names the phase. A factory need not report any.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ pub trait ByteStream: AsyncRead + AsyncWrite + MaybeSend + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + MaybeSend + Unpin> ByteStream for T {}
 
-/// What to connect to, and the time limit.
+/// The destination of a connection, and its time limit.
 #[derive(Clone, Copy, Debug)]
 pub struct DialTarget<'a> {
     /// The host's name or address. The system's resolver, or a proxy, looks it up if `addresses` is empty.

@@ -22,14 +22,14 @@ use crate::{BoxFuture, Clock, Error, ErrorKind, Result, Timer};
 /// The pause before the first retry within a flight; it doubles.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the attempts of a flight brought, before the cache has checked it.
+/// The result of a flight's attempts, before the cache has checked it.
 pub(super) struct Fetched<T> {
     /// When the last attempt started.
     pub(super) started: Moment,
     pub(super) result: Result<T>,
 }
 
-/// What waiters get; `None` if the flight was abandoned.
+/// The result for waiters; `None` if the flight was abandoned.
 pub(super) type Outcome<T> = Option<Result<Held<T>>>;
 
 /// Fetches with a time-out, and retries a few times if the service cannot be reached.

@@ -19,7 +19,7 @@ use crate::{Error, Jitter, Timestamp};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlightId(u64);
 
-/// What happened.
+/// An event that the machine reacts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A caller asks for a value that is valid for at least this long.

@@ -1,4 +1,4 @@
-//! What the clones of a cache share: the value, the machine, and the one flight.
+//! State that the clones of a cache share: the value, the machine, and the one flight.
 //!
 //! The published value and the machine change together, under one lock. That lock is never held across an `await`,
 //! a call of the origin, timer or spawner, or the drop of a future. Reading a fresh value takes no lock.

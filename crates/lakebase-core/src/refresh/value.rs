@@ -23,7 +23,7 @@ pub trait Expires: fmt::Debug + MaybeSend + MaybeSync + 'static {
     fn same_as(&self, other: &Self) -> bool;
 }
 
-/// What a caller requires of a value, or a cache of its origin.
+/// The requirements of a caller on a value, or of a cache on its origin.
 ///
 /// An [`Origin`] that uses a cache itself (a credential is minted with a workspace token) passes its demand on to
 /// [`Cache::get_for`](super::Cache::get_for).
@@ -37,8 +37,7 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// What the flight of a cache with the default [`Policy`] requires of a cache below it: a value that outlives the
-    /// flight.
+    /// The demand of a flight on the cache below it, with the default [`Policy`]: a value that outlives the flight.
     #[must_use]
     pub fn nested(force: bool) -> Self {
         Self { force, at_least: Policy::default().flight_limit }
@@ -63,7 +62,7 @@ pub trait Origin<T>: fmt::Debug + MaybeSend + MaybeSync {
     /// least pause.
     async fn fetch(&self, demand: Demand) -> Result<T>;
 
-    /// What is fetched, for error messages: `a database credential for projects/p/…`.
+    /// Names the value in error messages: `a database credential for projects/p/…`.
     fn subject(&self) -> String {
         "the value".to_owned()
     }

@@ -1,4 +1,4 @@
-//! What both kinds of database credentials have in common: the checks of a request, and the token.
+//! The checks of a request and the token, which both kinds of database credentials share.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +20,7 @@ pub(super) fn required(field: &str) -> Reply {
     Reply::invalid(format!("Field '{field}' is required, expected non-default value (not \"\")!"))
 }
 
-/// What is wrong with the field `claims`, if anything.
+/// Checks the field `claims`.
 pub(super) fn check_claims(claims: Option<&Value>) -> Result<(), &'static str> {
     let claims = match claims {
         None | Some(Value::Null) => return Ok(()),

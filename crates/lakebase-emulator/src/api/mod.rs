@@ -40,7 +40,7 @@ pub(crate) enum Taken {
     DataApi(Delivery),
 }
 
-/// What faults make of an answer that is yet to come.
+/// The faults that apply to an answer which is yet to come.
 pub(crate) struct Delivery {
     plan: fault::Plan,
     context: Context,

@@ -1,4 +1,4 @@
-//! What a request is about, so that faults find it.
+//! The operation and the resource of a request, so that faults find it.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(super) fn operation(state: &State, request: &Request) -> Operation {
     }
 }
 
-/// What a fault's `only` is looked for in: the path, and what the query or the body names.
+/// The text in which a fault's `only` is looked for: the path, and the names in the query or the body.
 pub(super) fn resource(request: &Request) -> String {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let mut resource = request.path.clone();

@@ -1,4 +1,4 @@
-//! What an operation gets beside the request, what it answers, and how that is delivered.
+//! The context of an operation, its answer, and the delivery of the answer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +32,7 @@ pub(crate) enum Ending {
     Drop,
 }
 
-/// What an operation answers before faults and headers are applied.
+/// The answer of an operation before faults and headers are applied.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) json: Value,

@@ -101,7 +101,7 @@ fn azure_devops(state: &mut State, giver: Giver, request: &Request) -> Reply {
     Reply::ok(json!({"oidcToken": token}))
 }
 
-/// What Entra gives a service principal or a managed identity for `resource`.
+/// The token that Entra gives a service principal or a managed identity for `resource`.
 fn for_resource(state: &mut State, giver: Giver, resource: &str) -> Option<String> {
     let what = match resource {
         DATABRICKS => TokenFor::EntraService,

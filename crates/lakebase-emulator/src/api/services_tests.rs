@@ -1,4 +1,4 @@
-//! What the token services take and refuse.
+//! Requests that the token services take and refuse.
 
 use std::time::Duration;
 

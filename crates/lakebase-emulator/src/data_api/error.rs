@@ -51,7 +51,7 @@ impl Failure {
         Self::new(503, "PGRST000", message).details(why)
     }
 
-    /// What Postgres said about a statement on a table.
+    /// An error of Postgres about a statement on a table.
     pub(super) fn from_server(error: ServerError, schema: &str, table: &str) -> Self {
         let ServerError { sqlstate, message, detail, hint } = error;
         if sqlstate == "42P01" && message == format!("relation \"{schema}.{table}\" does not exist")

@@ -47,7 +47,7 @@ pub(crate) fn url(host: &str, workspace_id: &str) -> String {
     format!("{host}{PREFIX}{workspace_id}/rest/{DATABASE}")
 }
 
-/// What is to be run, where and as whom.
+/// A statement to run, with its database and role.
 struct Plan {
     route: Route,
     role: String,

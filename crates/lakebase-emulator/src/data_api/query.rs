@@ -93,7 +93,7 @@ pub(super) fn parse(text: &str) -> Result<Query, Failure> {
 }
 
 fn number(what: &str, value: &str) -> Result<u64, Failure> {
-    // What Postgres takes is a bigint.
+    // Postgres takes a bigint.
     let number = value.parse().ok().filter(|number| i64::try_from(*number).is_ok());
     number.ok_or_else(|| Failure::parsing(what, value))
 }

@@ -7,7 +7,7 @@ use super::query::{Column, Filter, Query, Test};
 use super::values::array;
 use crate::postgres::quote;
 
-/// What a request does to its table.
+/// The action of a request on its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Read,

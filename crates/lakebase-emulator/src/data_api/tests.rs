@@ -195,7 +195,7 @@ fn its_paths_are_told_from_others() {
     assert_eq!(serde_json::to_value(Operation::DataApi).unwrap(), "data_api");
 }
 
-/// What is left of a statement without its quoted names; the only literals are the two of our own.
+/// The rest of a statement without its quoted names; the only literals are the two of our own.
 fn outside_of_quotes(sql: &str) -> String {
     let own = sql.replace("'[]'", "").replace("''", "");
     let (mut rest, mut quoted) = (String::new(), false);

@@ -1,4 +1,4 @@
-//! Who may log in where: the gateway's decisions as functions of state and time.
+//! The gateway's decisions about logins, as functions of state and time.
 //!
 //! SQLSTATEs and texts follow the messages that the service's documentation and the recorded
 //! tests of its clients name; where only a text is known, XX000 is used as by Neon's proxy.
@@ -42,14 +42,14 @@ impl Route {
     }
 }
 
-/// What has to happen before the database is reached.
+/// The gateway's decision about a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
     Open,
     /// Look again after this much real time.
     Wait(Duration),
     Refuse(Refusal),
-    /// End the connection without a word.
+    /// Close the connection without an answer.
     Close,
 }
 

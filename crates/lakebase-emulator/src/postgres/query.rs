@@ -12,7 +12,7 @@ use super::admin::{read_message_up_to, startup};
 /// Largest answer, which is one row.
 const MAX_ROW: usize = 64 << 20;
 
-/// What Postgres said about a statement.
+/// An error of Postgres about a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerError {
     pub(crate) sqlstate: String,
@@ -33,7 +33,7 @@ impl From<io::Error> for QueryError {
     }
 }
 
-/// Who runs a statement and how.
+/// The role and the settings of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transaction<'a> {
     /// Logs in.

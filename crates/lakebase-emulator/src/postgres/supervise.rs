@@ -21,7 +21,7 @@ const MAX_TEMP: usize = 70;
 pub(super) struct Supervised {
     folder: PathBuf,
     shell: Child,
-    /// Whom it runs as when that is not us.
+    /// The user that it runs as, if that is another one.
     uid: Option<u32>,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Endpoint {
     pub(crate) counters: Counters,
 }
 
-/// What happened at one endpoint so far.
+/// The counters of one endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
@@ -106,7 +106,7 @@ impl Endpoint {
         self.name.split_once("/endpoints/").map_or("", |(branch, _)| branch)
     }
 
-    /// What follows the first label of its host names.
+    /// The part of its host names after the first label.
     pub(crate) fn suffix(&self) -> &'static str {
         if self.is_instance() { INSTANCE_SUFFIX } else { SUFFIX }
     }

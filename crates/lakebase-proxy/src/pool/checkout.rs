@@ -32,7 +32,7 @@ pub(crate) enum Denied {
     Login(Error),
 }
 
-/// What a client gets.
+/// The result of a checkout.
 pub(crate) enum CheckedOut {
     /// A session that goes back to the pool.
     Pooled(Checkout),
@@ -186,7 +186,7 @@ impl Pool {
 
     /// Whether an idle session can serve a client of this name, which costs a round trip at most.
     async fn is_alive(&self, session: &mut Boxed, name: Option<&[u8]>, since: Duration) -> bool {
-        // What the server said while nobody listened.
+        // Reads what the server has sent meanwhile.
         if session.poll_ended(&mut Context::from_waker(Waker::noop())).is_ready() {
             return false;
         }

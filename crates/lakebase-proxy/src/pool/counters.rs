@@ -1,4 +1,4 @@
-//! What a pool counts.
+//! The counters of a pool.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

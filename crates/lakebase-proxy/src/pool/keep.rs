@@ -1,4 +1,4 @@
-//! What happens to idle sessions.
+//! Watches idle sessions and closes them in time.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

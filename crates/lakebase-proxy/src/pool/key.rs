@@ -2,7 +2,7 @@
 
 use lakebase_session::startup::Startup;
 
-/// What a client wants that cannot be changed in a session that stands: the database, the version of the protocol, and every
+/// The part of a client's start-up that an open session cannot change: the database, the version of the protocol, and every
 /// start-up parameter but `application_name`.
 ///
 /// Settings of the start are what `RESET` and `DISCARD ALL` go back to, so they are not made by `SET` afterwards: only then is a
@@ -11,13 +11,13 @@ use lakebase_session::startup::Startup;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key(Box<[u8]>);
 
-/// What a client wants.
+/// The session that a client wants.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) key: Key,
     /// `None` if it names none.
     pub(crate) application_name: Option<Vec<u8>>,
-    /// What opens a session with this key.
+    /// Opens a session with this key.
     pub(crate) startup: Startup,
 }
 

@@ -80,7 +80,7 @@ impl Pool {
         }
     }
 
-    /// What was counted, and how many there are.
+    /// The counts so far, and the present numbers.
     pub(crate) fn stats(&self) -> PoolStats {
         let counts = self.lock().queue.counts();
         self.counters.snapshot(self.options.size, counts)

@@ -16,7 +16,7 @@ pub struct PoolOptions {
     /// The most sessions at once, in use or not. Default: 20; at least 1. The compute's size sets the limit on the server's
     /// side.
     pub size: usize,
-    /// So many sessions are not closed for being idle. None is opened before a client needs it. Default: 0.
+    /// The number of sessions that stay open although they are idle. None is opened before a client needs it. Default: 0.
     pub min: usize,
     /// How long a client waits for its turn before it is rejected with SQLSTATE 53300. Default: 30 s. What a login then takes
     /// is not part of it.

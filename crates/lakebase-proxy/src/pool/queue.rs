@@ -1,4 +1,4 @@
-//! Who has a session, who waits for one, and which are idle; without I/O and without a clock.
+//! Sessions in use, clients that wait for one, and idle sessions; without I/O and without a clock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -192,7 +192,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
     }
 }
 
-/// What a [`sweep`](Queue::sweep) took out.
+/// The sessions that a [`sweep`](Queue::sweep) took out.
 #[derive(Debug)]
 pub(super) struct Swept<S> {
     /// How many had ended by themselves.

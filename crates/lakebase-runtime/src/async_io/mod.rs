@@ -1,4 +1,4 @@
-//! What smol and async-std share: the timers and sockets of async-io.
+//! The timers and sockets of async-io, which smol and async-std share.
 //!
 //! async-io runs its own reactor thread, so nothing here needs a context; the two runtimes differ in where
 //! their tasks run and in nothing else.

@@ -1,4 +1,4 @@
-//! What a dialer remembers: what the resolver said, and how addresses did. No I/O; time is an argument.
+//! The memory of a dialer: answers of the resolver, and successes and failures of addresses. No I/O; time is an argument.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

@@ -27,7 +27,7 @@ use crate::Proxies;
 use crate::hosts;
 use crate::random::unpredictable;
 
-/// What a dialer needs from a runtime.
+/// The effects that a dialer needs from a runtime.
 pub(crate) trait Connect: Timer + Send + Sync + 'static {
     /// Fails where the runtime's sockets could not be used, which otherwise would panic.
     fn check(&self) -> Result<()>;
@@ -119,7 +119,7 @@ impl<N: Connect> Dialer<N> {
         })
     }
 
-    /// What the system's resolver says, or said within the last minute.
+    /// The answer of the system's resolver, at most a minute old.
     pub(crate) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>> {
         if let Some(address) = hosts::literal(host) {
             return Ok(vec![address]);

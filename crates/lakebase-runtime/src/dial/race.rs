@@ -13,7 +13,7 @@ use lakebase_core::BoxFuture;
 /// The pause between the start of two attempts (the RFC's "Connection Attempt Delay").
 pub(super) const STAGGER: Duration = Duration::from_millis(250);
 
-/// What an address did in place of answering.
+/// Why an address did not answer.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The attempt failed.

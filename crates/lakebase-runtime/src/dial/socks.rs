@@ -106,7 +106,7 @@ pub(super) async fn connect(
     stream.read_exact(&mut bound[..length + 2]).await.map_err(broken)
 }
 
-/// What the replies of RFC 1928, section 6, mean, and whether they may pass.
+/// The meaning of the replies of RFC 1928, section 6: the kind of the error tells whether another attempt may help.
 fn meaning(reply: u8) -> (ErrorKind, &'static str) {
     match reply {
         1 => (ErrorKind::Unavailable, "general failure of the proxy"),

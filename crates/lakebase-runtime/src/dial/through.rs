@@ -98,12 +98,12 @@ impl<N: Connect> Dialer<N> {
     }
 }
 
-/// What all attempts together mean.
+/// Summarizes all attempts in one error.
 fn summary(
     mut outcomes: Vec<(SocketAddr, Outcome)>,
     silence: impl FnOnce() -> ProxyError,
 ) -> ProxyError {
-    // What is wrong with the proxy itself is so for every address.
+    // A fault of the proxy itself holds for every address.
     let own = outcomes.iter().position(|(_, outcome)| {
         problem(outcome).is_some_and(|problem| problem.problem() != ProxyProblem::Refused)
     });

@@ -19,7 +19,7 @@ pub enum RecordType {
     Aaaa,
 }
 
-/// What a server said.
+/// The answer of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Addresses, never empty, in the server's order, and how long they may be kept.

@@ -47,7 +47,7 @@ struct Cached {
     addresses: Vec<IpAddr>,
 }
 
-/// What all addresses of a name amount to, from one server.
+/// The answers of one server for all addresses of a name, put together.
 enum Outcome {
     Found(Vec<IpAddr>, Duration),
     None(&'static str),

@@ -7,10 +7,10 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use super::servers::PORT;
 
-/// What is known of one resolver.
+/// One resolver of the list.
 #[derive(Default)]
 struct Resolver<'a> {
-    /// Whose names it serves; all names if it is not there.
+    /// The domain that it serves; without one, all names.
     domain: Option<&'a str>,
     addresses: Vec<&'a str>,
     port: Option<u16>,
@@ -24,7 +24,7 @@ struct Resolver<'a> {
 
 /// The servers to ask for `name`: those of the longest domain that it is in, else those for all names.
 ///
-/// What is said about single interfaces ("for scoped queries") is for programs that bind to one, and left out.
+/// Resolvers of single interfaces ("for scoped queries") are left out: they are for programs that bind to one.
 pub(super) fn servers(text: &str, name: &str) -> Vec<SocketAddr> {
     let mut resolvers = parse(text);
     resolvers.retain(|resolver| {

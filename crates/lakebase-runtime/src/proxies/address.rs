@@ -19,7 +19,7 @@ pub struct Proxy {
     origin: SettingOrigin,
 }
 
-/// What a proxy speaks.
+/// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
     Http,

@@ -1,4 +1,4 @@
-//! What those who go through a proxy ask about it, and how they word its failures.
+//! Questions of clients about a proxy, and the words for its failures.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::failure;
 /// How long a silent proxy is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What the URL of a proxy says about who asks.
+/// The name and password in the URL of a proxy.
 pub(crate) struct Credentials {
     pub(crate) name: Vec<u8>,
     pub(crate) password: Vec<u8>,

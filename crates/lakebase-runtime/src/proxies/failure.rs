@@ -8,7 +8,7 @@ use std::time::Duration;
 #[cfg(feature = "_runtime")]
 use lakebase_core::ErrorKind;
 
-/// What went wrong between here and a proxy, or in it. It is among the sources of the error of a request or a connection.
+/// An error at a proxy, or on the way to it. It is among the sources of the error of a request or a connection.
 #[derive(Debug)]
 pub struct ProxyError {
     pub(super) problem: ProxyProblem,
@@ -22,7 +22,7 @@ pub struct ProxyError {
     pub(super) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// What is wrong, as far as programs care.
+/// The kinds of errors at a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyProblem {

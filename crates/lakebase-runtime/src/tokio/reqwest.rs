@@ -139,7 +139,7 @@ fn target(proxy: &Proxy) -> Option<Url> {
     Url::parse(proxy.full_url().expose()).ok()
 }
 
-/// What the text of reqwest's error says about `proxy`; there is no other sign.
+/// Reads from the text of reqwest's error what went wrong at `proxy`; there is no other sign.
 fn at_proxy(proxy: &Proxy, error: &::reqwest::Error) -> Option<ProxyError> {
     let unreachable = || ProxyError::unreachable("the proxy cannot be reached");
     let refused = || ProxyError::refused(ErrorKind::Unavailable, "the proxy refuses");

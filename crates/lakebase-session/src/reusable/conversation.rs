@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use super::frames::Frames;
 use super::parameters::Parameters;
 
-/// What a `ReadyForQuery` is awaited for.
+/// The request that a `ReadyForQuery` is awaited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaited {
     /// `Query` or `FunctionCall`.
@@ -39,7 +39,7 @@ enum CopyIn {
     },
 }
 
-/// What both sides have said, as far as it decides whether somebody else may have the session.
+/// The state of the protocol, as far as it decides whether another client may have the session.
 #[derive(Debug)]
 pub(super) struct Conversation {
     client: Frames,

@@ -85,7 +85,7 @@ impl ReusableSession {
         }
     }
 
-    /// What the next client is greeted with, from `AuthenticationOk` to `ReadyForQuery`, and a key of its own in it: the
+    /// The greeting of the next client, from `AuthenticationOk` to `ReadyForQuery`, and the key of its own in it: the
     /// server's process id, which clients show, with another secret of the same length. `None` if the system has no random
     /// numbers.
     #[must_use]
@@ -101,7 +101,7 @@ impl ReusableSession {
         Some((greeting.into(), key))
     }
 
-    /// What cancels statements of the session, at the server. Clients do not get to know it.
+    /// The key that cancels statements of the session at the server. Clients never see it.
     #[must_use]
     pub fn cancel_key(&self) -> &CancelKey {
         &self.cancel

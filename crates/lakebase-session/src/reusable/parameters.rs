@@ -1,4 +1,4 @@
-//! What the server says about its session without being asked: names and present values of parameters.
+//! Parameters that the server reports without being asked: their names and present values.
 
 use bytes::BytesMut;
 

@@ -11,7 +11,7 @@ use lakebase_core::effect::ByteStream;
 use super::ReusableSession;
 use crate::direction::{CHUNK_OF_THREAD, Direction};
 
-/// Who ended it.
+/// The side that ended a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     /// The client, and all that it said has gone to the server. Whether somebody else may have the session is to be asked.

@@ -15,7 +15,7 @@ use super::sha256;
 /// The mechanism.
 pub(crate) const MECHANISM: &str = "SCRAM-SHA-256";
 
-/// What the client says about channel binding: that it cannot.
+/// The GS2 header: no channel binding.
 const HEADER: &str = "n,,";
 
 /// More rounds than any server asks for in earnest (PostgreSQL's default is 4096), and less than a second of work.
@@ -24,7 +24,7 @@ const MOST_ITERATIONS: u32 = 1_000_000;
 /// One proof that is under way.
 pub(crate) struct Proof {
     nonce: String,
-    /// What proves that the server knows the password, too.
+    /// The key and the text of the proof that the server knows the password, too.
     server: Option<(hmac::Key, String)>,
     mutual: bool,
 }
@@ -60,7 +60,7 @@ impl Proof {
             return None;
         }
         let prepared = stringprep::saslprep(password.expose());
-        // What cannot be prepared is taken as it is, as PostgreSQL does.
+        // A password that cannot be prepared is taken as it is, as PostgreSQL does.
         let password = prepared.as_deref().unwrap_or(password.expose()).as_bytes();
         let mut salted = [0; 32];
         let rounds = NonZeroU32::new(iterations)?;
@@ -93,7 +93,7 @@ impl Proof {
     }
 }
 
-/// What proves the password to a server that asks for md5.
+/// The answer to a server that asks for an MD5 password.
 pub(crate) fn md5_proof(user: &str, password: &Secret, salt: [u8; 4]) -> String {
     let hex = |parts: &[&[u8]]| {
         let mut hash = Md5::new();

@@ -105,7 +105,7 @@ impl fmt::Display for StartupError {
 
 impl std::error::Error for StartupError {}
 
-/// Whose first four bytes these are, for people who read logs.
+/// Names the protocol that begins with these four bytes, for people who read logs.
 fn sounds_like(first: [u8; 4]) -> &'static str {
     match &first {
         b"GET " | b"HEAD" | b"POST" | b"PUT " | b"DELE" | b"OPTI" | b"PATC" | b"CONN" | b"TRAC"

@@ -1,4 +1,4 @@
-//! What Azure's identities share: the clouds, the tenant, and the headers beside a token of Entra.
+//! The clouds, the tenant, and the headers beside a token of Entra, which Azure's identities share.
 //!
 //! Facts from Databricks' SDK for Python 0.162 (`environments.py`, `azure.py`, `config.py` `load_azure_tenant_id`) and for
 //! Go 0.175 (`config/azure.go`).

@@ -1,4 +1,4 @@
-//! What Google's identities share: the second token.
+//! The second token, which Google's identities share.
 //!
 //! Databricks accepts an id token that Google issued for the workspace's address. If there is an access token of the same
 //! account, it is sent as `X-Databricks-GCP-SA-Access-Token`, which only calls of the account API need. Facts from Databricks'

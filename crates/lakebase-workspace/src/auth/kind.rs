@@ -1,4 +1,4 @@
-//! What a kind of identity is, and what it is read from.
+//! A kind of identity, and the settings that it is read from.
 
 use std::sync::Arc;
 

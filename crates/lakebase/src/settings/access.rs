@@ -8,7 +8,7 @@ use super::Settings;
 const ACCEPTED: &str = "any, read-write, primary, read-only, standby, prefer-standby";
 
 impl Settings<'_> {
-    /// What `target_session_attrs` asks for.
+    /// The access that `target_session_attrs` asks for.
     pub(crate) fn access(&self) -> Result<Option<Setting<Access>>, Error> {
         let Some(setting) = self.get("target_session_attrs") else { return Ok(None) };
         let parse = |text: String| match text.as_str() {
@@ -20,7 +20,7 @@ impl Settings<'_> {
         setting.try_map(parse).map(Some)
     }
 
-    /// What `require_auth` allows.
+    /// The methods that `require_auth` allows.
     pub(crate) fn require_auth(&self) -> Result<RequireAuth, Error> {
         Ok(match self.get("require_auth") {
             Some(setting) => setting.parse()?.value,

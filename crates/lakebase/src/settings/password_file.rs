@@ -9,10 +9,10 @@ use super::Settings;
 use crate::mode::Mode;
 use crate::pgpass::{self, Login};
 
-/// Who may read a file besides its owner: group and others.
+/// The permissions of group and others.
 const OTHERS: u32 = 0o077;
 
-/// What the password file says.
+/// The answer of the password file.
 pub(crate) enum PasswordFile {
     /// There is none, or it has no password for this login, or nobody needs one.
     Silent,
@@ -23,7 +23,7 @@ pub(crate) enum PasswordFile {
 }
 
 impl Settings<'_> {
-    /// What the password file says about the login to a server that a URL or host names.
+    /// The answer of the password file about the login to a server that a URL or host names.
     ///
     /// Asked only where no other setting has a password. Without a user there is nothing to look for.
     pub(super) fn password_file(&self) -> PasswordFile {

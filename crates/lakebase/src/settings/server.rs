@@ -1,4 +1,4 @@
-//! What no name of a server looks like: a list, or a text that a password may be a part of.
+//! Rejects texts that are no name of a server: a list, or a text that may contain a part of a password.
 
 use lakebase_core::Error;
 

@@ -1,4 +1,4 @@
-//! What a connection string says about sockets.
+//! The TCP parameters of a connection string.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl Settings<'_> {
 
     fn number(&self, name: &str, accepted: &str) -> Result<Option<u32>, Error> {
         let Some(setting) = self.get(name) else { return Ok(None) };
-        // What the parameter is in C.
+        // The type of the parameter in C.
         let parse =
             |text: String| match text.parse::<i32>().ok().and_then(|it| u32::try_from(it).ok()) {
                 Some(number) => Ok(number),

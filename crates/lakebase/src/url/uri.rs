@@ -29,7 +29,7 @@ pub(super) fn read(rest: &str) -> Result<Words, Problem> {
     words.add_part("dbname", decode(path.strip_prefix('/').unwrap_or_default())?);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
-            // What JDBC has; libpq takes this one, too.
+            // A parameter of JDBC that libpq takes, too.
             Some(("ssl", "true")) => words.add("sslmode", "require".to_owned())?,
             Some((name, value)) => words.add(name, decode(value)?)?,
             None => return Err(Problem::slid("a parameter has no value")),

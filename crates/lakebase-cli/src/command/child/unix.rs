@@ -40,7 +40,7 @@ fn is_foreground() -> bool {
     groups.contains(&Some(getpgrp()))
 }
 
-/// What would end this process.
+/// The signals that would end this process.
 pub(super) struct Signals {
     interrupt: unix::Signal,
     quit: unix::Signal,

@@ -33,13 +33,13 @@ pub(super) fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or(1)
 }
 
-/// What happened to the console.
+/// An event of the console.
 pub(super) struct Event;
 
 /// Nothing: Windows itself signals every process of a console.
 pub(super) fn pass_on(_: &Child, _: Event) {}
 
-/// What would end this process.
+/// The events that would end this process.
 pub(super) struct Signals {
     interrupt: CtrlC,
     stop: CtrlBreak,

@@ -1,4 +1,4 @@
-//! What is set, where each value came from, and whether it makes sense.
+//! The settings, where each value came from, and whether they make sense.
 
 use lakebase::workspace::{EffectiveSetting, SettingValue};
 use lakebase::{Builder, Lakebase};
@@ -30,7 +30,7 @@ pub(super) fn examine(
     }
 }
 
-/// What cannot be read is an error of `build`, too, and said there.
+/// Settings that cannot be read are an error of `build`, which reports them.
 fn shown(settings: lakebase::Result<Vec<EffectiveSetting>>) -> Vec<ShownSetting> {
     let show = |EffectiveSetting { key, value, origin }| ShownSetting {
         name: key,

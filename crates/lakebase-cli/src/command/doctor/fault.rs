@@ -1,4 +1,4 @@
-//! What can be wrong, by names that scripts may rely on, and what to do about each.
+//! The faults that doctor finds, by names that scripts may rely on, and the advice for each.
 //!
 //! Sources of the advice: Databricks' guides for external applications ("connect an external app to Lakebase",
 //! its troubleshooting table), its pages about authentication, Postgres roles and private connectivity.
@@ -51,7 +51,7 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// What to do about it.
+    /// The advice.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::AddressBlocked => {
@@ -164,7 +164,7 @@ impl Fault {
         }
     }
 
-    /// What a proxy did, if that is why `error` happened.
+    /// The fault of a proxy, if that is the cause of `error`.
     pub(super) fn at_proxy(error: &(dyn StdError + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(error) = next {

@@ -12,7 +12,7 @@ use super::report::{Examined, Finding, Report};
 use crate::cli::Global;
 use crate::{failure, progress};
 
-/// Who logged in where, and what may be done there.
+/// Asks for the role, the database and the access of the login.
 const WHO: &str = "select current_user::text as role, current_database()::text as database, \
      current_setting('server_version') as version, \
      current_setting('transaction_read_only') = 'on' as read_only, \

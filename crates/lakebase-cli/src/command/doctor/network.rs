@@ -28,7 +28,7 @@ const UNREACHABLE: &str = "the server cannot be reached";
 
 type Stream = Box<dyn ByteStream>;
 
-/// What stands in the way of a login.
+/// The reason why no login is possible.
 type Obstacle = Option<&'static str>;
 
 /// Goes the way to `host`.
@@ -207,7 +207,7 @@ async fn handshake(connector: &Connector, stream: Stream, host: &str) -> Examine
     })
 }
 
-/// What is wrong with a certificate, if that is why `error` happened.
+/// The fault of a certificate, if that is the cause of `error`.
 pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -13,7 +13,7 @@ use crate::cli::Global;
 use crate::output::{Output, json, printable};
 use crate::{process, progress};
 
-/// What is examined, in this order.
+/// The steps, in this order.
 pub(super) const STEPS: [&str; 12] = [
     "configuration",
     "workspace",

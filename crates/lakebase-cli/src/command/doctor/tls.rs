@@ -88,7 +88,7 @@ fn reason(problem: &rustls::Error) -> String {
     }
 }
 
-/// Who certified whom, from the server upwards.
+/// The chain of certificates, from the server's upwards.
 fn describe(chain: &[CertificateDer<'static>]) -> String {
     let parts = chain.iter().map(|certificate| match X509Certificate::from_der(certificate) {
         Ok((_, certificate)) => {

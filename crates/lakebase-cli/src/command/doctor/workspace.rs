@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How far the clocks may be apart. Issuers of tokens commonly allow five minutes.
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// What later steps need of all this.
+/// The results that later steps need.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The endpoint, if it can be logged in to.

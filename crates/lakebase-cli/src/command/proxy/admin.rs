@@ -124,7 +124,7 @@ fn describe() {
     describe_gauge!("lakebase_proxy_token_seconds", Unit::Seconds, what);
 }
 
-/// What probes are about.
+/// The proxy that probes ask about.
 pub(super) struct Watched {
     pub(super) monitor: Monitor,
     /// In the order of [`Monitor::status`].

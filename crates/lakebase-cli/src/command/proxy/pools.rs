@@ -28,10 +28,10 @@ impl From<&PoolStats> for Pool {
     }
 }
 
-/// A number of a pool: its name, what it is, and where it stands.
+/// A number of a pool: its name, its description, and how to read it.
 type Number = (&'static str, &'static str, fn(&PoolStats) -> u64);
 
-/// What is as of now.
+/// Numbers that rise and fall.
 const GAUGES: [Number; 4] = [
     ("size", "The most sessions at once", |pool| pool.size),
     ("active", "Sessions that clients have, or that are being opened or reset", |pool| pool.active),
@@ -39,7 +39,7 @@ const GAUGES: [Number; 4] = [
     ("waiting", "Clients that wait for their turn", |pool| pool.waiting),
 ];
 
-/// What only grows.
+/// Numbers that only grow.
 const COUNTERS: [Number; 6] = [
     ("opened", "Sessions that were opened", |pool| pool.opened),
     ("reused", "Clients that got a session which another one had before", |pool| pool.reused),
@@ -49,7 +49,7 @@ const COUNTERS: [Number; 6] = [
     ("timed_out", "Clients whose turn did not come in time", |pool| pool.timed_out),
 ];
 
-/// What it is that the histogram holds.
+/// The histogram of the time that clients wait for a session.
 const WAIT: &str = "lakebase_proxy_pool_wait_seconds";
 
 /// A table with a line for each pool.

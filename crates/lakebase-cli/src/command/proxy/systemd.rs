@@ -1,6 +1,6 @@
 //! Tells systemd how far the proxy is: for units with `Type=notify`.
 
-/// What there is to tell.
+/// A state that systemd is told of.
 #[derive(Clone, Copy)]
 pub(super) enum Stage {
     /// Clients are welcome.
