@@ -42,7 +42,7 @@ pub(crate) fn say_in_log() {
     LOGGED.store(true, Ordering::Relaxed);
 }
 
-/// An error. Without standard error there is nobody to tell.
+/// Writes an error; without standard error it is dropped.
 pub(crate) fn complain(text: impl AsRef<str>) {
     if LOGGED.load(Ordering::Relaxed) {
         return tracing::error!("{}", text.as_ref());
@@ -50,7 +50,7 @@ pub(crate) fn complain(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr(), "lakebase: {}", text.as_ref());
 }
 
-/// A remark beside the result. Without standard error nobody wants it.
+/// Writes a remark beside the result; without standard error it is dropped.
 pub(crate) fn note(text: impl AsRef<str>) {
     if LOGGED.load(Ordering::Relaxed) {
         return tracing::info!("{}", text.as_ref().trim_start_matches("lakebase: "));

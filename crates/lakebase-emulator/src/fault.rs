@@ -170,7 +170,7 @@ pub enum Effect {
     Truncate,
     /// DNS: the answer leads through an alias.
     Cname,
-    /// DNS: AAAA queries are answered with `::1` (where nobody listens).
+    /// DNS: AAAA queries are answered with `::1` (where no server listens).
     Ipv6,
 }
 
@@ -226,7 +226,7 @@ pub enum RetryAfter {
 pub enum WrongCertificate {
     /// Issued for another host.
     Name,
-    /// Issued by an authority nobody knows.
+    /// Issued by an unknown authority.
     Authority,
     /// No longer valid.
     Expired,

@@ -22,7 +22,7 @@ use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY};
 use crate::{Config, Description, Error, data_api, dns, gateway, http, identities, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
-/// How often wake-ups and idle times are looked at when nobody asks.
+/// How often wake-ups and idle times are looked at without a request.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The result of a start: what the handle owns once all servers answer.
@@ -152,7 +152,7 @@ fn credentials(client_id: Option<String>) -> Credentials {
     }
 }
 
-/// Roles, their group and the database. The group is named as in the service; nobody is a superuser.
+/// Roles, their group and the database. The group is named as in the service; none is a superuser.
 fn bootstrap(credentials: &Credentials) -> Vec<String> {
     let roles = [&credentials.client_id, &credentials.user, &credentials.password_user];
     let mut statements =

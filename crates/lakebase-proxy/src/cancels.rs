@@ -82,7 +82,7 @@ impl Cancels {
     }
 }
 
-/// Whether the other side of a connection is out of reach, and not just gone: nobody there says that it ended.
+/// Whether the other side of a connection is out of reach, and has not just ended it.
 pub(crate) fn vanished(error: &io::Error) -> bool {
     use io::ErrorKind::{HostUnreachable, NetworkDown, NetworkUnreachable, TimedOut};
     matches!(error.kind(), HostUnreachable | NetworkDown | NetworkUnreachable | TimedOut)

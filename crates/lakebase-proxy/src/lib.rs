@@ -12,8 +12,8 @@
 //! - Cancel requests go to the server of the session that they name.
 //! - If the host of a client or of the server does not answer for a minute, the session ends on both sides, and its statement
 //!   is cancelled over a new connection: Postgres notices that a client is gone only when it sends something.
-//! - Nobody but the owner gets in: TCP on loopback only, unless remote access is allowed by name and a password or
-//!   client certificates are asked for; Unix sockets in folders that nobody else may enter. Other users of the
+//! - Only the owner gets in: TCP on loopback only, unless remote access is allowed by name and a password or
+//!   client certificates are asked for; Unix sockets in folders that only the owner may enter. Other users of the
 //!   machine can reach loopback: use a Unix socket or a password where there are any.
 //! - A failed login is reported as PostgreSQL does, with the server's own SQLSTATE where it sent one.
 //! - What is no start-up packet is dealt with as PostgreSQL deals with it: HTTP, a port scanner or a broken packet gets an end

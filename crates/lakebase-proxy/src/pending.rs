@@ -1,6 +1,6 @@
 //! Connections that have not said yet what they want.
 //!
-//! Each costs a little memory and nobody has asked who it is, so there may be only so many: one more ends the
+//! Each costs a little memory and is not authenticated yet, so their number is limited: one more ends the
 //! oldest. A client that speaks at once gets in also while thousands are silent.
 
 use std::collections::BTreeMap;

@@ -164,7 +164,7 @@ async fn renew(connector: Connector) {
     }
 }
 
-/// Tells how a [`Proxy`] is doing, from memory: nobody is asked. Cheap to clone.
+/// Reads the state of a [`Proxy`] from memory, without a request. Cheap to clone.
 #[derive(Clone)]
 pub struct Monitor {
     shared: Arc<Shared>,

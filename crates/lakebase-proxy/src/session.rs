@@ -26,7 +26,7 @@ const MIN_PENDING: usize = 64;
 pub(crate) enum Phase {
     /// Clients are welcome.
     Serving,
-    /// Sessions go on, and nobody else gets in.
+    /// Sessions go on; new clients are rejected.
     Draining,
     /// Sessions end now.
     Closing,

@@ -37,7 +37,7 @@ impl Stream {
         matches!(self, Self::Tls(_))
     }
 
-    /// Whether more has come than was read. Inside TLS nobody else can have sent it, and nobody looks.
+    /// Whether more has come than was read. Inside TLS only the client can have sent it, so this does not look.
     pub(crate) fn has_more(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let seen = match self {

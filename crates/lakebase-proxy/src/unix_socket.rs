@@ -25,7 +25,7 @@ struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // There is nobody to tell, and the next one replaces it.
+        // A leftover does no harm: the next listener replaces it.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -35,7 +35,7 @@ impl UnixSocket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] if others can enter the folder, it belongs to somebody else, or somebody listens there.
+    /// [`ErrorKind::Config`] if others can enter the folder, it belongs to another user, or a server listens there.
     pub(crate) fn bind(directory: &Path, port: u16) -> Result<Self> {
         let refuse = |problem: &str| {
             let message = format!("cannot listen in folder {directory:?}: {problem}");
@@ -99,7 +99,7 @@ impl UnixSocket {
     }
 }
 
-/// Removes a socket that nobody listens on.
+/// Removes a socket that no server listens on.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::Error::other("the file in its place is no socket"));

@@ -43,7 +43,7 @@ impl PrivateFolder {
 
 impl Drop for PrivateFolder {
     fn drop(&mut self) {
-        // There is nobody to tell, and the folder is where leftovers are expected.
+        // The folder is one for temporary files, where leftovers are expected.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

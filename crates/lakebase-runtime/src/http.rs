@@ -1,6 +1,6 @@
 //! HTTP by hyper on the sockets of any runtime, with idle connections kept for the next request.
 //!
-//! No task drives a connection: the request that uses it does, and while it is idle nobody does. So
+//! No task drives a connection: the request that uses it does, and while it is idle nothing does. So
 //! dropping a request closes its connection, and dropping the client closes all.
 
 mod exchange;

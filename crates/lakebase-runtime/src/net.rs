@@ -27,7 +27,7 @@ pub(crate) trait Net: Connect + Spawn + Clone {
         String::new()
     }
 
-    /// Binds a port of the system's choice, and drops what comes from anybody but `peer`.
+    /// Binds a port of the system's choice, and drops what comes from others than `peer`.
     fn udp(&self, peer: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>> + Send;
 
     /// Sends one datagram.

@@ -43,7 +43,7 @@ impl Process for ThreadProcess {
         thread::Builder::new()
             .name("lakebase-process".to_owned())
             .spawn(move || {
-                // Nobody listens any more if the caller gave up.
+                // The caller may have given up.
                 let _ = sender.send(wait(&waiter));
             })
             .map_err(failed)?;

@@ -64,7 +64,7 @@ impl Proxies {
     /// | `http`, or none | HTTP, and is asked to `CONNECT` | 80 |
     /// | `https` | the same inside TLS | 443 |
     /// | `socks5` | SOCKS 5 (RFC 1928, 1929), and gets addresses: names are looked up here | 1080 |
-    /// | `socks5h` | SOCKS 5, and gets names, which nobody looks up here | 1080 |
+    /// | `socks5h` | SOCKS 5, and gets names, which this machine does not look up | 1080 |
     ///
     /// SOCKS 4 is not spoken, and `socks://` is refused, because programs do not agree on what it means.
     ///

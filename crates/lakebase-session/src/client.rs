@@ -103,7 +103,7 @@ pub async fn log_in_for<T>(
     Some((result, early))
 }
 
-/// Completes when the client is gone. What it says goes to `early`; nobody listens to more than fits.
+/// Completes when the client is gone. What it says goes to `early`; bytes that do not fit stay in the socket.
 async fn gone(client: &mut (impl ByteStream + ?Sized), early: &mut Vec<u8>) {
     // Not in the future itself, which most clients never wait in.
     let mut chunk = vec![0; 1024];

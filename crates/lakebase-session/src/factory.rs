@@ -22,7 +22,7 @@ pub struct StartupFactory {
     startup: Startup,
 }
 
-/// A session that a server has opened and nobody has used yet.
+/// A session that a server has opened and no client has used yet.
 #[derive(Debug)]
 pub struct Session {
     /// The connection.

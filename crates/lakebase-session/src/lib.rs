@@ -1,4 +1,4 @@
-//! Postgres sessions that are logged in before anybody uses them.
+//! Postgres sessions that are logged in before a client uses them.
 //!
 //! A [`StartupFactory`] connects through a runtime's [`Dial`](lakebase_core::Dial), sets up TLS as `sslmode` says, proves who logs
 //! in, and reads up to the server's first `ReadyForQuery`: a [`Session`]. From then on a [`Relay`] carries its bytes to and from

@@ -82,7 +82,7 @@ async fn password_message(
     Ok((message.kind == b'p').then_some(message.body))
 }
 
-/// A password that nobody can guess; `None` if the system has no randomness.
+/// A random password; `None` if the system has no randomness.
 #[must_use]
 pub fn random_password() -> Option<Secret> {
     let mut random = [0; 24];

@@ -127,7 +127,7 @@ struct Shared {
 }
 
 impl SessionSocket {
-    /// Opens `address` to drivers, each of whose logins may take `budget`. Nobody is served before [`serve`](Self::serve). `liveness` is that of the
+    /// Opens `address` to drivers, each of whose logins may take `budget`. No driver is served before [`serve`](Self::serve). `liveness` is that of the
     /// pool whose sessions they are.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>, close_event
         }
         Err(error) => {
             let why = (shared.explain)(&error);
-            // There is nobody else to tell.
+            // No caller could be told.
             let _ = reject(&mut *driver, &why).await;
         }
     }

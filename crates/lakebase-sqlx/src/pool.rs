@@ -199,7 +199,7 @@ impl Sessions {
 }
 
 impl Shared {
-    /// sqlx's pool, with somebody there who serves its logins.
+    /// sqlx's pool, once a task serves its logins.
     fn served(&self) -> &PgPool {
         let close_event = || -> BoxFuture<'static, ()> { Box::pin(self.pool.close_event()) };
         self.sessions.socket.serve(close_event);

@@ -119,7 +119,7 @@ impl ManageConnection for LakebaseConnections {
     /// Asked when a connection comes back: also whether it is too old to be used again.
     fn has_broken(&self, connection: &mut LakebaseClient) -> bool {
         let now = self.now();
-        // One whose check was given up was in nobody's use since before.
+        // A connection whose check was given up has been idle since before the check.
         if !connection.silent {
             connection.released = now;
         }

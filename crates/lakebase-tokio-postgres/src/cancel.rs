@@ -69,7 +69,7 @@ pub(crate) async fn cancel_query(
     }
 }
 
-/// The key that a token would send. It shows it to nobody but a server.
+/// The key that a token would send. Only a server gets to see it.
 async fn key(token: &CancelToken) -> Option<CancelKey> {
     let mut sent = Cursor::new(Vec::new());
     token.cancel_query_raw(&mut sent, NoTls).await.ok()?;

@@ -26,7 +26,7 @@ use crate::{RecyclingOptions, TokioPostgresFactory};
 
 /// Makes a pool of deadpool whose logins do not fail because of a token.
 ///
-/// `configure` is handed deadpool's builder and may do with it what it likes: size, time-outs, hooks of its own. Nobody is asked before the
+/// `configure` is handed deadpool's builder and may do with it what it likes: size, time-outs, hooks of its own. Sends no request before the
 /// first checkout. From then on tasks close idle and old connections and renew the token; they end with the last clone of the pool.
 ///
 /// # Errors
@@ -220,7 +220,7 @@ static GUARDS: LazyLock<io::Result<Handle>> = LazyLock::new(|| {
     Ok(handle)
 });
 
-/// Closes idle and old connections, by a task: deadpool looks at a connection only when somebody wants it.
+/// Closes idle and old connections, by a task: deadpool looks at a connection only at a checkout.
 struct Sweeper {
     pool: OnceLock<WeakPool>,
     recycling: Arc<Recycling>,

@@ -182,7 +182,7 @@ impl Builder {
     /// characters of user and password percent-encoded; an empty text stands for none. Default: `ALL_PROXY`, if that is a SOCKS
     /// proxy, except for hosts in `NO_PROXY`.
     ///
-    /// Both variables have no effect on Postgres then. With `socks5h://` the proxy looks the host up, and nobody here does, nor
+    /// Both variables have no effect on Postgres then. With `socks5h://` the proxy looks the host up, and this machine does not, nor
     /// is [`dns`](Self::dns) asked; with `socks5://` it gets addresses. The port is 1080 by default. TLS runs inside, to the
     /// server itself. Servers on this machine and on the link are reached directly. HTTP does not go through it.
     pub fn postgres_proxy(mut self, url: impl Into<Secret>) -> Self {

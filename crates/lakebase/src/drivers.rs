@@ -44,7 +44,7 @@ impl Lakebase {
         self.tokio_postgres.cancel_query(&self.connector, token).await
     }
 
-    /// Makes a pool of deadpool-postgres, of the size and with the time-outs of `config`. Nobody is asked before the first checkout.
+    /// Makes a pool of deadpool-postgres, of the size and with the time-outs of `config`. Sends no request before the first checkout.
     ///
     /// Each login is retried as in [`tokio_postgres`](Self::tokio_postgres). A connection is checked before it is handed out if it was handed out last more than
     /// 15 s ago, closed 3 minutes after that if it is idle, and replaced within an hour. Tasks look for such connections and renew the token; they end with

@@ -136,7 +136,7 @@ impl Lakebase {
     /// any. Every client that connects there is logged in, as by [`connect`](Self::connect).
     ///
     /// It works on every runtime and beside drivers that block, because it runs on a thread of its own; it ends,
-    /// with all its sessions, when the handle is dropped. Nobody logs in before the first client.
+    /// with all its sessions, when the handle is dropped. There is no login before the first client.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Lakebase {
         }
     }
 
-    /// How the token is doing, without asking anybody or touching the database: for readiness probes.
+    /// The state of the token, without a request and without the database: for readiness probes.
     /// `None` with native passwords.
     ///
     /// [`Status::is_ready`] says whether a login has a token to use.

@@ -75,7 +75,7 @@ impl<T: Clone + Send + 'static> Handles<T> {
         Ok(handle)
     }
 
-    /// Has idle handles ended also if nobody asks for any; without a spawner they end when somebody does.
+    /// Spawns a task that ends idle handles; without a spawner they end when the next handle is asked for.
     fn sweep(self: &Arc<Self>, runtime: &Runtime) {
         let sweeper = Sweeper(Arc::downgrade(self));
         let Some(spawn) = &runtime.spawn else { return };
@@ -105,7 +105,7 @@ impl<T> Kept<T> {
     }
 }
 
-/// Says that nobody sweeps any more, however the task ended.
+/// Records that the sweeping task has ended, however it ended.
 struct Sweeper<T>(Weak<Handles<T>>);
 
 impl<T> Drop for Sweeper<T> {

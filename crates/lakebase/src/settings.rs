@@ -168,7 +168,7 @@ impl<'a> Settings<'a> {
         Ok(parsed?.value)
     }
 
-    /// The mode, and whether somebody asked for it by name.
+    /// The mode, and whether a setting names it.
     pub(crate) fn ssl_mode(&self) -> Result<Option<SslMode>, Error> {
         Ok(match self.get("sslmode") {
             Some(setting) => Some(setting.parse()?.value),

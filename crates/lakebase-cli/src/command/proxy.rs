@@ -95,7 +95,7 @@ pub(crate) async fn run(global: &Global, arguments: &Arguments) -> anyhow::Resul
         startup_timeout: Duration::from_secs(arguments.startup_timeout),
         drain_timeout: Duration::from_secs(arguments.drain_timeout),
     };
-    // Before anybody can see that we are ready and send one.
+    // Before the proxy says that it is ready, after which a signal may come.
     let signals = signals()?;
     let proxy = Proxy::bind(listeners, limits).await?;
     let addresses = proxy.addresses()?;

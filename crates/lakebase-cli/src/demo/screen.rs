@@ -84,7 +84,7 @@ impl Screen {
         }
         self.drawn = self.block.lines().count();
         let mut stderr = io::stderr().lock();
-        // One write, so that the terminal shows no half of it. Nobody there is no reason to stop.
+        // One write, so that the terminal shows no half of it. A closed terminal is no reason to stop.
         let _ = stderr.write_all(out.as_bytes()).and_then(|()| stderr.flush());
     }
 

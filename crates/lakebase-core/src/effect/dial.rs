@@ -37,7 +37,7 @@ pub struct DialTarget<'a> {
 pub struct Dialed {
     /// The connection.
     pub stream: Box<dyn ByteStream>,
-    /// The address that answered; `None` if a proxy looked it up, and so nobody here knows.
+    /// The address that answered; `None` if a proxy looked it up.
     pub peer: Option<SocketAddr>,
 }
 
@@ -50,7 +50,7 @@ pub enum Route {
     Proxy {
         /// Where the proxy is, and the setting that says so, for people. No user, no password.
         name: String,
-        /// Whether the proxy looks the host up, so that nobody here is to be asked for its addresses.
+        /// Whether the proxy looks the host up, so that this machine need not.
         looks_up: bool,
     },
 }
@@ -87,7 +87,7 @@ pub trait Dial: fmt::Debug + MaybeSend + MaybeSync {
     /// [`Unavailable`](crate::ErrorKind::Unavailable) otherwise.
     async fn dial_unix(&self, path: &Path) -> Result<Box<dyn ByteStream>>;
 
-    /// The way of connections to `host`. Nobody is asked. Default: [`Direct`](Route::Direct).
+    /// The way of connections to `host`. Sends nothing. Default: [`Direct`](Route::Direct).
     ///
     /// # Errors
     ///

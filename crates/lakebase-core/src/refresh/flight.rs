@@ -148,7 +148,7 @@ impl<T> Flight<T> {
         matches!(&*lock(&self.state), State::Done(_))
     }
 
-    /// Whether nobody polls the future, so that a caller has to wait for it.
+    /// Whether no task polls the future, so that a caller has to wait for it.
     pub(super) fn needs_waiter(&self) -> bool {
         let waiting = self.waiters.load(Ordering::Relaxed) > 0;
         !waiting && matches!(&*lock(&self.state), State::Running { has_task: false, .. })

@@ -29,7 +29,7 @@ static TEMPLATES: Mutex<BTreeMap<PathBuf, Weak<Template>>> = Mutex::new(BTreeMap
 pub(super) struct Template(Supervised);
 
 impl Template {
-    /// The template for these programs, made now if nobody has one; blocks for that long.
+    /// The template for these programs, made now if there is none; blocks for that long.
     pub(super) fn shared(bin: &Path) -> Result<Arc<Self>, Error> {
         let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(template) = templates.get(bin).and_then(Weak::upgrade) {

@@ -43,7 +43,7 @@ pub(crate) enum CheckedOut {
 /// A session that a client has.
 pub(crate) struct Checkout {
     pub(crate) session: Boxed,
-    /// Whether somebody had it before.
+    /// Whether another client had it before.
     pub(crate) reused: bool,
     key: Key,
     name: Option<Vec<u8>>,
@@ -83,7 +83,7 @@ impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.pool.lock().queue.leave(self.ticket.number);
         self.ticket.turn.close();
-        // The turn came and nobody took it.
+        // The turn came, and the client was gone.
         match self.ticket.turn.try_recv() {
             Ok(Turn::Reuse(idle)) => self.pool.give_back(idle),
             Ok(Turn::Open | Turn::Replace(_)) => self.pool.lock().queue.free(),

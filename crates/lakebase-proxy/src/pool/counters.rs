@@ -16,7 +16,7 @@ pub struct PoolStats {
     pub size: u64,
     /// Sessions that clients have, are being opened for them, or are being reset after them.
     pub active: u64,
-    /// Sessions that nobody uses.
+    /// Idle sessions.
     pub idle: u64,
     /// Clients that wait for their turn.
     pub waiting: u64,

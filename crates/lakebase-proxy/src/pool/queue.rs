@@ -19,7 +19,7 @@ pub(super) struct Queue<K, S> {
     next: u64,
 }
 
-/// A session that nobody uses.
+/// An idle session.
 #[derive(Debug)]
 pub(super) struct Idle<K, S> {
     pub(super) key: K,
@@ -45,7 +45,7 @@ pub(super) enum Turn<K, S> {
     Reuse(Idle<K, S>),
     /// Open one.
     Open,
-    /// Close this session, which serves somebody else, and open one.
+    /// Close this session, which has another key, and open one.
     Replace(S),
 }
 
@@ -106,7 +106,7 @@ impl<K: PartialEq + Clone, S> Queue<K, S> {
         Some(first.name.as_deref())
     }
 
-    /// A session that can be used again: for the first in the line, else idle. What it is if nobody took it.
+    /// Takes back a session that can be used again: for the first client in the line, else idle.
     pub(super) fn give_back(&mut self, idle: Idle<K, S>) {
         let mut idle = idle;
         while let Some(first) = self.waiting.pop_front() {

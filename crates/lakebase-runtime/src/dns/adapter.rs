@@ -6,7 +6,7 @@ use super::servers::PORT;
 
 /// The server at `address`, as it is reached through the interface of this number.
 ///
-/// Windows names `fec0:0:0:ffff::1` to `::3` for adapters without an IPv6 server; nobody is there (RFC 3879).
+/// Windows names `fec0:0:0:ffff::1` to `::3` for adapters without an IPv6 server; no server is there (RFC 3879).
 pub(super) fn server(address: IpAddr, interface: u32) -> Option<SocketAddr> {
     match address {
         IpAddr::V6(v6) if v6.segments()[..4] == [0xfec0, 0, 0, 0xffff] => None,

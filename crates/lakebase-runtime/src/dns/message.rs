@@ -78,7 +78,7 @@ pub fn query(id: u16, name: &str, kind: RecordType) -> Result<Vec<u8>> {
 /// # Errors
 ///
 /// [`Protocol`](ErrorKind::Protocol) if the bytes are not a DNS message or answer something else. Over UDP
-/// that is a packet to ignore, because anybody can send one.
+/// that is a packet to ignore, because any host can send one.
 pub fn parse(reply: &[u8], id: u16, name: &str, kind: RecordType) -> Result<Answer> {
     let name = normalize(name)?;
     let foreign = |what: &str| {

@@ -63,7 +63,7 @@ pub(super) async fn open(
 
 /// The error that any answer but success is.
 ///
-/// Its kind is a transient one only where the same request may succeed later without anybody changing anything.
+/// Its kind is a transient one only where the same request may succeed later without a change of settings.
 fn refused(status: StatusCode, proxy: &Proxy, target: &str, place: &str) -> Error {
     let (kind, meaning) = match status.as_u16() {
         // Some proxies say 401 (tinyproxy 1.11).

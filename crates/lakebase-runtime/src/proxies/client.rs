@@ -71,7 +71,7 @@ impl Proxy {
         matches!(self.scheme, Scheme::Socks5 | Scheme::Socks5h)
     }
 
-    /// Whether host names are looked up by the proxy, and by nobody here.
+    /// Whether host names are looked up by the proxy instead of this machine.
     pub(crate) fn looks_up(&self) -> bool {
         self.scheme != Scheme::Socks5
     }

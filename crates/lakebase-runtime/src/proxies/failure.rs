@@ -12,7 +12,7 @@ use lakebase_core::ErrorKind;
 #[derive(Debug)]
 pub struct ProxyError {
     pub(super) problem: ProxyProblem,
-    /// Transient only where the same may succeed later without anybody changing anything.
+    /// Transient only where the same may succeed later without a change of settings.
     #[cfg(feature = "_runtime")]
     pub(super) kind: ErrorKind,
     /// How long the proxy is left alone.

@@ -47,7 +47,7 @@ impl Net for TokioNet {
     type Udp = UdpSocket;
     type Listener = Listener;
 
-    /// A socket is driven by the runtime that opened it, and by nobody once that is gone.
+    /// A socket is driven by the runtime that opened it, and by none once that is gone.
     fn scope(&self) -> String {
         Handle::try_current().map_or(String::new(), |runtime| runtime.id().to_string())
     }

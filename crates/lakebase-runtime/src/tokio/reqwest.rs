@@ -1,7 +1,7 @@
 //! HTTP by reqwest: one client per tokio runtime.
 //!
 //! reqwest's connections are tasks of the runtime that made them. Were a client shared by two runtimes, the
-//! second could pick a pooled connection that nobody drives any more and wait for ever.
+//! second could pick a pooled connection that no task drives any more and wait for ever.
 //!
 //! Which proxy a request goes through is decided by our rules, not by reqwest's. What it tells of a proxy that
 //! refused is less than hyper's own client does: no status but 407.

@@ -7,7 +7,7 @@
 //!   libpq does, that `Sync` is never answered, and the one after `CopyDone` is.
 //! - After an error in a COPY the client may go on sending `CopyData` and `CopyDone` for a while; the server ignores both.
 //!
-//! Where it cannot be known which `Sync` the server has ignored, the conversation is in doubt for good, and nobody else may
+//! Where it cannot be known which `Sync` the server has ignored, the conversation is in doubt for good, and no other client may
 //! have its session.
 
 use std::collections::VecDeque;
@@ -57,7 +57,7 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    /// That of a session that nobody has used yet.
+    /// The state of a session that no client has used yet.
     pub(super) fn new() -> Self {
         Self {
             client: Frames::default(),
@@ -168,7 +168,7 @@ impl Conversation {
                     }
                     b'C' => *copy = CopyIn::None,
                     b'E' => {
-                        // Whether a `Sync` that came before this error was ignored, nobody tells.
+                        // The server does not tell whether it ignored a `Sync` that came before this error.
                         *in_doubt |= match *copy {
                             CopyIn::None => false,
                             CopyIn::Taking { .. } => awaited.contains(&Awaited::Sync),

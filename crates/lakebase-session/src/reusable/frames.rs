@@ -20,7 +20,7 @@ pub(super) struct Frames {
     kept: Vec<u8>,
 }
 
-/// A message whose length is impossible: from here on nobody knows where messages begin.
+/// A message whose length is impossible: from here on the start of messages is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Impossible;
 

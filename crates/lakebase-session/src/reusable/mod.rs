@@ -55,7 +55,7 @@ pub struct ReusableSession {
 }
 
 impl ReusableSession {
-    /// Makes one out of a session that nobody has used.
+    /// Makes one out of a session that no client has used.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl ReusableSession {
         Ok(())
     }
 
-    /// Looks whether the server has ended the session while nobody used it: ready if so. Values of parameters
+    /// Looks whether the server has ended the session while it was idle: ready if so. Values of parameters
     /// that it reports meanwhile are kept. Needs no answer and asks for none.
     pub fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; CHUNK];

@@ -14,7 +14,7 @@ use crate::direction::{CHUNK_OF_THREAD, Direction};
 /// The side that ended a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
-    /// The client, and all that it said has gone to the server. Whether somebody else may have the session is to be asked.
+    /// The client, and all that it said has gone to the server. Ask whether another client may have the session.
     Client,
     /// The client, while something was open between it and the server, which hears of its end. Carrying may go on for a client
     /// that only talks no more.

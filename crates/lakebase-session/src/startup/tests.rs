@@ -1,4 +1,4 @@
-//! Packets that clients send, and packets that nobody should.
+//! Packets that clients send, and packets that none should.
 
 use proptest::prelude::*;
 

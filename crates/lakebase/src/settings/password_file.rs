@@ -14,7 +14,7 @@ const OTHERS: u32 = 0o077;
 
 /// The answer of the password file.
 pub(crate) enum PasswordFile {
-    /// There is none, or it has no password for this login, or nobody needs one.
+    /// There is none, or it has no password for this login, or none is needed.
     Silent,
     /// The password for this login.
     Password(Setting<Secret>),

@@ -44,14 +44,14 @@ const MISLEADING: [&str; 21] = [
 #[derive(Debug)]
 pub(crate) struct LocalAddress {
     tunnel: Tunnel,
-    /// With TCP: the password, in libpq's form, where nobody else can read it.
+    /// With TCP: the password, in libpq's form, in a file that only this user can read.
     passfile: Option<TempPath>,
     user: Arc<str>,
 }
 
 impl LocalAddress {
     /// Opens a private Unix socket, or a port of loopback with a password of its own, whose clients are logged in to
-    /// `lakebase`. Nobody is connected to yet, but the workspace may be asked who the user is.
+    /// `lakebase`. Connects to no database yet, but may ask the workspace for the name of the user.
     pub(crate) async fn open(lakebase: &Lakebase, tcp: bool) -> anyhow::Result<Self> {
         let user = lakebase.user().await?;
         let connector = lakebase.connector().clone();
@@ -99,7 +99,7 @@ impl LocalAddress {
     }
 }
 
-/// A new file that nobody else may read: by its mode (0600), and on Windows, whose files inherit who may read them, by lying in the
+/// A new file that only this user may read: by its mode (0600), and on Windows, whose files inherit who may read them, by lying in the
 /// user's profile. It is closed, because Windows refuses some programs a file that another has open.
 fn passfile(tunnel: &Tunnel, password: &Secret) -> io::Result<TempPath> {
     let mut builder = tempfile::Builder::new();

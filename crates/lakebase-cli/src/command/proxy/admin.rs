@@ -31,7 +31,7 @@ const REQUESTS: usize = 32;
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// The pause after an error of `accept`, which means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How often samples are folded into histograms where nobody asks for metrics.
+/// How often samples are folded into histograms where no client asks for metrics.
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Upper bounds of histograms, in seconds.
 const BUCKETS: &[f64] =
