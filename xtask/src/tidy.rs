@@ -29,6 +29,7 @@ const RULES: &[Rule] = &[
     ("features are documented", manifest::features),
     ("published crates have what crates.io and docs.rs show", manifest::published),
     ("the Rust of README and guide is compiled", readme::examples),
+    ("README has at most 250 lines of 100 columns", readme::size),
     ("the root holds only what belongs there", manifest::top_level),
 ];
 

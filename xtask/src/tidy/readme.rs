@@ -7,6 +7,8 @@ use super::Tree;
 
 const README: &str = "README.md";
 const GUIDE: &str = "crates/lakebase/docs/";
+const LINES: usize = 250;
+const COLUMNS: usize = 100;
 /// How a line starts that says where a block is from.
 const MARK: &str = "<!-- example: ";
 
@@ -19,6 +21,19 @@ pub(super) fn examples(tree: &Tree) -> Vec<String> {
         .filter(|(path, _)| *path == README || path.starts_with(GUIDE))
         .flat_map(|(path, text)| of_page(tree, path, text))
         .collect()
+}
+
+/// What makes README longer than a newcomer reads: more than 250 lines, or lines of more than 100 columns, tables apart.
+pub(super) fn size(tree: &Tree) -> Vec<String> {
+    let text = tree.get(README).map(String::as_str).unwrap_or_default();
+    let count = text.lines().count();
+    let long = text.lines().enumerate().filter(|(_, line)| {
+        let columns = line.chars().count();
+        columns > COLUMNS && !line.starts_with('|')
+    });
+    let long = long.map(|(index, _)| format!("{README}:{}: over {COLUMNS} columns", index + 1));
+    let many = (count > LINES).then(|| format!("{README}: {count} lines; at most {LINES}"));
+    long.chain(many).collect()
 }
 
 fn of_page(tree: &Tree, page: &str, text: &str) -> Vec<String> {
@@ -87,6 +102,15 @@ mod tests {
     fn check(readme: &str, expected: &[&str]) {
         let wrong = examples(&tree(&[("README.md", readme), ("tests/x.rs", CODE)]));
         assert_eq!(wrong, expected);
+    }
+
+    #[test]
+    fn long_pages_and_lines_are_named() {
+        let sizes = |text: &str| size(&tree(&[("README.md", text)]));
+        let wide = "ü".repeat(100);
+        assert_eq!(sizes(&format!("{wide}\n|{wide}\n")), [""; 0]);
+        assert_eq!(sizes(&format!("\n{wide}x\n")), ["README.md:2: over 100 columns"]);
+        assert_eq!(sizes(&"x\n".repeat(251)), ["README.md: 251 lines; at most 250"]);
     }
 
     #[test]
