@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lakebase_session::{ResetError, ServerError};
 
-/// A session stands.
+/// A session is open.
 pub(crate) fn opened(took: Duration) {
     #[cfg(feature = "tracing")]
     tracing::info!(login_ms = millis(took), "session opened");

@@ -11,7 +11,7 @@ use crate::scram::client::{MECHANISM, Proof, md5_proof};
 use crate::startup::CancelKey;
 use crate::stream::ServerStream;
 
-/// How much a server may say before the session stands.
+/// How much a server may say before the session is open.
 const MAX_GREETING: usize = 1024 * 1024;
 
 /// `AuthenticationOk`.
@@ -43,7 +43,7 @@ pub(crate) async fn log_in(
         let Message { kind, body } =
             message::read(stream, &mut buffer).await.map_err(LoginError::Io)?;
         if version.len() + settings.len() + body.len() > MAX_GREETING {
-            return Err(LoginError::Protocol("more than 1 MiB before the session stands"));
+            return Err(LoginError::Protocol("more than 1 MiB before the session is open"));
         }
         match kind {
             b'E' => return Err(LoginError::Refused(ServerError::parse(&body))),

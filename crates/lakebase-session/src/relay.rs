@@ -1,4 +1,4 @@
-//! Carries bytes between a client and its server once the session stands.
+//! Carries bytes between a client and its server once the session is open.
 //!
 //! One task carries both directions. It reads into a buffer that the thread lends and writes at once, so a
 //! connection on which nothing moves holds no buffer; only what a slow reader does not take is kept.

@@ -66,7 +66,7 @@ pub struct ProtocolVersion {
 
 /// A `StartupMessage`: version and parameters, in the client's order.
 ///
-/// Names and values are bytes: their encoding is not known before the session stands.
+/// Names and values are bytes: their encoding is not known before the session is open.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Startup {
     version: ProtocolVersion,

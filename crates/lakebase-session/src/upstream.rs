@@ -100,7 +100,7 @@ impl Upstream {
     ) -> Result<ServerStream, LoginError> {
         stream.write_all(&SSL_REQUEST).await.map_err(LoginError::Io)?;
         stream.flush().await.map_err(LoginError::Io)?;
-        // One byte: whatever follows before TLS stands was not sent by the server (CVE-2021-23222).
+        // One byte: bytes that follow before the TLS handshake were not sent by the server (CVE-2021-23222).
         let mut answer = [0];
         stream.read_exact(&mut answer).await.map_err(LoginError::Io)?;
         match answer {

@@ -7,7 +7,7 @@
 //! | `deadpool::pool` | a pool of deadpool-postgres; feature `deadpool` |
 //! | `bb8::pool`, `bb8::LakebaseConnections` | a pool of bb8, and what opens and checks its connections; feature `bb8` |
 //!
-//! tokio-postgres does not connect to the server: it gets a [`SessionStream`], on which a session stands already. The code that dials,
+//! tokio-postgres does not connect to the server: it gets a [`SessionStream`], on which a session is open already. The code that dials,
 //! verifies and logs in is that of the other drivers ([`lakebase_session`]), and no token is ever in tokio-postgres' configuration.
 //! Its types are public here on purpose.
 //!

@@ -1,4 +1,4 @@
-//! A stream on which a session stands, for a driver that begins with a login.
+//! A stream on which a session is open, for a driver that begins with a login.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -32,7 +32,7 @@ pub(crate) async fn run(global: &Global, arguments: &Query) -> anyhow::Result<()
     }
     drop(results);
     printer.output.flush()?;
-    // The answers are there; how the goodbye goes does not matter.
+    // The answers have come; an error of closing does not matter.
     let _ = connection.close().await;
     Ok(())
 }

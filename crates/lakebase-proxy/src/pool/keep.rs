@@ -14,8 +14,8 @@ use super::queue::Swept;
 use super::{Idle, Inner, Key, Pool, PoolOptions};
 use crate::observe;
 
-/// How long a goodbye may take.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// Time limit for the `Terminate` of a session.
+const TERMINATE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a reset may take at least; many temporary tables take their time. The keeper may come later, after
 /// [`PoolOptions::idle_timeout`].
 const RESET: Duration = Duration::from_secs(10);
@@ -131,8 +131,8 @@ impl Inner {
 
 /// Closes a session so that the server does not take it for a broken connection.
 pub(super) async fn part(session: Box<ReusableSession>) {
-    // It is closed also if the goodbye cannot be sent.
-    let _ = timeout(GOODBYE, session.close()).await;
+    // It is closed also if `Terminate` cannot be sent.
+    let _ = timeout(TERMINATE_LIMIT, session.close()).await;
 }
 
 /// Runs `F` on drop, also when a task is cancelled.

@@ -15,7 +15,7 @@ use crate::support::{Running, connector, loopback, shared, startup, with_length,
 
 const SSL: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 const GSS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
-/// `Terminate`: with it as its first message a client says goodbye before hello, as one of node-postgres' tests does.
+/// `Terminate`: a client may send it as its first message, as one of node-postgres' tests does.
 const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 /// What a server says to a client, and then closes.

@@ -16,7 +16,7 @@ use super::address::Scheme;
 use super::{Proxies, Proxy, ProxyError, ProxyProblem};
 use crate::failure;
 
-/// How long a silent proxy is left alone.
+/// How long no request goes to a proxy that did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The name and password in the URL of a proxy.

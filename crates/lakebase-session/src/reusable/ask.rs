@@ -110,7 +110,7 @@ impl ReusableSession {
         self.send(&messages).await.map_err(ResetError::Io)?;
         let (mut done, mut ready, mut right) = (0, 0, true);
         while right && ready < tags.len() {
-            let hears = |kind: u8, body: &[u8]| match kind {
+            let on_message = |kind: u8, body: &[u8]| match kind {
                 b'C' => {
                     right &= done == ready && tags.get(done).is_some_and(|tag| *tag == body);
                     done += 1;
@@ -122,7 +122,7 @@ impl ReusableSession {
                 b'S' | b'N' | b'A' => {}
                 _ => right = false,
             };
-            self.read(hears).await.map_err(ResetError::Io)?;
+            self.read(on_message).await.map_err(ResetError::Io)?;
         }
         if right && self.is_settled() { Ok(()) } else { Err(ResetError::Refused) }
     }

@@ -141,8 +141,8 @@ impl Conversation {
         self.server_answers(bytes, |_, _| {});
     }
 
-    /// The same; `hears` gets every message, with its body if it is a `CommandComplete` or `ReadyForQuery`.
-    pub(super) fn server_answers(&mut self, bytes: &[u8], mut hears: impl FnMut(u8, &[u8])) {
+    /// The same; `on_message` gets every message, with its body if it is a `CommandComplete` or `ReadyForQuery`.
+    pub(super) fn server_answers(&mut self, bytes: &[u8], mut on_message: impl FnMut(u8, &[u8])) {
         if self.in_doubt {
             return;
         }
@@ -180,7 +180,7 @@ impl Conversation {
                     b'W' => *in_doubt = true,
                     _ => {}
                 }
-                hears(kind, body);
+                on_message(kind, body);
             },
         );
         self.in_doubt |= passed.is_err();

@@ -30,8 +30,8 @@ impl Frames {
         self.have == 0
     }
 
-    /// Goes on by `bytes`. `begins` hears the type of each message before its first byte counts as passed, and may stop there;
-    /// `ends` hears of each message whose last byte has come, with its body if `keeps` asks for that type's. Tells how many
+    /// Goes on by `bytes`. `begins` gets the type of each message before its first byte counts as passed, and may stop there;
+    /// `ends` is called for each message whose last byte has come, with its body if `keeps` asks for that type's. Tells how many
     /// bytes passed.
     pub(super) fn pass(
         &mut self,

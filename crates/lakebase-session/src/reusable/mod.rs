@@ -162,7 +162,7 @@ impl ReusableSession {
         }
     }
 
-    /// Says goodbye to the server, so that it does not take the end for a broken connection.
+    /// Sends `Terminate`, so that the server does not take the end for a broken connection.
     pub async fn close(mut self) {
         // It is over either way.
         let _ = self.send(&TERMINATE).await;
@@ -174,8 +174,8 @@ impl ReusableSession {
         self.stream.flush().await
     }
 
-    /// Reads once; how much. `hears` as in [`Conversation::server_answers`].
-    async fn read(&mut self, mut hears: impl FnMut(u8, &[u8])) -> io::Result<usize> {
+    /// Reads once; how much. `on_message` as in [`Conversation::server_answers`].
+    async fn read(&mut self, mut on_message: impl FnMut(u8, &[u8])) -> io::Result<usize> {
         let Self { stream, conversation, .. } = self;
         // Without a buffer that outlives a poll.
         poll_fn(|context| {
@@ -184,7 +184,7 @@ impl ReusableSession {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            conversation.server_answers(&chunk[..count], &mut hears);
+            conversation.server_answers(&chunk[..count], &mut on_message);
             Poll::Ready(Ok(count))
         })
         .await

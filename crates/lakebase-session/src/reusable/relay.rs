@@ -16,7 +16,7 @@ use crate::direction::{CHUNK_OF_THREAD, Direction};
 pub enum Left {
     /// The client, and all that it said has gone to the server. Ask whether another client may have the session.
     Client,
-    /// The client, while something was open between it and the server, which hears of its end. Carrying may go on for a client
+    /// The client, while something was open between it and the server, which learns of its end. Carrying may go on for a client
     /// that only talks no more.
     Open,
     /// The server; the client has its last words.

@@ -32,7 +32,7 @@ pub(super) async fn examine(
     };
     report.step("role", role(&mut connection)).await?;
     report.step("query", query(&mut connection)).await?;
-    // The answers are there; how the goodbye goes does not matter.
+    // The answers have come; an error of closing does not matter.
     let _ = connection.close().await;
     Ok(())
 }

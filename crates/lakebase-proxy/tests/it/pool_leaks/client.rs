@@ -10,7 +10,7 @@ use super::model::Model;
 use super::step::{End, Step, query};
 use crate::support::startup;
 
-/// What a session shows of itself. Locks are those of this session, channels those that it hears.
+/// What a session shows of itself. Locks are those of this session, channels those that it listens to.
 const SEES: &str = "select concat_ws('|', current_user = session_user, current_setting('application_name'), current_setting('geqo'), \
     (select coalesce(string_agg(name || '=' || setting, ',' order by name collate \"C\"), '') from pg_catalog.pg_settings \
       where source = 'session' and name <> 'application_name'), \

@@ -53,7 +53,7 @@ pub(super) enum Data {
 pub(super) enum End {
     Terminate,
     Close,
-    /// After so many thousandths of what a step says, without reading anything, with or without a goodbye.
+    /// After so many thousandths of what a step says, without reading anything, with or without `Terminate`.
     Cut(Step, usize, bool),
 }
 

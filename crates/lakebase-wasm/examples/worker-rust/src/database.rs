@@ -101,7 +101,7 @@ async fn log_in(
         })?;
     let (client, connection) =
         config.connect_raw(socket, PassthroughTls).await.map_err(Failure::Postgres)?;
-    // Ends when the client is dropped, with a proper goodbye to the server.
+    // Ends when the client is dropped, with `Terminate` to the server.
     context.wait_until(async move {
         let _ = connection.await;
     });
