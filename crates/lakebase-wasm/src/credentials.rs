@@ -80,9 +80,9 @@ struct Facts {
     at: Moment,
 }
 
-/// The way in which one call waits.
+/// How one call waits.
 #[derive(Default)]
-pub struct Patience<'a> {
+pub struct WaitOptions<'a> {
     /// Checked while the call waits. An error ends the wait, and not the mint.
     pub ended: Option<&'a dyn Fn() -> Option<Error>>,
     /// Runs a refresh for which this caller need not wait (`ctx.waitUntil` of a worker). Without it, the caller
@@ -90,9 +90,9 @@ pub struct Patience<'a> {
     pub background: Option<&'a dyn Fn(LocalBoxFuture<'static, ()>)>,
 }
 
-impl fmt::Debug for Patience<'_> {
+impl fmt::Debug for WaitOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Patience")
+        f.debug_struct("WaitOptions")
             .field("ended", &self.ended.is_some())
             .field("background", &self.background.is_some())
             .finish()
@@ -147,16 +147,16 @@ impl Credentials {
     /// Those of the mint, of the endpoint and of the user, if there is no token. The same error is returned without a
     /// request until the next attempt is due.
     pub async fn get(&self) -> Result<Login> {
-        self.get_with(Patience::default()).await
+        self.get_with(WaitOptions::default()).await
     }
 
     /// The same, with control of the wait.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), and what [`Patience::ended`] says.
-    pub async fn get_with(&self, patience: Patience<'_>) -> Result<Login> {
-        self.share(&patience).await
+    /// As [`get`](Self::get), and what [`WaitOptions::ended`] says.
+    pub async fn get_with(&self, wait: WaitOptions<'_>) -> Result<Login> {
+        self.share(&wait).await
     }
 
     /// An OAuth token of the workspace, for its other APIs and for the Data API. It is shared and refreshed like logins. A
@@ -164,16 +164,16 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// Those of the request for the token, and those of [`Patience::ended`].
-    pub async fn workspace_token(&self, patience: Patience<'_>) -> Result<Secret> {
+    /// Those of the request for the token, and those of [`WaitOptions::ended`].
+    pub async fn workspace_token(&self, wait: WaitOptions<'_>) -> Result<Secret> {
         match &self.0.workspace.settings.identity {
             Identity::ServicePrincipal { .. } | Identity::Federated { .. } => {
-                Ok(self.share::<Bearer>(&patience).await?.token)
+                Ok(self.share::<Bearer>(&wait).await?.token)
             }
             Identity::Token(_) | Identity::Provider(_) => {
                 let mut work = std::pin::pin!(self.0.workspace.in_time(self.0.workspace.bearer()));
                 loop {
-                    if let Some(error) = patience.ended.and_then(|ended| ended()) {
+                    if let Some(error) = wait.ended.and_then(|ended| ended()) {
                         return Err(error);
                     }
                     let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
@@ -185,11 +185,11 @@ impl Credentials {
         }
     }
 
-    async fn share<T: Shared>(&self, patience: &Patience<'_>) -> Result<T> {
+    async fn share<T: Shared>(&self, wait: &WaitOptions<'_>) -> Result<T> {
         let inner = &self.0;
         let mint_limit = inner.workspace.settings.mint_limit();
         let begun = inner.workspace.now();
-        let ended = || patience.ended.and_then(|ended| ended());
+        let ended = || wait.ended.and_then(|ended| ended());
         loop {
             if let Some(error) = ended() {
                 return Err(error);
@@ -200,11 +200,11 @@ impl Credentials {
                 Step::Fail(error) => return Err(error),
                 Step::Lead { flight, force, retry, living } => {
                     let work = Box::pin(Rc::clone(inner).fly::<T>(flight, force, retry));
-                    if let (Some(value), Some(background)) = (living, patience.background) {
+                    if let (Some(value), Some(background)) = (living, wait.background) {
                         background(work);
                         return Ok(value);
                     }
-                    self.lead(work, patience).await;
+                    self.lead(work, wait).await;
                 }
                 Step::Wait if inner.workspace.now().since(begun) > mint_limit * 2 => {
                     let text =
@@ -217,8 +217,8 @@ impl Credentials {
     }
 
     /// Runs `work` as long as this caller waits.
-    async fn lead(&self, mut work: LocalBoxFuture<'static, ()>, patience: &Patience<'_>) {
-        let Some(ended) = patience.ended else { return work.await };
+    async fn lead(&self, mut work: LocalBoxFuture<'static, ()>, wait: &WaitOptions<'_>) {
+        let Some(ended) = wait.ended else { return work.await };
         loop {
             let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
             match select(work, look).await {

@@ -55,7 +55,7 @@ pub use js::LakebaseCredentials;
 #[cfg(all(feature = "mint", target_family = "wasm", target_os = "unknown"))]
 pub use js::mint_database_credential;
 
-pub use credentials::{Credentials, Login, Patience};
+pub use credentials::{Credentials, Login, WaitOptions};
 pub use host::Host;
 pub use settings::{Identity, Settings, TokenProvider, target};
 pub use wire::{Fetch, Reply, Request};

@@ -128,18 +128,18 @@ mod tests {
     use crate::{Fetch, Reply, Request};
 
     #[derive(Debug)]
-    struct Nobody;
+    struct Unreachable;
 
-    impl Fetch for Nobody {
+    impl Fetch for Unreachable {
         fn fetch(&self, _: Request) -> BoxFuture<'static, Result<Reply>> {
-            Box::pin(async { Err(Error::new(ErrorKind::Unavailable, "nobody is there")) })
+            Box::pin(async { Err(Error::new(ErrorKind::Unavailable, "no server is there")) })
         }
     }
 
     fn effects(detach: Option<fn(LocalBoxFuture<'static, ()>)>) -> Effects {
         let time = Arc::new(FakeTime::new());
         let (timer, deadline) = (Arc::clone(&time), Arc::clone(&time));
-        Effects { http: Arc::new(Nobody), clock: time, timer, deadline, detach }
+        Effects { http: Arc::new(Unreachable), clock: time, timer, deadline, detach }
     }
 
     #[test]

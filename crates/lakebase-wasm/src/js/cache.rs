@@ -9,7 +9,7 @@ use super::call::{Call, promise, settled};
 use super::error::thrown;
 use super::options::settings;
 use super::values::{date, login};
-use crate::{Credentials, Effects, Login, Patience};
+use crate::{Credentials, Effects, Login, WaitOptions};
 
 /// Cached credentials of one workspace, identity and endpoint.
 #[wasm_bindgen]
@@ -54,9 +54,9 @@ impl LakebaseCredentials {
     /// An OAuth token of the workspace.
     #[wasm_bindgen(js_name = workspaceToken)]
     pub fn workspace_token(&self, call: &JsValue) -> Promise {
-        wait(self.cloned(), call, |credentials, patience| {
+        wait(self.cloned(), call, |credentials, options| {
             Box::pin(async move {
-                let token = credentials.workspace_token(patience).await?;
+                let token = credentials.workspace_token(options).await?;
                 Ok(token.expose().into())
             })
         })
@@ -76,15 +76,15 @@ pub(super) fn credential(credentials: Result<Credentials>, call: &JsValue) -> Pr
 }
 
 fn show(credentials: Result<Credentials>, call: &JsValue, show: fn(&Login) -> JsValue) -> Promise {
-    wait(credentials, call, move |credentials, patience| {
-        Box::pin(async move { credentials.get_with(patience).await.map(|login| show(&login)) })
+    wait(credentials, call, move |credentials, options| {
+        Box::pin(async move { credentials.get_with(options).await.map(|login| show(&login)) })
     })
 }
 
 /// Waits for `work` by the options of the call.
 fn wait<W>(credentials: Result<Credentials>, call: &JsValue, work: W) -> Promise
 where
-    W: for<'a> FnOnce(&'a Credentials, Patience<'a>) -> LocalBoxFuture<'a, Result<JsValue>>
+    W: for<'a> FnOnce(&'a Credentials, WaitOptions<'a>) -> LocalBoxFuture<'a, Result<JsValue>>
         + 'static,
 {
     let call = Call::read(call);
@@ -100,10 +100,10 @@ where
                 let _ = wait_until.call1(&JsValue::UNDEFINED, &promise);
             }
         };
-        let patience = Patience {
+        let options = WaitOptions {
             ended: call.signal.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
             background: call.wait_until.is_some().then_some(&background),
         };
-        work(&credentials, patience).await
+        work(&credentials, options).await
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::{Either, LocalBoxFuture, select};
 use lakebase_core::{Error, ErrorKind};
-use lakebase_wasm::{Credentials, Effects, Login, Patience};
+use lakebase_wasm::{Credentials, Effects, Login, WaitOptions};
 use tokio_postgres::config::{ChannelBinding, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config};
@@ -56,8 +56,8 @@ pub(crate) async fn connect(
     let background = |work: LocalBoxFuture<'static, ()>| context.wait_until(work);
     let mut refused = false;
     loop {
-        let patience = Patience { background: Some(&background), ..Patience::default() };
-        let login = credentials.get_with(patience).await?;
+        let wait = WaitOptions { background: Some(&background), ..WaitOptions::default() };
+        let login = credentials.get_with(wait).await?;
         match in_time(log_in(&login, options, context)).await {
             Err(Failure::Postgres(error)) if !refused && is_refusal(&error) => {
                 credentials.invalidate(login.token().expose());

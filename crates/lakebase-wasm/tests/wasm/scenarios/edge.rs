@@ -10,7 +10,7 @@ use lakebase_core::refresh::{Demand, Status};
 use lakebase_core::{BoxFuture, Clock, Error, ErrorKind, Secret, Spawn};
 use lakebase_testkit::scenario::{Case, Got, Line, ScenarioError, Subject};
 use lakebase_testkit::{FakeTime, Reply, TrackedSpawn};
-use lakebase_wasm::{Credentials, Effects, Identity, Patience, Settings, target};
+use lakebase_wasm::{Credentials, Effects, Identity, Settings, WaitOptions, target};
 
 use crate::service::Service;
 
@@ -95,11 +95,11 @@ impl Subject for Edge {
                 })
             };
             let background = |work: LocalBoxFuture<'static, ()>| spawn.spawn(work);
-            let patience = Patience {
+            let options = WaitOptions {
                 ended: deadline.is_some().then_some(&ended as &dyn Fn() -> Option<Error>),
                 background: wait_until.then_some(&background),
             };
-            match credentials.get_with(patience).await {
+            match credentials.get_with(options).await {
                 Ok(login) => Got::Token {
                     text: login.token().expose().to_owned(),
                     accepted_until: login.expires_at(),
