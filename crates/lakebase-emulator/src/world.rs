@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::random;
 
-pub(crate) use endpoint::{Compute, Endpoint, Way};
+pub(crate) use endpoint::{Compute, Endpoint, LoginKind};
 pub use endpoint::{Counters, EndpointKind};
 
 /// Host names of endpoints end in this; no public resolver knows it (RFC 6761, `.test`).
@@ -193,10 +193,10 @@ impl World {
     }
 
     /// The endpoint or instance behind a first host label, and how a login with that label comes in.
-    pub(crate) fn by_label(&mut self, label: &str) -> Option<(&mut Endpoint, Way)> {
+    pub(crate) fn by_label(&mut self, label: &str) -> Option<(&mut Endpoint, LoginKind)> {
         self.endpoints.iter_mut().find_map(|endpoint| {
-            let way = endpoint.way(label)?;
-            Some((endpoint, way))
+            let kind = endpoint.login_kind(label)?;
+            Some((endpoint, kind))
         })
     }
 }
@@ -246,29 +246,29 @@ mod tests {
         let primary = uid(&world, PRIMARY);
         let replica = uid(&world, "projects/demo/branches/production/endpoints/replica");
         let (demo, archive) = (uid(&world, INSTANCE), uid(&world, "instances/archive"));
-        let way = |pooled, read_only| Some(Way { pooled, read_only });
+        let kind = |pooled, read_only| Some(LoginKind { pooled, read_only });
         for (label, found) in [
-            (primary.clone(), way(false, false)),
-            (format!("{primary}-pooler"), way(true, false)),
+            (primary.clone(), kind(false, false)),
+            (format!("{primary}-pooler"), kind(true, false)),
             (format!("{primary}-ro"), None),
-            (replica.clone(), way(false, true)),
-            (format!("{replica}-ro-pooler"), way(true, true)),
-            (format!("instance-{demo}"), way(false, false)),
-            (format!("instance-ro-{demo}"), way(false, true)),
+            (replica.clone(), kind(false, true)),
+            (format!("{replica}-ro-pooler"), kind(true, true)),
+            (format!("instance-{demo}"), kind(false, false)),
+            (format!("instance-ro-{demo}"), kind(false, true)),
             (format!("instance-{demo}-pooler"), None),
-            (format!("instance-{archive}"), way(false, false)),
+            (format!("instance-{archive}"), kind(false, false)),
             (format!("instance-ro-{archive}"), None),
             (demo, None),
             (format!("instance-{primary}"), None),
             ("ep-other".to_owned(), None),
         ] {
-            assert_eq!(world.by_label(&label).map(|(_, way)| way), found, "{label}");
+            assert_eq!(world.by_label(&label).map(|(_, kind)| kind), found, "{label}");
         }
         world.endpoint_mut(PRIMARY).unwrap().readable_secondaries = true;
         let secondaries = world.endpoint(PRIMARY).unwrap().read_only_host().unwrap();
         let label = secondaries.split('.').next().unwrap();
-        let (found, way) = world.by_label(label).unwrap();
-        assert_eq!((found.name.as_str(), way.read_only), (PRIMARY, true));
+        let (found, kind) = world.by_label(label).unwrap();
+        assert_eq!((found.name.as_str(), kind.read_only), (PRIMARY, true));
     }
 
     #[test]

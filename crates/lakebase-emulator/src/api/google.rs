@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-use super::reply::{Giver, Reply, refuse};
+use super::reply::{Issuance, Reply, refuse};
 use crate::request::{Request, form_value};
 use crate::state::State;
 use crate::token::{TokenFor, TokenUse};
@@ -16,7 +16,7 @@ pub(crate) const KEY: &str = include_str!("../google_key.pem");
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// `POST /token`: a refresh token or a signed assertion, for an access token or an id token.
-pub(super) fn oauth(state: &mut State, giver: Giver, request: &Request) -> Reply {
+pub(super) fn oauth(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     let form = String::from_utf8_lossy(&request.body).into_owned();
     let field = |name| form_value(&form, name).unwrap_or_default();
     match field("grant_type").as_str() {
@@ -30,22 +30,22 @@ pub(super) fn oauth(state: &mut State, giver: Giver, request: &Request) -> Reply
                 return refuse(400, "invalid_grant", "Invalid grant: account not found");
             }
             if let Some(audience) = claims.get("target_audience").and_then(Value::as_str) {
-                return Reply::ok(json!({"id_token": id_token(state, giver, audience)}));
+                return Reply::ok(json!({"id_token": id_token(state, issuance, audience)}));
             }
         }
         _ => return refuse(400, "invalid_grant", "Bad Request"),
     }
-    let token = giver.give(state, TokenFor::Google, "");
+    let token = issuance.issue(state, TokenFor::Google, "");
     Reply::ok(json!({
-        "access_token": token, "expires_in": giver.lifetime.as_secs(), "token_type": "Bearer",
+        "access_token": token, "expires_in": issuance.lifetime.as_secs(), "token_type": "Bearer",
     }))
 }
 
 /// An id token; the workspace takes one that was issued for it.
-fn id_token(state: &mut State, giver: Giver, audience: &str) -> String {
+fn id_token(state: &mut State, issuance: Issuance, audience: &str) -> String {
     let for_us = audience.trim_end_matches('/') == state.settings.host;
     let what = if for_us { TokenFor::GoogleService } else { TokenFor::Google };
-    giver.give(state, what, audience)
+    issuance.issue(state, what, audience)
 }
 
 /// The claims of an assertion that was signed with [`KEY`].
@@ -62,9 +62,11 @@ fn asserted(assertion: &str) -> Option<Value> {
 
 /// `POST …/serviceAccounts/{account}:generateIdToken` and `:generateAccessToken`, for the holder of a token
 /// of Google's.
-pub(super) fn iam(state: &mut State, giver: Giver, request: &Request) -> Reply {
+pub(super) fn iam(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     let bearer = request.bearer().unwrap_or_default();
-    if state.verify(bearer, TokenUse::Google, giver.now).is_none() || request.bearer() == Some("") {
+    if state.verify(bearer, TokenUse::Google, issuance.now).is_none()
+        || request.bearer() == Some("")
+    {
         return google_error(401, "UNAUTHENTICATED", "Request had invalid credentials.");
     }
     let target = request.path.rsplit('/').next().unwrap_or_default();
@@ -83,11 +85,11 @@ pub(super) fn iam(state: &mut State, giver: Giver, request: &Request) -> Reply {
     match method {
         "generateIdToken" => {
             let audience = body.get("audience").and_then(Value::as_str).unwrap_or_default();
-            Reply::ok(json!({"token": id_token(state, giver, audience)}))
+            Reply::ok(json!({"token": id_token(state, issuance, audience)}))
         }
         "generateAccessToken" => Reply::ok(json!({
-            "accessToken": giver.give(state, TokenFor::Google, ""),
-            "expireTime": giver.expire_time(),
+            "accessToken": issuance.issue(state, TokenFor::Google, ""),
+            "expireTime": issuance.expire_time(),
         })),
         _ => google_error(404, "NOT_FOUND", "No such method."),
     }

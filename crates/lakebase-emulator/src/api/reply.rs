@@ -86,13 +86,13 @@ impl Context {
 
 /// When a token service issues a token, and the token's lifetime.
 #[derive(Clone, Copy)]
-pub(super) struct Giver {
+pub(super) struct Issuance {
     pub(super) now: SystemTime,
     pub(super) lifetime: Duration,
 }
 
-impl Giver {
-    pub(super) fn give(self, state: &mut State, what: TokenFor, audience: &str) -> String {
+impl Issuance {
+    pub(super) fn issue(self, state: &mut State, what: TokenFor, audience: &str) -> String {
         state.issue(what, audience, self.now, self.lifetime)
     }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::reply::{Context, Giver, Reply, refuse};
+use super::reply::{Context, Issuance, Reply, refuse};
 use crate::request::{Request, form_value};
 use crate::state::State;
 use crate::token::{TokenFor, TokenUse};
@@ -56,13 +56,13 @@ pub(super) fn answer(
     service: Service,
     request: &Request,
 ) -> Reply {
-    let giver = Giver {
+    let issuance = Issuance {
         now: context.now,
         lifetime: context.lifetime.unwrap_or(state.settings.workspace_token_lifetime),
     };
     match service {
-        Service::Github => github(state, giver, request),
-        Service::AzureDevops => azure_devops(state, giver, request),
+        Service::Github => github(state, issuance, request),
+        Service::AzureDevops => azure_devops(state, issuance, request),
         Service::AzureLogin => Reply {
             location: Some(format!(
                 "https://login.microsoftonline.com/{}/oauth2/authorize?client_id={DATABRICKS}",
@@ -70,26 +70,26 @@ pub(super) fn answer(
             )),
             ..Reply::error(302, "FOUND", "Log in there")
         },
-        Service::Entra => entra(state, giver, request),
-        Service::AzureMachine => azure_machine(state, giver, request),
-        Service::Metadata => metadata(state, giver, request),
-        Service::GoogleMachine => google_machine(state, giver, request),
-        Service::GoogleOauth => super::google::oauth(state, giver, request),
-        Service::GoogleIam => super::google::iam(state, giver, request),
+        Service::Entra => entra(state, issuance, request),
+        Service::AzureMachine => azure_machine(state, issuance, request),
+        Service::Metadata => metadata(state, issuance, request),
+        Service::GoogleMachine => google_machine(state, issuance, request),
+        Service::GoogleOauth => super::google::oauth(state, issuance, request),
+        Service::GoogleIam => super::google::iam(state, issuance, request),
     }
 }
 
-fn github(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn github(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.method != "GET" || request.bearer() != Some(&state.credentials.request_token) {
         return Reply { json: json!({"message": "Bad credentials"}), ..Reply::empty(401) };
     }
     let audience = form_value(&request.query, "audience");
     let audience = audience.unwrap_or_else(|| "https://github.com/octo-org".to_owned());
-    let token = giver.give(state, TokenFor::Exchange, &audience);
+    let token = issuance.issue(state, TokenFor::Exchange, &audience);
     Reply::ok(json!({"count": 1, "value": token}))
 }
 
-fn azure_devops(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn azure_devops(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.bearer() != Some(&state.credentials.request_token) {
         return Reply { json: json!({"message": "TF400813: not authorized"}), ..Reply::empty(401) };
     }
@@ -97,21 +97,21 @@ fn azure_devops(state: &mut State, giver: Giver, request: &Request) -> Reply {
     if request.method != "POST" || version.as_deref() != Some("7.2-preview.1") {
         return Reply { json: json!({"message": "No such version"}), ..Reply::empty(400) };
     }
-    let token = giver.give(state, TokenFor::Exchange, "api://AzureADTokenExchange");
+    let token = issuance.issue(state, TokenFor::Exchange, "api://AzureADTokenExchange");
     Reply::ok(json!({"oidcToken": token}))
 }
 
 /// The token that Entra gives a service principal or a managed identity for `resource`.
-fn for_resource(state: &mut State, giver: Giver, resource: &str) -> Option<String> {
+fn for_resource(state: &mut State, issuance: Issuance, resource: &str) -> Option<String> {
     let what = match resource {
         DATABRICKS => TokenFor::EntraService,
         MANAGEMENT => TokenFor::EntraManagement,
         _ => return None,
     };
-    Some(giver.give(state, what, resource))
+    Some(issuance.issue(state, what, resource))
 }
 
-fn entra(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn entra(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     let form = String::from_utf8_lossy(&request.body).into_owned();
     let field = |name| form_value(&form, name).unwrap_or_default();
     let known = &state.credentials;
@@ -124,23 +124,23 @@ fn entra(state: &mut State, giver: Giver, request: &Request) -> Reply {
     let assertion = field("client_assertion");
     let proven = match assertion.is_empty() {
         true => field("client_secret") == known.azure_secret,
-        false => state.verify(&assertion, TokenUse::Exchange, giver.now).is_some(),
+        false => state.verify(&assertion, TokenUse::Exchange, issuance.now).is_some(),
     };
     if field("client_id") != known.client_id || !proven {
         let description = "AADSTS7000215: Invalid client secret provided. Trace ID: 0";
         return refuse(401, "invalid_client", description);
     }
-    match for_resource(state, giver, &field("resource")) {
+    match for_resource(state, issuance, &field("resource")) {
         Some(token) => Reply::ok(json!({
-            "token_type": "Bearer", "expires_in": giver.lifetime.as_secs().to_string(),
-            "expires_on": giver.expires_on().to_string(), "resource": field("resource"),
+            "token_type": "Bearer", "expires_in": issuance.lifetime.as_secs().to_string(),
+            "expires_on": issuance.expires_on().to_string(), "resource": field("resource"),
             "access_token": token,
         })),
         None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
     }
 }
 
-fn azure_machine(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn azure_machine(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.header("metadata") != Some("true") {
         return refuse(400, "bad_request_102", "Required metadata header not specified");
     }
@@ -149,18 +149,18 @@ fn azure_machine(state: &mut State, giver: Giver, request: &Request) -> Reply {
         return refuse(400, "invalid_request", "Identity not found");
     }
     let resource = query("resource").unwrap_or_default();
-    match for_resource(state, giver, &resource) {
+    match for_resource(state, issuance, &resource) {
         Some(token) => Reply::ok(json!({
             "access_token": token, "client_id": state.credentials.client_id,
-            "expires_in": giver.lifetime.as_secs().to_string(),
-            "expires_on": giver.expires_on().to_string(), "resource": resource,
+            "expires_in": issuance.lifetime.as_secs().to_string(),
+            "expires_on": issuance.expires_on().to_string(), "resource": resource,
             "token_type": "Bearer",
         })),
         None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
     }
 }
 
-fn metadata(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn metadata(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.header("x-databricks-metadata-version") != Some("1") {
         return Reply::invalid("X-Databricks-Metadata-Version is missing or unknown");
     }
@@ -170,20 +170,20 @@ fn metadata(state: &mut State, giver: Giver, request: &Request) -> Reply {
     if request.header("x-databricks-host") != Some(state.settings.host.as_str()) {
         return Reply::invalid("X-Databricks-Host does not fit the session");
     }
-    let token = giver.give(state, TokenFor::User, "");
+    let token = issuance.issue(state, TokenFor::User, "");
     Reply::ok(json!({
-        "access_token": token, "token_type": "Bearer", "expires_on": giver.expires_on(),
+        "access_token": token, "token_type": "Bearer", "expires_on": issuance.expires_on(),
     }))
 }
 
-fn google_machine(state: &mut State, giver: Giver, request: &Request) -> Reply {
+fn google_machine(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.header("metadata-flavor") != Some("Google") {
         let message = "Missing Metadata-Flavor:Google header.";
         return Reply { json: Value::from(message), ..Reply::empty(403) };
     }
-    let token = giver.give(state, TokenFor::Google, "");
+    let token = issuance.issue(state, TokenFor::Google, "");
     Reply::ok(json!({
-        "access_token": token, "expires_in": giver.lifetime.as_secs(), "token_type": "Bearer",
+        "access_token": token, "expires_in": issuance.lifetime.as_secs(), "token_type": "Bearer",
     }))
 }
 

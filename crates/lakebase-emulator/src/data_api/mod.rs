@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub(crate) use run::answer;
 
-use crate::gateway::{self, Gate, Route};
+use crate::gateway::{self, Decision, Route};
 use crate::request::Request;
 use crate::state::State;
 use crate::token::TokenUse;
@@ -145,13 +145,15 @@ fn route(state: &mut State, request: &Request) -> Result<Route, Failure> {
 }
 
 /// Whether the compute can take the request now; one that sleeps is woken.
-fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
-    let gate = gateway::gate(state, real, route);
+fn decide(state: &mut State, real: Duration, route: &Route) -> Decision {
+    let decision = gateway::decide(state, real, route);
     let now = state.clock.now(real);
-    if let (Gate::Open, Some(endpoint)) = (&gate, state.world.endpoint_mut(&route.endpoint)) {
+    if let (Decision::Accept, Some(endpoint)) =
+        (&decision, state.world.endpoint_mut(&route.endpoint))
+    {
         endpoint.last_active = now;
     }
-    gate
+    decision
 }
 
 #[cfg(test)]

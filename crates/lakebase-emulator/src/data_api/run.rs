@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::error::Failure;
 use super::statement::Action;
-use super::{AUTHENTICATOR, Plan, gate, plan};
-use crate::gateway::Gate;
+use super::{AUTHENTICATOR, Plan, decide, plan};
+use crate::gateway::Decision;
 use crate::postgres::{QueryError, Transaction};
 use crate::request::{Answer, Request};
 use crate::shared::Shared;
@@ -26,11 +26,11 @@ pub(crate) async fn answer(shared: &Shared, request: &Request) -> Answer {
 
 async fn carry_out(shared: &Shared, plan: &Plan) -> Result<Answer, Failure> {
     loop {
-        match shared.with(|state, real| gate(state, real, &plan.route)) {
-            Gate::Open => break,
-            Gate::Wait(time) => tokio::time::sleep(time.min(WAIT_SLICE)).await,
-            Gate::Refuse(refusal) => return Err(Failure::unreachable(&refusal.message)),
-            Gate::Close => return Err(Failure::unreachable("the connection was closed")),
+        match shared.with(|state, real| decide(state, real, &plan.route)) {
+            Decision::Accept => break,
+            Decision::Wait(time) => tokio::time::sleep(time.min(WAIT_SLICE)).await,
+            Decision::Refuse(refusal) => return Err(Failure::unreachable(&refusal.message)),
+            Decision::Close => return Err(Failure::unreachable("the connection was closed")),
         }
     }
     let statement = &plan.statement;

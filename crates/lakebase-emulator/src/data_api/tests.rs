@@ -181,8 +181,11 @@ fn the_host_names_the_endpoint_and_a_request_wakes_it() {
     let refused = refused(&mut state, Duration::ZERO, &disabled);
     assert_eq!(refused, (503, "PGRST000".to_owned()));
     let plan = plan(&mut state, Duration::ZERO, &sleepy).ok().unwrap();
-    assert!(matches!(super::gate(&mut state, Duration::ZERO, &plan.route), super::Gate::Wait(_)));
-    assert!(matches!(super::gate(&mut state, HOUR, &plan.route), super::Gate::Open));
+    assert!(matches!(
+        super::decide(&mut state, Duration::ZERO, &plan.route),
+        super::Decision::Wait(_)
+    ));
+    assert!(matches!(super::decide(&mut state, HOUR, &plan.route), super::Decision::Accept));
     let endpoint = state.world.endpoint(&plan.route.endpoint).unwrap();
     assert_eq!(endpoint.compute, Compute::Active);
     assert_eq!(endpoint.last_active, state.clock.now(HOUR));

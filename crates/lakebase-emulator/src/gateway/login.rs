@@ -44,8 +44,8 @@ impl Route {
 
 /// The gateway's decision about a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Open,
+pub(crate) enum Decision {
+    Accept,
     /// Look again after this much real time.
     Wait(Duration),
     Refuse(Refusal),
@@ -76,14 +76,14 @@ pub(crate) fn route(
             return Err(Refusal::new("XX000", text));
         }
     };
-    let Some((endpoint, way)) = state.world.by_label(&wanted) else {
+    let Some((endpoint, kind)) = state.world.by_label(&wanted) else {
         return Err(Refusal::new(
             "XX000",
             "Control plane request failed: endpoint cannot be found",
         ));
     };
     let route =
-        Route { endpoint: endpoint.name.clone(), pooled: way.pooled, read_only: way.read_only };
+        Route { endpoint: endpoint.name.clone(), pooled: kind.pooled, read_only: kind.read_only };
     if endpoint.disabled {
         endpoint.counters.refused += 1;
         return Err(Refusal::new("XX000", "Control plane request failed: endpoint is disabled"));
@@ -141,40 +141,40 @@ pub(super) fn authenticate(
 }
 
 /// Whether the endpoint's compute can take the login now; starts a wake-up where it sleeps.
-pub(crate) fn gate(state: &mut State, real: Duration, route: &Route) -> Gate {
+pub(crate) fn decide(state: &mut State, real: Duration, route: &Route) -> Decision {
     state.wake(real);
     let now = state.clock.now(real);
     let suspension = state.suspension;
     let limit = state.settings.max_connections;
-    let Some(endpoint) = state.world.endpoint_mut(&route.endpoint) else { return Gate::Close };
+    let Some(endpoint) = state.world.endpoint_mut(&route.endpoint) else { return Decision::Close };
     if endpoint.compute == Compute::Suspended {
         endpoint.compute = Compute::Waking(later(now, suspension.wake_delay));
         endpoint.counters.wakes += 1;
     }
     match endpoint.compute {
-        Compute::Active if endpoint.counters.open >= limit => Gate::Refuse(Refusal::new(
+        Compute::Active if endpoint.counters.open >= limit => Decision::Refuse(Refusal::new(
             "53300",
             "Too many connections to this endpoint. Please try again later.",
         )),
-        Compute::Active => Gate::Open,
+        Compute::Active => Decision::Accept,
         Compute::Init => starting_up(),
-        Compute::Suspended => Gate::Close,
+        Compute::Suspended => Decision::Close,
         Compute::Waking(ready) => match suspension.style {
             WakeStyle::Hold => {
-                Gate::Wait(state.clock.until(real, ready).max(Duration::from_millis(1)))
+                Decision::Wait(state.clock.until(real, ready).max(Duration::from_millis(1)))
             }
             WakeStyle::StartingUp => starting_up(),
-            WakeStyle::Paused => Gate::Refuse(Refusal {
+            WakeStyle::Paused => Decision::Refuse(Refusal {
                 detail: Some("This could be due to paused instances"),
                 ..Refusal::new("XX000", "External authorization failed.")
             }),
-            WakeStyle::Drop => Gate::Close,
+            WakeStyle::Drop => Decision::Close,
         },
     }
 }
 
-fn starting_up() -> Gate {
-    Gate::Refuse(Refusal::new("57P03", "the database system is starting up"))
+fn starting_up() -> Decision {
+    Decision::Refuse(Refusal::new("57P03", "the database system is starting up"))
 }
 
 /// Counts a login that did not get through.

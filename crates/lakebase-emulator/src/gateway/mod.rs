@@ -6,5 +6,5 @@ mod login;
 mod session;
 mod wire;
 
-pub(crate) use login::{Gate, Route, gate, route};
+pub(crate) use login::{Decision, Route, decide, route};
 pub(crate) use session::serve;

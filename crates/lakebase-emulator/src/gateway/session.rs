@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-use super::login::{self, Gate, Refusal, Route};
+use super::login::{self, Decision, Refusal, Route};
 use super::wire::{self, First, MAX_STARTUP, Startup};
 use crate::fault::Effect;
 use crate::postgres::read_message;
@@ -52,10 +52,10 @@ async fn connection(stream: TcpStream, shared: &Shared, acceptor: &TlsAcceptor) 
     let opened = tokio::time::timeout(STARTUP_TIMEOUT, open(stream, shared, acceptor));
     let Some((mut stream, startup)) = opened.await.map_err(|_| late())?? else { return Ok(()) };
     let sni = stream.get_ref().1.server_name().map(str::to_owned);
-    let refused = match enter(&mut stream, shared, sni.as_deref(), startup).await? {
-        Entered::Refused(refusal) => refusal,
-        Entered::Done => return stream.shutdown().await,
-        Entered::Closed => return Ok(()),
+    let refused = match log_in(&mut stream, shared, sni.as_deref(), startup).await? {
+        LoginOutcome::Refused(refusal) => refusal,
+        LoginOutcome::Done => return stream.shutdown().await,
+        LoginOutcome::Closed => return Ok(()),
     };
     let packet = wire::error(&refused.sqlstate, &refused.message, refused.detail);
     stream.write_all(&packet).await?;
@@ -131,32 +131,32 @@ async fn read_first(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>
     Ok(packet)
 }
 
-enum Entered {
+enum LoginOutcome {
     Refused(Refusal),
     /// The session took place, or the real Postgres refused in its own words.
     Done,
-    /// To be closed without a word.
+    /// To be closed without an answer.
     Closed,
 }
 
-async fn enter(
+async fn log_in(
     stream: &mut TlsStream<TcpStream>,
     shared: &Shared,
     sni: Option<&str>,
     mut startup: Startup,
-) -> io::Result<Entered> {
+) -> io::Result<LoginOutcome> {
     let option = startup.take_endpoint_option();
     let effects = shared.with(|state, _| login::faults(state, sni.unwrap_or_default()));
     let routed = shared.with(|state, _| login::route(state, sni, option.as_deref()));
     let route = match routed {
         Ok(route) => route,
-        Err(refusal) => return Ok(Entered::Refused(refusal)),
+        Err(refusal) => return Ok(LoginOutcome::Refused(refusal)),
     };
-    let entered = admit(stream, shared, &route, startup, &effects).await;
-    if !matches!(entered, Ok(Entered::Done)) {
+    let outcome = admit(stream, shared, &route, startup, &effects).await;
+    if !matches!(outcome, Ok(LoginOutcome::Done)) {
         shared.with(|state, _| login::count_refused(state, &route.endpoint));
     }
-    entered
+    outcome
 }
 
 async fn admit(
@@ -165,44 +165,44 @@ async fn admit(
     route: &Route,
     mut startup: Startup,
     effects: &[Effect],
-) -> io::Result<Entered> {
+) -> io::Result<LoginOutcome> {
     for effect in effects {
         match effect {
             Effect::Latency { duration } => tokio::time::sleep(*duration).await,
-            Effect::Drop => return Ok(Entered::Closed),
+            Effect::Drop => return Ok(LoginOutcome::Closed),
             _ => {}
         }
     }
     if let Some(refusal) = effects.iter().find_map(login::refusal) {
-        return Ok(Entered::Refused(refusal));
+        return Ok(LoginOutcome::Refused(refusal));
     }
     stream.write_all(&wire::ASK_PASSWORD).await?;
     let answer = tokio::time::timeout(STARTUP_TIMEOUT, read_message(stream));
     let (kind, message) = answer.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let Some(password) = wire::parse_password(&message).filter(|_| kind == b'p') else {
-        return Ok(Entered::Closed);
+        return Ok(LoginOutcome::Closed);
     };
     let checked =
         shared.with(|state, real| login::authenticate(state, real, route, &startup, password));
     if let Err(refusal) = checked {
-        return Ok(Entered::Refused(refusal));
+        return Ok(LoginOutcome::Refused(refusal));
     }
     let mut byte = [0];
     let session = loop {
         // Opened under the same lock that looked at the limit.
-        let gate = shared.with(|state, real| match login::gate(state, real, route) {
-            Gate::Open => Ok(state.open_session(&route.endpoint, real)),
+        let decision = shared.with(|state, real| match login::decide(state, real, route) {
+            Decision::Accept => Ok(state.open_session(&route.endpoint, real)),
             other => Err(other),
         });
-        match gate {
+        match decision {
             Ok(session) => break session,
-            Err(Gate::Wait(time)) => tokio::select! {
+            Err(Decision::Wait(time)) => tokio::select! {
                 () = tokio::time::sleep(time.min(WAIT_SLICE)) => {}
                 // A client has nothing to say now: it went away.
-                _ = stream.read(&mut byte) => return Ok(Entered::Closed),
+                _ = stream.read(&mut byte) => return Ok(LoginOutcome::Closed),
             },
-            Err(Gate::Refuse(refusal)) => return Ok(Entered::Refused(refusal)),
-            Err(Gate::Close | Gate::Open) => return Ok(Entered::Closed),
+            Err(Decision::Refuse(refusal)) => return Ok(LoginOutcome::Refused(refusal)),
+            Err(Decision::Close | Decision::Accept) => return Ok(LoginOutcome::Closed),
         }
     };
     if route.read_only {
@@ -216,7 +216,7 @@ async fn run(
     stream: &mut TlsStream<TcpStream>,
     startup: &Startup,
     open: Open<'_>,
-) -> io::Result<Entered> {
+) -> io::Result<LoginOutcome> {
     let Open { shared, session, .. } = open;
     let mut backend = UnixStream::connect(&shared.socket).await?;
     backend.write_all(&startup.encode()).await?;
@@ -228,14 +228,14 @@ async fn run(
             b'E' => shared.with(|state, _| state.session_refused(session)),
             b'K' => pid = message.get(5..9).and_then(|b| b.try_into().ok()).map(i32::from_be_bytes),
             b'Z' if !shared.with(|state, _| state.session_ready(session, pid)) => {
-                return Ok(Entered::Closed);
+                return Ok(LoginOutcome::Closed);
             }
             _ => {}
         }
         stream.write_all(&message).await?;
         match kind {
             b'Z' => break,
-            b'E' => return Ok(Entered::Done),
+            b'E' => return Ok(LoginOutcome::Done),
             _ => {}
         }
     }
@@ -246,7 +246,7 @@ async fn run(
         copied = copy_bidirectional(stream, &mut backend) => drop(copied),
         _ = &mut open.signal => {}
     }
-    Ok(Entered::Done)
+    Ok(LoginOutcome::Done)
 }
 
 /// Notes that bytes passed.

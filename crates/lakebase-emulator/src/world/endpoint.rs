@@ -138,7 +138,7 @@ impl Endpoint {
     }
 
     /// How a login with this first host label comes in; `None` when the label is not one of its own.
-    pub(crate) fn way(&self, label: &str) -> Option<Way> {
+    pub(crate) fn login_kind(&self, label: &str) -> Option<LoginKind> {
         let (label, pooled) = match label.strip_suffix("-pooler") {
             Some(label) => (label, true),
             None => (label, false),
@@ -153,13 +153,14 @@ impl Endpoint {
         let reads_only = self.kind == EndpointKind::ReadOnly;
         // The pooler of a read-only endpoint has `-ro` in its name without any secondary.
         let known = !secondary || self.readable_secondaries || (pooled && reads_only);
-        (uid == self.uid && known).then_some(Way { pooled, read_only: reads_only || secondary })
+        (uid == self.uid && known)
+            .then_some(LoginKind { pooled, read_only: reads_only || secondary })
     }
 }
 
-/// How a login comes in.
+/// The kind of a login, which its host name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct LoginKind {
     pub(crate) pooled: bool,
     pub(crate) read_only: bool,
 }

@@ -152,18 +152,20 @@ fn sleepers_wake_once_in_each_style() {
         state.suspension.style = style;
         let host = state.world.endpoint(SLEEPY).unwrap().host();
         let sleepy = route(&mut state, Some(&host), None).unwrap();
-        match (style, gate(&mut state, START, &sleepy)) {
-            (WakeStyle::Hold, Gate::Wait(time)) => assert_eq!(time, Duration::from_millis(500)),
-            (WakeStyle::StartingUp, Gate::Refuse(refusal)) => assert_eq!(refusal.sqlstate, "57P03"),
-            (WakeStyle::Paused, Gate::Refuse(refusal)) => {
+        match (style, decide(&mut state, START, &sleepy)) {
+            (WakeStyle::Hold, Decision::Wait(time)) => assert_eq!(time, Duration::from_millis(500)),
+            (WakeStyle::StartingUp, Decision::Refuse(refusal)) => {
+                assert_eq!(refusal.sqlstate, "57P03")
+            }
+            (WakeStyle::Paused, Decision::Refuse(refusal)) => {
                 assert_eq!(refusal.sqlstate, "XX000");
                 assert_eq!(refusal.detail, Some("This could be due to paused instances"));
             }
-            (WakeStyle::Drop, Gate::Close) => {}
-            (style, gate) => panic!("{style:?} gave {gate:?}"),
+            (WakeStyle::Drop, Decision::Close) => {}
+            (style, decision) => panic!("{style:?} gave {decision:?}"),
         }
-        assert_ne!(gate(&mut state, Duration::from_millis(499), &sleepy), Gate::Open);
-        assert_eq!(gate(&mut state, Duration::from_millis(500), &sleepy), Gate::Open);
+        assert_ne!(decide(&mut state, Duration::from_millis(499), &sleepy), Decision::Accept);
+        assert_eq!(decide(&mut state, Duration::from_millis(500), &sleepy), Decision::Accept);
         assert_eq!(state.world.endpoint(SLEEPY).unwrap().counters.wakes, 1);
     }
 }
@@ -174,14 +176,16 @@ fn sessions_are_limited_and_starting_computes_refuse() {
     let here = primary(&mut state);
     let first = state.open_session(PRIMARY, START);
     state.open_session(PRIMARY, START);
-    let Gate::Refuse(refusal) = gate(&mut state, START, &here) else { panic!("two is the limit") };
+    let Decision::Refuse(refusal) = decide(&mut state, START, &here) else {
+        panic!("two is the limit")
+    };
     assert_eq!(refusal.sqlstate, "53300");
     state.close_session(first, START);
-    assert_eq!(gate(&mut state, START, &here), Gate::Open);
+    assert_eq!(decide(&mut state, START, &here), Decision::Accept);
     let fresh =
         state.world.endpoint("projects/demo/branches/fresh/endpoints/starting").unwrap().host();
     let fresh = route(&mut state, Some(&fresh), None).unwrap();
-    assert_eq!(gate(&mut state, START, &fresh), starting_up());
+    assert_eq!(decide(&mut state, START, &fresh), starting_up());
 }
 
 #[test]
