@@ -14,7 +14,7 @@ use std::sync::Arc;
 use lakebase::core::{Environment, Runtime};
 use lakebase::workspace::{WorkspaceClient, WorkspaceConfig};
 use lakebase_runtime::Options;
-use lakebase_testkit::Led;
+use lakebase_testkit::RedirectedHttp;
 use serde_json::{Value, json};
 
 fn main() {
@@ -33,10 +33,10 @@ async fn ask() -> Result<Value, String> {
     let auth_type = config.auth_type().to_owned();
     let runtime = lakebase_runtime::auto(&Options::new()).map_err(|e| e.report())?;
     let to = std::env::var("LED_TO").map_err(|error| format!("LED_TO: {error}"))?;
-    let led = Arc::new(Led::new(Arc::clone(&runtime.http), to));
-    let client = WorkspaceClient::new(config, &Runtime { http: led.clone(), ..runtime });
+    let http = Arc::new(RedirectedHttp::new(Arc::clone(&runtime.http), to));
+    let client = WorkspaceClient::new(config, &Runtime { http: http.clone(), ..runtime });
     let user = client.current_user().await.map_err(|error| error.report())?;
-    let requests = led.seen();
+    let requests = http.seen();
     let requests = requests.iter().map(|request| {
         let headers = request.headers().iter().map(|(name, value)| {
             (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes())))

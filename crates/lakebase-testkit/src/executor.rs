@@ -31,19 +31,19 @@ struct Shared {
 }
 
 struct Task {
-    bell: Arc<TaskBell>,
+    task_waker: Arc<TaskWaker>,
     /// `None` while it is polled.
     future: Option<BoxFuture<'static, ()>>,
 }
 
 /// Puts its task into the queue, once until it is polled.
-struct TaskBell {
+struct TaskWaker {
     key: u64,
     queued: AtomicBool,
     woken: Arc<Mutex<VecDeque<u64>>>,
 }
 
-impl Wake for TaskBell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
             self.woken.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.key);
@@ -107,9 +107,9 @@ impl FakeSpawn {
     pub fn settle(&self) -> usize {
         let mut polls = 0;
         loop {
-            let Some((key, bell, mut future)) = self.next_woken() else { return polls };
+            let Some((key, task_waker, mut future)) = self.next_woken() else { return polls };
             polls += 1;
-            let waker = Waker::from(bell);
+            let waker = Waker::from(task_waker);
             let ended = future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
             let mut shared = self.lock();
             let gone = if ended {
@@ -125,15 +125,15 @@ impl FakeSpawn {
         }
     }
 
-    fn next_woken(&self) -> Option<(u64, Arc<TaskBell>, BoxFuture<'static, ()>)> {
+    fn next_woken(&self) -> Option<(u64, Arc<TaskWaker>, BoxFuture<'static, ()>)> {
         let mut shared = self.lock();
         loop {
             let key = shared.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
             // A task that ended may still be in the queue.
             if let Some(task) = shared.tasks.get_mut(&key) {
-                task.bell.queued.store(false, Ordering::Release);
+                task.task_waker.queued.store(false, Ordering::Release);
                 if let Some(future) = task.future.take() {
-                    return Some((key, Arc::clone(&task.bell), future));
+                    return Some((key, Arc::clone(&task.task_waker), future));
                 }
             }
         }
@@ -189,10 +189,10 @@ impl Spawn for FakeSpawn {
         shared.last_key += 1;
         let key = shared.last_key;
         let (queued, woken) = (AtomicBool::new(false), Arc::clone(&shared.woken));
-        let bell = Arc::new(TaskBell { key, queued, woken });
-        shared.tasks.insert(key, Task { bell: Arc::clone(&bell), future: Some(task) });
+        let task_waker = Arc::new(TaskWaker { key, queued, woken });
+        shared.tasks.insert(key, Task { task_waker: Arc::clone(&task_waker), future: Some(task) });
         drop(shared);
-        bell.wake();
+        task_waker.wake();
     }
 }
 

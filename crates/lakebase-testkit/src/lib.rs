@@ -12,19 +12,17 @@
 //! | a fleet over a month | [`simulation`] |
 //! | passwords in URLs, and whether a text shows one | [`passwords`] |
 //! | expectations about calls | [`mocks`] |
-//! | services with names of their own, played by one server | [`Led`] |
+//! | services with names of their own, played by one server | [`RedirectedHttp`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 //! | a server that misbehaves during a login | `bad_server` |
 //!
-//! It compiles for browsers and workers too, without `bad_server`, `network` and `RefusingAddress`, and without `mocks` and `Led`, which must be `Send`.
+//! It compiles for browsers and workers too, without `bad_server`, `network` and `RefusingAddress`, and without `mocks` and `RedirectedHttp`, which must be `Send`.
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod bad_server;
 pub mod conformance;
 mod executor;
 mod idle;
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-mod led;
 #[cfg(target_os = "linux")]
 pub mod memory;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -34,6 +32,8 @@ pub mod network;
 mod origin;
 pub mod passwords;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod redirected_http;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod refusing;
 mod runtime;
 pub mod scenario;
@@ -42,9 +42,9 @@ mod time;
 
 pub use executor::FakeSpawn;
 pub use idle::TrackedSpawn;
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub use led::Led;
 pub use origin::{Answer, Reply, ScriptedOrigin};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use redirected_http::RedirectedHttp;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use refusing::RefusingAddress;
 pub use runtime::{Unexpected, fake_runtime};

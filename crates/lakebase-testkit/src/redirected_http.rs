@@ -8,24 +8,24 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use lakebase_core::{Error, ErrorKind, HttpClient, Result};
 
-/// Leads requests for any other host to one server by plain HTTP, and keeps what was asked.
+/// Sends requests for any other host to one server by plain HTTP, and keeps them.
 ///
-/// So services with names of their own (Entra's, Google's, a machine's metadata service) can be played by one emulator
+/// So services with names of their own (Entra's, Google's, a machine's metadata service) can be emulated by one server
 /// without a setting that would exist for tests only. TLS is lost on the way, which other tests are about.
-pub struct Led {
+pub struct RedirectedHttp {
     inner: Arc<dyn HttpClient>,
     authority: String,
     seen: Mutex<Vec<Request<Bytes>>>,
 }
 
-impl fmt::Debug for Led {
+impl fmt::Debug for RedirectedHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What was asked holds secrets.
-        f.debug_struct("Led").field("authority", &self.authority).finish_non_exhaustive()
+        f.debug_struct("RedirectedHttp").field("authority", &self.authority).finish_non_exhaustive()
     }
 }
 
-impl Led {
+impl RedirectedHttp {
     /// Sends through `inner` to `authority`, which is host and port.
     #[must_use]
     pub fn new(inner: Arc<dyn HttpClient>, authority: impl Into<String>) -> Self {
@@ -40,7 +40,7 @@ impl Led {
 }
 
 #[async_trait]
-impl HttpClient for Led {
+impl HttpClient for RedirectedHttp {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         let uri = request.uri();

@@ -113,14 +113,14 @@ fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
         let now = now.read();
         // Most checkouts end here, by two additions: a difference of moments costs several times as much.
         if recycling.is_surely_alive(now, last_use(metrics), metrics.created) {
-            return Box::pin(Fine);
+            return Box::pin(ReadyOk);
         }
         let idle = idle(now, metrics);
         if recycling.is_old(age(now, metrics)) {
             return Box::pin(ready(Err(HookError::message("the connection is old"))));
         }
         if !recycling.is_in_doubt(idle) {
-            return Box::pin(Fine);
+            return Box::pin(ReadyOk);
         }
         let recycling = Arc::clone(&recycling);
         Box::pin(async move {
@@ -136,9 +136,9 @@ fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
 }
 
 /// A future that is ready at once. It has no size, so that its box takes no memory: every checkout makes one.
-struct Fine;
+struct ReadyOk;
 
-impl Future for Fine {
+impl Future for ReadyOk {
     type Output = Result<(), HookError>;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {

@@ -19,7 +19,7 @@ pub struct WorkspaceHost {
 
 /// The parts of an address as a user writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pasted {
+pub(crate) struct HostParts {
     pub(crate) host: WorkspaceHost,
     pub(crate) workspace_id: Option<String>,
     pub(crate) account_id: Option<String>,
@@ -50,7 +50,7 @@ impl WorkspaceHost {
     }
 
     /// Parses an address as a user writes it: without a scheme, or with a path and a query.
-    pub(crate) fn paste(text: &str) -> Result<Pasted, Error> {
+    pub(crate) fn parts(text: &str) -> Result<HostParts, Error> {
         let text = text.trim();
         let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -68,7 +68,7 @@ impl WorkspaceHost {
             found.map(|(_, value)| value.to_owned())
         };
         let workspace_id = lift(&["o", "workspace_id", "w"]);
-        Ok(Pasted { host, workspace_id, account_id: lift(&["a", "account_id"]) })
+        Ok(HostParts { host, workspace_id, account_id: lift(&["a", "account_id"]) })
     }
 }
 
@@ -128,7 +128,7 @@ impl FromStr for WorkspaceHost {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::paste(text).map(|pasted| pasted.host)
+        Self::parts(text).map(|parts| parts.host)
     }
 }
 
@@ -159,14 +159,14 @@ mod tests {
             ("http://localhost:80", "http://localhost", None),
             ("http://[::1]:9", "http://[::1]:9", None),
         ] {
-            let pasted =
-                WorkspaceHost::paste(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert_eq!(pasted.host.as_str(), origin, "{text}");
-            assert_eq!(pasted.workspace_id.as_deref(), workspace, "{text}");
+            let parts =
+                WorkspaceHost::parts(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(parts.host.as_str(), origin, "{text}");
+            assert_eq!(parts.workspace_id.as_deref(), workspace, "{text}");
         }
-        let pasted = WorkspaceHost::paste("w.example/?a=ab-1").unwrap();
-        assert_eq!(pasted.account_id.as_deref(), Some("ab-1"));
-        assert_eq!(pasted.host.authority(), "w.example");
+        let parts = WorkspaceHost::parts("w.example/?a=ab-1").unwrap();
+        assert_eq!(parts.account_id.as_deref(), Some("ab-1"));
+        assert_eq!(parts.host.authority(), "w.example");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::url::UrlParts;
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     variable: Variable,
-    pub(crate) fate: Fate,
+    pub(crate) treatment: Treatment,
 }
 
 /// The environment variable that libpq reads for a parameter.
@@ -28,7 +28,7 @@ enum Variable {
 }
 
 /// The treatment of a parameter.
-pub(crate) enum Fate {
+pub(crate) enum Treatment {
     /// It is the setting of this name.
     Honoured {
         setting: &'static str,
@@ -44,7 +44,7 @@ pub(crate) enum Fate {
     Refused { reason: &'static str },
 }
 
-use Fate::{Harmless, Honoured, Refused};
+use Treatment::{Harmless, Honoured, Refused};
 use Variable::{None as NoVariable, Read, Unread};
 
 impl Parameter {
@@ -62,7 +62,7 @@ impl Parameter {
 
     /// The name under which its value is kept.
     pub(crate) fn key(&self) -> &'static str {
-        match self.fate {
+        match self.treatment {
             Honoured { setting, .. } => setting,
             Harmless { .. } | Refused { .. } => self.name,
         }
@@ -70,7 +70,7 @@ impl Parameter {
 
     fn check(&self, setting: &Setting<String>) -> Result<(), Error> {
         let value = &setting.value;
-        match self.fate {
+        match self.treatment {
             Honoured { .. } => Ok(()),
             Refused { reason } => Err(setting.error(format!("not supported: {reason}"))),
             Harmless { values, reason } => {
@@ -93,7 +93,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Parameter> {
 
 /// The settings that are parameters, some of which have no variable.
 pub(crate) fn honoured() -> impl Iterator<Item = &'static str> {
-    PARAMETERS.iter().filter_map(|parameter| match parameter.fate {
+    PARAMETERS.iter().filter_map(|parameter| match parameter.treatment {
         Honoured { setting, .. } => Some(setting),
         Harmless { .. } | Refused { .. } => None,
     })

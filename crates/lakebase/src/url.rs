@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use lakebase_core::{Error, Secret, Setting, SettingOrigin};
 
-use crate::parameters::{self, Fate, PARAMETERS, Parameter};
+use crate::parameters::{self, PARAMETERS, Parameter, Treatment};
 
 /// The parts that a connection string holds, by the names of the settings they stand for.
 ///
@@ -122,7 +122,8 @@ impl Words {
             let text = format!("a parameter is not one of libpq's; {}", self.hint);
             return Problem::new(format!("{text}; accepted: {ACCEPTED}"));
         }
-        let honoured = PARAMETERS.iter().filter(|it| matches!(it.fate, Fate::Honoured { .. }));
+        let honoured =
+            PARAMETERS.iter().filter(|it| matches!(it.treatment, Treatment::Honoured { .. }));
         let names: Vec<&str> = honoured.map(|parameter| parameter.name).collect();
         let names = names.join(", ");
         Problem::new(format!("the parameter {name:?} is not supported; accepted: {names}"))

@@ -10,7 +10,7 @@ use lakebase::core::{Process, Result, Runtime};
 use lakebase::{Builder, Lakebase};
 use lakebase_emulator::{Emulator, TokenFor};
 use lakebase_runtime::Options;
-use lakebase_testkit::Led;
+use lakebase_testkit::RedirectedHttp;
 
 use crate::support::Setup;
 
@@ -174,7 +174,7 @@ fn led(emulator: &Emulator, az: Option<[String; 2]>) -> Runtime {
     let runtime = lakebase_runtime::auto(&options).unwrap();
     let authority = it.host.trim_start_matches("http://").to_owned();
     Runtime {
-        http: Arc::new(Led::new(Arc::clone(&runtime.http), authority)),
+        http: Arc::new(RedirectedHttp::new(Arc::clone(&runtime.http), authority)),
         process: Arc::new(Az {
             inner: Arc::clone(&runtime.process),
             program: az.map(small_program),

@@ -12,26 +12,26 @@ use super::tally::Tally;
 use super::world::WORKERS;
 
 /// Between two queries of one task, so that the machine has time for the rest.
-const BREATH: Duration = Duration::from_millis(8);
+const PAUSE: Duration = Duration::from_millis(8);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gate {
-    Open,
+enum LoadState {
+    Running,
     Paused,
-    Closed,
+    Ended,
 }
 
 /// Tasks under way; dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct Load {
-    gate: watch::Sender<Gate>,
+    state: watch::Sender<LoadState>,
     tasks: JoinSet<()>,
     tally: Arc<Tally>,
 }
 
 impl Load {
     pub(crate) fn start(pool: &LakebasePool, clock: &Arc<dyn Clock>, tally: &Arc<Tally>) -> Self {
-        let (gate, opened) = watch::channel(Gate::Open);
+        let (state, opened) = watch::channel(LoadState::Running);
         let mut tasks = JoinSet::new();
         for number in 0..WORKERS {
             let worker = Worker {
@@ -42,24 +42,24 @@ impl Load {
             };
             tasks.spawn(worker.run(opened.clone()));
         }
-        Self { gate, tasks, tally: Arc::clone(tally) }
+        Self { state, tasks, tally: Arc::clone(tally) }
     }
 
     /// Lets the queries under way end and starts no more.
     pub(crate) async fn pause(&self) {
-        self.gate.send_replace(Gate::Paused);
+        self.state.send_replace(LoadState::Paused);
         while self.tally.running() > 0 {
-            tokio::time::sleep(BREATH).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
     pub(crate) fn resume(&self) {
-        self.gate.send_replace(Gate::Open);
+        self.state.send_replace(LoadState::Running);
     }
 
     /// Lets the queries under way end, and with them the tasks.
     pub(crate) async fn finish(mut self) -> anyhow::Result<()> {
-        self.gate.send_replace(Gate::Closed);
+        self.state.send_replace(LoadState::Ended);
         while let Some(ended) = self.tasks.join_next().await {
             ended?;
         }
@@ -75,18 +75,18 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, mut gate: watch::Receiver<Gate>) {
+    async fn run(self, mut states: watch::Receiver<LoadState>) {
         loop {
-            // `begin` comes before the look at the gate, so that a pause cannot miss this query.
+            // `begin` comes before the look at the state, so that a pause cannot miss this query.
             self.tally.begin();
-            let state = *gate.borrow_and_update();
-            if state == Gate::Open {
+            let state = *states.borrow_and_update();
+            if state == LoadState::Running {
                 self.query().await;
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
             self.tally.cancel();
-            if state == Gate::Closed || gate.changed().await.is_err() {
+            if state == LoadState::Ended || states.changed().await.is_err() {
                 return;
             }
         }

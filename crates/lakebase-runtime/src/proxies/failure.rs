@@ -15,7 +15,7 @@ pub struct ProxyError {
     /// Transient only where the same may succeed later without a change of settings.
     #[cfg(feature = "_runtime")]
     pub(super) kind: ErrorKind,
-    /// How long the proxy is left alone.
+    /// How long no request goes to the proxy.
     #[cfg(feature = "_runtime")]
     pub(super) pause: Option<Duration>,
     pub(super) message: Box<str>,

@@ -263,16 +263,16 @@ impl WorkspaceConfigBuilder {
                 ),
             ));
         };
-        let pasted = WorkspaceHost::paste(&written.value)
+        let parts = WorkspaceHost::parts(&written.value)
             .map_err(|problem| written.error(&problem).with_source(problem))?;
-        let host = Setting::new(pasted.host, written.origin.clone());
+        let host = Setting::new(parts.host, written.origin.clone());
         let id = |key, lifted: Option<String>| match settings.get(key) {
             Some(id) if is_id(&id.value) => Ok(Some(id.clone())),
             Some(id) => Err(id.error("is not an id; accepted: letters, digits and -")),
             None => Ok(lifted.map(|id| Setting::new(id, SettingOrigin::clone(&written.origin)))),
         };
-        let workspace_id = id("workspace_id", pasted.workspace_id)?;
-        let account_id = id("account_id", pasted.account_id)?;
+        let workspace_id = id("workspace_id", parts.workspace_id)?;
+        let account_id = id("account_id", parts.account_id)?;
         let identity = match self.source {
             Some(source) => Identity::Source(source),
             None => identity::choose(settings, environment, &host)?,

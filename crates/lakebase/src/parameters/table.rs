@@ -1,11 +1,11 @@
 //! The rows: one for each parameter of libpq 18, and for two of other versions.
 
-use super::Fate::{self, Harmless, Honoured, Refused};
 use super::Parameter;
+use super::Treatment::{self, Harmless, Honoured, Refused};
 use super::Variable::{self, None as NoVariable, Read, Unread};
 
-const fn row(name: &'static str, variable: Variable, fate: Fate) -> Parameter {
-    Parameter { name, variable, fate }
+const fn row(name: &'static str, variable: Variable, treatment: Treatment) -> Parameter {
+    Parameter { name, variable, treatment }
 }
 
 const NO_GSSAPI: &str = "GSSAPI is not used";

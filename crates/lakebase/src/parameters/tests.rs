@@ -79,13 +79,13 @@ fn every_parameter_of_libpq_has_its_row_and_variable() {
 #[test]
 fn the_public_page_is_the_table() {
     let mut page = String::from("| Parameter | Variable | |\n|---|---|---|\n");
-    for Parameter { name, variable, fate } in &PARAMETERS {
+    for Parameter { name, variable, treatment } in &PARAMETERS {
         let variable = match variable {
             NoVariable => String::new(),
             Read(name) => format!("`{name}`"),
             Unread(name) => format!("`{name}`, not read"),
         };
-        let fate = match fate {
+        let treatment = match treatment {
             Honoured { meaning, .. } => format!("**honoured**: {meaning}"),
             Refused { reason } => format!("**refused**: {reason}"),
             Harmless { values: [], reason } => format!("**accepted**, any value: {reason}"),
@@ -94,7 +94,7 @@ fn the_public_page_is_the_table() {
                 format!("**accepted**: {}; others refused: {reason}", values.join(", "))
             }
         };
-        page.push_str(&format!("| `{name}` | {variable} | {fate} |\n"));
+        page.push_str(&format!("| `{name}` | {variable} | {treatment} |\n"));
     }
     let written = include_str!("../connection_string.md");
     assert!(written == page, "src/connection_string.md should be:\n{page}");
@@ -105,7 +105,7 @@ fn what_is_honoured_is_a_setting_that_reads_the_same_variable() {
     let settings: BTreeMap<&str, &str> = SETTINGS.into_iter().collect();
     let mut honoured = BTreeSet::new();
     for parameter in &PARAMETERS {
-        if let Honoured { setting, .. } = parameter.fate {
+        if let Honoured { setting, .. } = parameter.treatment {
             let variable = variable(parameter);
             assert_eq!(settings.get(setting).copied().unwrap_or_default(), variable, "{setting}");
             assert!(honoured.insert(setting), "{setting} is honoured twice");
@@ -135,7 +135,7 @@ fn examine(parameter: &Parameter, value: &str) -> (Result<(), String>, Result<()
 fn every_row_does_what_it_says_in_urls_and_variables() {
     for parameter in &PARAMETERS {
         let name = parameter.name;
-        let (good, bad): (&[&str], Option<&str>) = match parameter.fate {
+        let (good, bad): (&[&str], Option<&str>) = match parameter.treatment {
             // What their values may be is tested where they are read.
             Honoured { .. } => (&["1"], None),
             Harmless { values: [], .. } => (&["whatever"], None),
@@ -147,7 +147,7 @@ fn every_row_does_what_it_says_in_urls_and_variables() {
             assert_eq!(examine(parameter, &value.to_lowercase()).0, Ok(()), "{name}={value}");
         }
         let Some(value) = bad else { continue };
-        let reason = match parameter.fate {
+        let reason = match parameter.treatment {
             Harmless { reason, .. } | Refused { reason } => reason,
             Honoured { .. } => unreachable!("has no bad value here"),
         };
