@@ -16,7 +16,7 @@ use crate::process;
 pub(crate) const ASKING: &str = "asking the workspace";
 
 /// Shorter waits are not shown.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SHOW_AFTER: Duration = Duration::from_secs(1);
 
 /// How often the line is drawn anew.
 const TICK: Duration = Duration::from_millis(200);
@@ -81,7 +81,7 @@ async fn shown<T>(global: &Global, what: &Cell<&str>, work: impl Future<Output =
 
 /// Nothing at first, then what and since when.
 fn text(what: &str, elapsed: Duration) -> String {
-    match elapsed < PATIENCE {
+    match elapsed < SHOW_AFTER {
         true => String::new(),
         false => format!("{what} … {} s", elapsed.as_secs()),
     }

@@ -18,7 +18,7 @@ use crate::stream::Stream;
 use crate::{observe, own};
 
 /// How long the server may go on answering a client that ended while something was open. Its permit of the pool is free then.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Gets a session for a client, serves it until it leaves, and gives the session back.
 pub(crate) async fn session(
@@ -105,7 +105,7 @@ async fn serve(
         match relay.carry(&mut client, session).await {
             // Probably it is gone, and reads nothing more.
             Ok(Left::Open) => {
-                let _ = timeout(LAST_WORDS, relay.carry(&mut client, session)).await;
+                let _ = timeout(ANSWER_LIMIT, relay.carry(&mut client, session)).await;
                 Ok(Left::Open)
             }
             left => left,

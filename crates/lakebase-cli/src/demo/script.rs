@@ -18,7 +18,7 @@ use crate::output::note;
 
 /// How often the script looks whether something has happened, and how long it waits for that at most.
 const LOOK: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_secs(30);
+const SHOW_AFTER: Duration = Duration::from_secs(30);
 /// On a machine that is very slow the pool may not log in while a revoked token is the newest.
 const REVOCATIONS: u32 = 5;
 
@@ -135,7 +135,7 @@ impl Stage {
         self.service.end_outage();
         let lasted = self.timeline.elapsed().saturating_sub(began);
         self.timeline.event(format!("the outage ends after {:.1} s", lasted.as_secs_f64()));
-        let next = self.lakebase.connector().within(PATIENCE, cache.changed(Some(held))).await;
+        let next = self.lakebase.connector().within(SHOW_AFTER, cache.changed(Some(held))).await;
         next.context("no token came after the outage")?;
         Ok(lasted)
     }
@@ -181,8 +181,8 @@ impl Stage {
     async fn wait(&self, what: &str, happened: impl Fn() -> bool) -> anyhow::Result<()> {
         let began = self.timeline.elapsed();
         while !happened() {
-            if self.timeline.elapsed().saturating_sub(began) > PATIENCE {
-                bail!("waited {} s for {what}", PATIENCE.as_secs());
+            if self.timeline.elapsed().saturating_sub(began) > SHOW_AFTER {
+                bail!("waited {} s for {what}", SHOW_AFTER.as_secs());
             }
             tokio::time::sleep(LOOK).await;
         }
