@@ -82,11 +82,19 @@ pub struct ConnectorConfig {
     pub policy: ConnectPolicy,
 }
 
-/// The parameters of one login, and its credential's generation.
+/// The parameters of one login, and which credential it uses.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// The parameters for the driver.
     pub params: Arc<ConnectParams>,
     /// `None` without a credential.
-    pub(super) generation: Option<Generation>,
+    pub(super) credential: Option<UsedCredential>,
+}
+
+/// The credential of one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UsedCredential {
+    pub(super) generation: Generation,
+    /// When it was requested, by the monotonic clock.
+    pub(super) requested_at: Duration,
 }

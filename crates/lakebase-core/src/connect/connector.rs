@@ -230,8 +230,8 @@ impl Connector {
     /// Drops the credential of `login`, which the server refused, unless a newer one is cached.
     pub(super) fn invalidate_credential(&self, login: &Login) {
         let slot = lock(&self.0.credential_cache).clone();
-        if let (Some((_, cache)), Some(generation)) = (slot, login.generation) {
-            cache.invalidate(generation);
+        if let (Some((_, cache)), Some(used)) = (slot, login.credential) {
+            cache.invalidate(used.generation);
         }
     }
 }

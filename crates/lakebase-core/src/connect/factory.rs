@@ -9,7 +9,8 @@ use crate::{ConnectParams, ErrorKind, MaybeSend, MaybeSync};
 /// The class of a failed login, which decides whether it is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectFailure {
-    /// The server refused the password. It is retried once with a fresh token.
+    /// The server refused the password. It is retried with another token, until one is refused that was requested after
+    /// the first refusal.
     AuthRejected,
     /// The compute is starting. It is retried.
     Waking,

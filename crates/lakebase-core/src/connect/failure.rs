@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use super::config::UsedCredential;
 use super::{ConnectFailure, ConnectParams, Login, socket_path};
-use crate::refresh::Generation;
 use crate::{Error, ErrorKind};
 
 /// A failed attempt.
@@ -32,7 +32,7 @@ impl Failure {
             Cause::Preparation(error) if error.is_transient() => ConnectFailure::Transient,
             Cause::Preparation(error) => ConnectFailure::Permanent(error.kind()),
             // There is no fresher password.
-            Cause::Driver(ConnectFailure::AuthRejected, _) if self.generation().is_none() => {
+            Cause::Driver(ConnectFailure::AuthRejected, _) if self.credential().is_none() => {
                 ConnectFailure::Permanent(ErrorKind::LoginRefused)
             }
             Cause::Driver(class, _) => *class,
@@ -57,8 +57,9 @@ impl Failure {
         }
     }
 
-    fn generation(&self) -> Option<Generation> {
-        self.login.as_ref().and_then(|login| login.generation)
+    /// The credential that it used.
+    pub(super) fn credential(&self) -> Option<UsedCredential> {
+        self.login.as_ref().and_then(|login| login.credential)
     }
 
     /// How long the service asked callers to wait.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future;
 
+use super::config::UsedCredential;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
 use super::{Auth, ConnectParams, Connector, Login, LoginProgress};
@@ -43,7 +44,9 @@ impl Connector {
             match self.credentials().await? {
                 Some(cache) => {
                     let held = cache.get().await?;
-                    Ok((Some(held.token.clone()), Some(held.generation())))
+                    let (generation, requested_at) = (held.generation(), held.requested_at());
+                    let used = UsedCredential { generation, requested_at };
+                    Ok((Some(held.token.clone()), Some(used)))
                 }
                 None => match &config.auth {
                     Auth::Password(password) => Ok((Some(password.clone()), None)),
@@ -51,7 +54,7 @@ impl Connector {
                 },
             }
         };
-        let ((host, addresses), (password, generation), user, ()) =
+        let ((host, addresses), (password, credential), user, ()) =
             future::try_join4(host, password, self.user(), self.check_host()).await?;
         let mut params = ConnectParams {
             host,
@@ -70,7 +73,7 @@ impl Connector {
             application_name: config.application_name.clone(),
             options: config.options.clone(),
         };
-        if generation.is_some() {
+        if credential.is_some() {
             check_host_is_direct(&params.host)?;
             let (mode, origin) = (config.tls.mode, config.ssl_mode_origin.as_ref());
             let raised = raise_verification(&mut params, origin)?;
@@ -78,7 +81,7 @@ impl Connector {
                 observe::ssl_mode_raised(mode, origin);
             }
         }
-        Ok(Login { params: Arc::new(params), generation })
+        Ok(Login { params: Arc::new(params), credential })
     }
 
     /// The host of logins: the configured one, otherwise the endpoint's.

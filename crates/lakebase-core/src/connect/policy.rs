@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::config::UsedCredential;
 use crate::{ConnectFailure, Jitter};
 
 /// The least bound of a pause, so that no policy makes a busy loop.
@@ -66,7 +67,8 @@ pub(super) struct Attempts {
     /// The budget without all pauses so far.
     without_pauses: Duration,
     failed: u32,
-    credential_replaced: bool,
+    /// When the first credential was refused, and the one that was refused last.
+    refused: Option<(Duration, UsedCredential)>,
     /// Created for the first pause; most logins need none.
     jitter: Option<Jitter>,
 }
@@ -79,7 +81,7 @@ impl Attempts {
             deadline: now.saturating_add(policy.budget),
             without_pauses: policy.budget,
             failed: 0,
-            credential_replaced: false,
+            refused: None,
             jitter: None,
         }
     }
@@ -99,24 +101,33 @@ impl Attempts {
         self.failed
     }
 
-    /// Counts an attempt that failed at `now`, and decides what follows. `retry_after` is the least pause.
+    /// Counts an attempt with `credential` that failed at `now`, and decides what follows. `retry_after` is the least pause.
+    ///
+    /// A refused credential is replaced until one is refused that was requested after the first refusal. Those from
+    /// before, which other logins brought, may have been revoked together with the first one.
     pub(super) fn failed(
         &mut self,
         now: Duration,
         failure: ConnectFailure,
+        credential: Option<UsedCredential>,
         retry_after: Option<Duration>,
     ) -> Next {
         self.failed = self.failed.saturating_add(1);
         match failure {
             ConnectFailure::UnknownEndpoint | ConnectFailure::Permanent(_) => Next::GiveUp,
-            ConnectFailure::AuthRejected
-                if self.credential_replaced || self.remaining(now).is_zero() =>
-            {
-                Next::GiveUp
-            }
             ConnectFailure::AuthRejected => {
-                self.credential_replaced = true;
-                Next::ReplaceCredential
+                let first = self.refused.map_or(now, |(first, _)| first);
+                let may_help = |used: &UsedCredential| {
+                    self.refused
+                        .is_none_or(|(first, last)| used.requested_at < first && *used != last)
+                };
+                match credential.filter(may_help) {
+                    Some(used) if !self.remaining(now).is_zero() => {
+                        self.refused = Some((first, used));
+                        Next::ReplaceCredential
+                    }
+                    _ => Next::GiveUp,
+                }
             }
             ConnectFailure::Waking | ConnectFailure::Transient => {
                 let after = self.backoff(failure).max(retry_after.unwrap_or_default());
@@ -149,35 +160,59 @@ mod tests {
 
     use super::*;
     use crate::ErrorKind;
+    use crate::refresh::Generation;
     use ConnectFailure::{AuthRejected, Permanent, Transient, Waking};
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
+    fn used(generation: u64, requested_at: u64) -> Option<UsedCredential> {
+        let generation = Generation(generation);
+        Some(UsedCredential { generation, requested_at: at(requested_at) })
+    }
+
     #[test]
     fn a_refused_token_is_replaced_once() {
         let mut attempts =
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
-        assert_eq!(attempts.failed(at(1), AuthRejected, None), Next::ReplaceCredential);
-        assert!(matches!(attempts.failed(at(1), Waking, None), Next::Retry { .. }));
-        assert_eq!(attempts.failed(at(2), AuthRejected, None), Next::GiveUp);
+        let mut failed = |seconds, failure, used| attempts.failed(at(seconds), failure, used, None);
+        assert_eq!(failed(1, AuthRejected, used(1, 0)), Next::ReplaceCredential);
+        assert!(matches!(failed(1, Waking, used(2, 1)), Next::Retry { .. }));
+        assert_eq!(failed(2, AuthRejected, used(2, 1)), Next::GiveUp);
         assert_eq!(attempts.failed_attempts(), 3);
+    }
+
+    #[test]
+    fn tokens_from_before_the_first_refusal_are_replaced_each_once() {
+        let mut attempts = Attempts::new(ConnectPolicy::default(), at(0));
+        let mut failed = |seconds, used| attempts.failed(at(seconds), AuthRejected, used, None);
+        assert_eq!(failed(5, used(1, 0)), Next::ReplaceCredential);
+        assert_eq!(failed(6, used(2, 4)), Next::ReplaceCredential);
+        // The cache keeps it if two forced ones were refused just before.
+        assert_eq!(failed(7, used(2, 4)), Next::GiveUp);
+        assert_eq!(failed(7, used(3, 5)), Next::GiveUp);
     }
 
     #[test]
     fn permanent_failures_end_it() {
         let mut attempts =
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
-        assert_eq!(attempts.failed(at(0), Permanent(ErrorKind::Disabled), None), Next::GiveUp);
+        assert_eq!(
+            attempts.failed(at(0), Permanent(ErrorKind::Disabled), None, None),
+            Next::GiveUp
+        );
     }
 
     #[test]
     fn the_service_may_ask_for_a_longer_pause_than_the_budget_has() {
         let mut attempts =
             Attempts::with_jitter(ConnectPolicy::default(), at(0), Jitter::seeded(7));
-        assert_eq!(attempts.failed(at(0), Transient, Some(at(20))), Next::Retry { after: at(20) });
-        assert_eq!(attempts.failed(at(45), Transient, Some(at(15))), Next::GiveUp);
+        assert_eq!(
+            attempts.failed(at(0), Transient, None, Some(at(20))),
+            Next::Retry { after: at(20) }
+        );
+        assert_eq!(attempts.failed(at(45), Transient, None, Some(at(15))), Next::GiveUp);
     }
 
     #[test]
@@ -188,7 +223,7 @@ mod tests {
             for (longest, failure) in longest.iter_mut().zip([Waking, Transient]) {
                 let mut attempts = Attempts::with_jitter(policy, at(0), Jitter::seeded(seed));
                 for _ in 0..20 {
-                    let Next::Retry { after } = attempts.failed(at(0), failure, None) else {
+                    let Next::Retry { after } = attempts.failed(at(0), failure, None, None) else {
                         panic!("the budget is far from spent");
                     };
                     *longest = after.max(*longest);
@@ -217,7 +252,7 @@ mod tests {
             let mut waited = Duration::ZERO;
             // Pauses are half their bound on average, and the least bound is a millisecond.
             for _ in 0..(100 + 20 * budget_ms) {
-                match attempts.failed(at(9), Transient, None) {
+                match attempts.failed(at(9), Transient, None, None) {
                     Next::Retry { after } => waited += after,
                     next => {
                         prop_assert_eq!(next, Next::GiveUp);
@@ -236,7 +271,7 @@ mod tests {
             let (mut now, mut bound) = (at(0), policy.min_backoff);
             loop {
                 now += Duration::from_millis(login_ms + 1);
-                let Next::Retry { after } = attempts.failed(now, Transient, None) else { break };
+                let Next::Retry { after } = attempts.failed(now, Transient, None, None) else { break };
                 prop_assert!(after <= bound);
                 bound = (bound * 2).min(policy.max_backoff);
                 now += after;

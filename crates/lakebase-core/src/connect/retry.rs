@@ -59,7 +59,8 @@ impl Connector {
             if class == ConnectFailure::Waking {
                 wake_up.get_or_insert_with(Span::wake_up);
             }
-            match attempts.failed(clock.monotonic(), class, failure.retry_after()) {
+            let now = clock.monotonic();
+            match attempts.failed(now, class, failure.credential(), failure.retry_after()) {
                 Next::GiveUp => {
                     if failure.host_may_be_wrong() {
                         self.revalidate_host(failure.login.as_ref());

@@ -127,6 +127,11 @@ impl<T> Held<T> {
     pub fn generation(&self) -> Generation {
         self.entry().generation
     }
+
+    /// When the attempt that brought it started, by the monotonic clock.
+    pub(crate) fn requested_at(&self) -> Duration {
+        self.entry().started.monotonic
+    }
 }
 
 impl<T> From<Arc<Entry<T>>> for Held<T> {

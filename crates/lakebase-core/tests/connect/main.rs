@@ -88,7 +88,10 @@ fn sources(time: &FakeTime) -> Sources {
 /// What the server does with each login in turn; afterwards it accepts.
 #[derive(Clone, Copy)]
 enum Server {
+    Accepts,
     Refuses,
+    /// The same, five seconds later.
+    RefusesLate,
     Wakes,
     Resets,
     Fails(ErrorKind),
@@ -134,16 +137,18 @@ impl ConnectionFactory for Driver {
         let Some(step) = step else {
             return Ok(format!("{}@{}", params.user, params.host));
         };
+        if matches!(step, Server::RefusesLate | Server::MisdirectedLate) {
+            self.time.sleep(seconds(5)).await;
+        }
         Err(match step {
-            Server::Refuses => {
+            Server::Accepts => return Ok(params.user.to_string()),
+            Server::Refuses | Server::RefusesLate => {
                 Error::new(ErrorKind::LoginRefused, "password authentication failed")
             }
             Server::Wakes => Error::new(ErrorKind::Throttled, "the database system is starting up"),
             Server::Resets => Error::new(ErrorKind::Unavailable, "connection reset by peer"),
             Server::Fails(kind) => Error::new(kind, "no such thing"),
-            Server::Misdirected => Error::new(ErrorKind::InvalidRequest, "no such endpoint"),
-            Server::MisdirectedLate => {
-                self.time.sleep(seconds(5)).await;
+            Server::Misdirected | Server::MisdirectedLate => {
                 Error::new(ErrorKind::InvalidRequest, "no such endpoint")
             }
             Server::Hangs => {
@@ -208,6 +213,35 @@ fn a_refused_token_is_replaced_once_by_force() {
     let (outcome, passwords, took) = check(config(), &[Server::Refuses]);
     assert!(outcome.is_ok());
     assert_eq!((passwords, took), (vec!["t1".to_owned(), "t2!".to_owned()], Duration::ZERO));
+}
+
+#[test]
+fn a_token_from_before_the_refusal_is_not_the_fresh_one() {
+    let slow_login = |then: &[Server]| {
+        let time = FakeTime::new();
+        let spawn = FakeSpawn::new(&time);
+        let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+        let connector = Connector::new(config(), sources(&time), &runtime).unwrap();
+        // The second login is refused and replaces the token while the first one waits for its answer.
+        let begin = [Server::RefusesLate, Server::Refuses, Server::Accepts];
+        let (driver, passwords) = driver(&time, &[&begin, then].concat());
+        let login = || connector.connect(&*driver);
+        let both = futures::future::join(login(), login());
+        let (slow, quick) = spawn.run(both);
+        assert!(quick.is_ok());
+        let passwords = passwords.lock().unwrap().clone();
+        (slow, passwords)
+    };
+    let (outcome, passwords) = slow_login(&[]);
+    assert!(outcome.is_ok());
+    assert_eq!(passwords, ["t1", "t1", "t2!", "t2!"]);
+    // All tokens are revoked before the first login is refused, so that one of before helps no more.
+    let (outcome, passwords) = slow_login(&[Server::Refuses]);
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(passwords, ["t1", "t1", "t2!", "t2!", "t3!"]);
+    let (outcome, passwords) = slow_login(&[Server::Refuses; 2]);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::LoginRefused);
+    assert_eq!(passwords.len(), 5);
 }
 
 #[test]
