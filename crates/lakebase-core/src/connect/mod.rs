@@ -4,7 +4,7 @@
 //!   Connector ── login() ──▶ endpoint, user, credential, addresses (each cached; fetched at the same time)
 //!       │
 //!       └─ connect(factory) ──▶ login ▶ driver ▶ connection
-//!                                  ▲       │ refused: invalidate the token, retry once
+//!                                  ▲       │ refused: replace the token, retry
 //!                                  └───────┤ waking, transient: back off, within one budget
 //!                                          └ permanent: the error, at once
 //! ```
