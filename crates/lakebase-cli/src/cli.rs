@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::log::Format;
 use clap_complete::Shell;
@@ -82,30 +84,55 @@ impl Cli {
         }
     }
 
-    /// A flag that the command would ignore: a setting of the connection for a command that opens none, or
-    /// of the output for a command that runs another program.
-    pub(crate) fn unused_flag(&self) -> Option<&'static str> {
-        let Global { profile, project, branch, endpoint, database, url, user, .. } = &self.global;
-        let json = self.global.json.then_some("--json");
-        match self.command {
-            Command::Psql(_) | Command::Exec(_) => json,
-            Command::Completions(_) | Command::Man(_) if json.is_some() => json,
-            Command::Demo(_) | Command::Emulator(_) | Command::Completions(_) | Command::Man(_) => {
-                [
-                    ("--profile", profile),
-                    ("--project", project),
-                    ("--branch", branch),
-                    ("--endpoint", endpoint),
-                    ("--database", database),
-                    ("--url", url),
-                    ("--user", user),
-                ]
-                .into_iter()
-                .find_map(|(flag, value)| value.is_some().then_some(flag))
-                .or(self.global.read_only.then_some("--read-only"))
-            }
-            _ => None,
+    /// The command line, as clap knows it; the help of a command lists only flags that it takes.
+    pub(crate) fn described() -> clap::Command {
+        let all = Self::command();
+        let names: Vec<String> = all.get_subcommands().map(|it| it.get_name().to_owned()).collect();
+        names.into_iter().fold(all, |all, name| {
+            let not_taken = not_taken(&name);
+            let flags =
+                all.get_arguments().filter(|flag| not_taken.contains(&flag.get_id().as_str()));
+            let hidden: Vec<Arg> = flags.map(|flag| flag.clone().hide(true)).collect();
+            all.mut_subcommand(name, |command| command.args(hidden))
+        })
+    }
+
+    /// What was written on the command line. Ends the process with 2 for wrong usage, and with 0 after printing help or the
+    /// version.
+    pub(crate) fn read() -> Self {
+        let matches = Self::described().get_matches();
+        let unused = matches.subcommand().and_then(|(name, given)| {
+            let is_given =
+                |flag: &&&str| given.value_source(flag) == Some(ValueSource::CommandLine);
+            not_taken(name).iter().find(is_given)
+        });
+        if let Some(flag) = unused {
+            let problem = format!("--{} has no meaning for this command", flag.replace('_', "-"));
+            Self::described().error(ErrorKind::ArgumentConflict, problem).exit();
         }
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// Flags of [`Global`] that the command would ignore: settings of the connection for a command that opens none, and
+/// of the output for a command that runs another program.
+fn not_taken(command: &str) -> &'static [&'static str] {
+    const FLAGS: &[&str] = &[
+        "profile",
+        "project",
+        "branch",
+        "endpoint",
+        "database",
+        "url",
+        "user",
+        "read_only",
+        "json",
+    ];
+    match command {
+        "psql" | "exec" => &["json"],
+        "demo" | "emulator" => FLAGS.strip_suffix(&["json"]).unwrap_or_default(),
+        "completions" | "man" => FLAGS,
+        _ => &[],
     }
 }
 

@@ -17,17 +17,11 @@ mod progress;
 mod settings;
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 
 fn main() {
-    // Ends the process with 2 for wrong usage, and with 0 after printing help or the version.
-    let cli = Cli::parse();
-    if let Some(flag) = cli.unused_flag() {
-        let problem = format!("{flag} has no meaning for this command");
-        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, problem).exit();
-    }
+    let cli = Cli::read();
     if cli.global.quiet {
         output::keep_quiet();
     }

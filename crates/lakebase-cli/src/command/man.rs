@@ -1,13 +1,12 @@
 //! `lakebase man`: manual pages from the same description as the help.
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
 
 use crate::cli::{Cli, Man};
 use crate::output::Output;
 
 pub(crate) fn run(arguments: &Man) -> anyhow::Result<()> {
-    let mut command = Cli::command();
+    let mut command = Cli::described();
     // Resolves what subcommands inherit.
     command.build();
     if let Some(folder) = &arguments.directory {

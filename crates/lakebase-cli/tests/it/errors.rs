@@ -44,6 +44,26 @@ fn wrong_usage_is_two_and_help_is_zero() {
 }
 
 #[test]
+fn help_lists_only_flags_that_the_command_takes() {
+    let help = |command: &str| Run::of(bare().args([command, "--help"])).success();
+    for (command, flags) in [
+        ("demo", ["--project", "--read-only"]),
+        ("emulator", ["--url", "--user"]),
+        ("completions", ["--profile", "--json"]),
+        ("psql", ["--json"; 2]),
+        ("exec", ["--json"; 2]),
+    ] {
+        let help = help(command);
+        assert!(flags.iter().all(|flag| !help.contains(flag)), "{command}: {help}");
+    }
+    assert!(help("demo").contains("--json") && help("psql").contains("--project"));
+    // Also before the command, where every flag may stand.
+    let run = Run::of(bare().args(["--read-only", "demo"]));
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("--read-only has no meaning for this command"), "{run:?}");
+}
+
+#[test]
 fn errors_name_the_flag_and_what_is_accepted() {
     let emulator = emulator();
     for (arguments, parts) in [
