@@ -267,7 +267,7 @@ fn a_thousand_rotations_behind_a_proxy() {
         for Client { mut pgbench, monitor, serving } in clients {
             pgbench.assert_running(ROTATIONS);
             let stats = monitor.stats();
-            assert!(stats.failed_logins.is_empty() && stats.refused == 0, "{stats:?}");
+            assert!(stats.failed_logins.is_empty() && stats.rejected == 0, "{stats:?}");
             drop(pgbench);
             serving.abort();
         }
