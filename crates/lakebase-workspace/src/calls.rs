@@ -103,19 +103,27 @@ impl Calls {
         }
     }
 
-    /// Sends `request` with the token. A refused token is replaced once.
+    /// Sends `request` with the token. A refused token is replaced, until one is refused that was requested after the first
+    /// refusal: those that other calls brought before may have been revoked as well.
     async fn attempt(&self, request: &Request<Bytes>, force: bool) -> Result<Response<Bytes>> {
         let demand = Demand::nested(force && self.source.is_renewable());
         let mut held = self.tokens.get_for(demand).await?;
-        let mut reply = self.send(request, &held).await?;
-        if reply.status() == StatusCode::UNAUTHORIZED && self.source.is_renewable() {
-            let fresh = self.replace(&held).await?;
-            // The cache limits how often it drops a token.
-            if fresh.generation() != held.generation() {
-                held = fresh;
-                reply = self.send(request, &held).await?;
+        let mut first_refusal = None;
+        let reply = loop {
+            let reply = self.send(request, &held).await?;
+            let is_fresh = first_refusal.is_some_and(|first| held.requested_at() >= first);
+            let is_refused = reply.status() == StatusCode::UNAUTHORIZED;
+            if !is_refused || is_fresh || !self.source.is_renewable() {
+                break reply;
             }
-        }
+            first_refusal.get_or_insert_with(|| self.session.runtime.clock.monotonic());
+            let other = self.replace(&held).await?;
+            // The cache limits how often it drops a token.
+            if other.generation() == held.generation() {
+                break reply;
+            }
+            held = other;
+        };
         self.session.expect_success(reply, &held.secrets()).map_err(|error| match error.kind() {
             ErrorKind::Unauthenticated => {
                 error.context(format!("the workspace refused {}", self.source.describe()))

@@ -128,8 +128,9 @@ impl<T> Held<T> {
         self.entry().generation
     }
 
-    /// When the attempt that brought it started, by the monotonic clock.
-    pub(crate) fn requested_at(&self) -> Duration {
+    /// When the attempt that brought it started, by the monotonic clock of the cache's runtime.
+    #[must_use]
+    pub fn requested_at(&self) -> Duration {
         self.entry().started.monotonic
     }
 }

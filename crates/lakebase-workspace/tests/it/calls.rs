@@ -1,12 +1,20 @@
 //! The calls: what is sent, how replies are read, and how refused tokens are replaced.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future;
+use http::{Request, Response};
 use lakebase_core::{
-    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, ErrorKind, Target,
-    UserResolver,
+    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, Environment,
+    ErrorKind, HttpClient, Result, Runtime, Target, UserResolver,
 };
-use lakebase_workspace::WorkspaceClient;
+use lakebase_testkit::{FakeSpawn, fake_runtime};
+use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
 
 use crate::support::*;
 
@@ -153,6 +161,59 @@ fn a_refused_token_is_replaced_once() {
     );
 }
 
+/// Holds the first call back until it is told to go on.
+#[derive(Debug)]
+struct FirstCallWaits(Arc<FakeHttp>, Mutex<Option<oneshot::Receiver<()>>>);
+
+#[async_trait]
+impl HttpClient for FirstCallWaits {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>> {
+        if request.uri().path().ends_with("/credentials") {
+            let first = self.1.lock().unwrap().take();
+            if let Some(told) = first {
+                told.await.unwrap();
+            }
+        }
+        self.0.send(request).await
+    }
+}
+
+#[test]
+fn a_token_from_before_the_refusal_is_replaced_too() {
+    let calls = AtomicUsize::new(0);
+    let http = FakeHttp::new(move |seen| match seen.path() {
+        "/oidc/v1/token" => token(seen),
+        // The second call's token is revoked as well once that call has used it.
+        _ => match calls.fetch_add(1, Ordering::SeqCst) {
+            1 | 4 => reply(200, CREDENTIAL),
+            _ => reply(401, ""),
+        },
+    });
+    // Time that does not move on by itself, so that a call may wait.
+    let time = lakebase_testkit::FakeTime::new();
+    let (go_on, told) = oneshot::channel();
+    let waits = Arc::new(FirstCallWaits(Arc::clone(&http), Mutex::new(Some(told))));
+    let environment = [("DATABRICKS_HOST", HOST)].into_iter().chain(M2M.iter().copied());
+    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(environment)).unwrap();
+    let client =
+        WorkspaceClient::new(config, &Runtime { http: waits, ..fake_runtime(&time, None) });
+    let (slow, wanted) = (request(), request());
+    let (slow, quick) =
+        FakeSpawn::new(&time).run(future::join(CredentialSource::fetch(&client, &slow), async {
+            let quick = CredentialSource::fetch(&client, &wanted).await;
+            time.advance(Duration::from_secs(1));
+            go_on.send(()).unwrap();
+            quick
+        }));
+    assert!(quick.is_ok() && slow.is_ok(), "{quick:?} {slow:?}");
+    let tokens: Vec<_> = http
+        .seen()
+        .iter()
+        .filter_map(|seen| seen.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned))
+        .collect();
+    assert_eq!(tokens, ["t0", "t2", "t0", "t2", "t6"]);
+}
+
 #[test]
 fn a_workspace_that_refuses_every_token_is_not_flooded() {
     let http = FakeHttp::new(|seen| match seen.path() {
@@ -269,7 +330,7 @@ fn calls_at_the_same_time_share_one_token() {
     let (request, target) = (request(), ENDPOINT.parse().unwrap());
     let credential = CredentialSource::fetch(&client, &request);
     let endpoint = EndpointResolver::resolve(&client, &target, Access::ReadWrite);
-    run(async { futures::future::try_join(credential, endpoint).await }).unwrap();
+    run(async { future::try_join(credential, endpoint).await }).unwrap();
     assert_eq!(http.seen().len(), 3);
 }
 
