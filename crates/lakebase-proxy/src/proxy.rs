@@ -101,7 +101,7 @@ impl Proxy {
         })
     }
 
-    /// Reads the state of the proxy, also while it runs.
+    /// A monitor, which reads the state of the proxy also while it runs.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
         let servers = || self.listeners.iter().flat_map(|bound| bound.acceptor.routes.servers());

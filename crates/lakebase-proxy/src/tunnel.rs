@@ -177,7 +177,7 @@ impl Tunnel {
         })
     }
 
-    /// Reads the state of the tunnel.
+    /// The monitor, which reads the state of the tunnel.
     #[must_use]
     pub fn monitor(&self) -> &Monitor {
         &self.monitor

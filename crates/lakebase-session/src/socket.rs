@@ -254,7 +254,7 @@ async fn serve(shared: Arc<Shared>, mut driver: Box<dyn ByteStream>, close_event
         }
         Err(error) => {
             let why = (shared.explain)(&error);
-            // No caller could be told.
+            // There is no caller to tell.
             let _ = reject(&mut *driver, &why).await;
         }
     }
