@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use lakebase_core::refresh::{Cache, Demand, Held};
+use lakebase_core::refresh::{Cache, Demand, Held, Refusals};
 use lakebase_core::{
     BranchName, CredentialRequest, DatabaseCredential, Endpoint, EndpointName, Error, ErrorKind,
     Result,
@@ -103,20 +103,20 @@ impl Calls {
         }
     }
 
-    /// Sends `request` with the token. A refused token is replaced, until one is refused that was requested after the first
-    /// refusal: those that other calls brought before may have been revoked as well.
+    /// Sends `request` with the token. A refused token is replaced, as [`Refusals`] allows.
     async fn attempt(&self, request: &Request<Bytes>, force: bool) -> Result<Response<Bytes>> {
         let demand = Demand::nested(force && self.source.is_renewable());
         let mut held = self.tokens.get_for(demand).await?;
-        let mut first_refusal = None;
+        let mut refusals = Refusals::default();
         let reply = loop {
             let reply = self.send(request, &held).await?;
-            let is_fresh = first_refusal.is_some_and(|first| held.requested_at() >= first);
-            let is_refused = reply.status() == StatusCode::UNAUTHORIZED;
-            if !is_refused || is_fresh || !self.source.is_renewable() {
+            if reply.status() != StatusCode::UNAUTHORIZED || !self.source.is_renewable() {
                 break reply;
             }
-            first_refusal.get_or_insert_with(|| self.session.runtime.clock.monotonic());
+            let now = self.session.runtime.clock.monotonic();
+            if !refusals.another_may_help(now, held.generation(), held.requested_at()) {
+                break reply;
+            }
             let other = self.replace(&held).await?;
             // The cache limits how often it drops a token.
             if other.generation() == held.generation() {

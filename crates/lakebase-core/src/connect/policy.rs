@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::config::UsedCredential;
+use crate::refresh::Refusals;
 use crate::{ConnectFailure, Jitter};
 
 /// The least bound of a pause, so that no policy makes a busy loop.
@@ -67,8 +68,7 @@ pub(super) struct Attempts {
     /// The budget without all pauses so far.
     without_pauses: Duration,
     failed: u32,
-    /// When the first credential was refused, and the one that was refused last.
-    refused: Option<(Duration, UsedCredential)>,
+    refusals: Refusals,
     /// Created for the first pause; most logins need none.
     jitter: Option<Jitter>,
 }
@@ -81,7 +81,7 @@ impl Attempts {
             deadline: now.saturating_add(policy.budget),
             without_pauses: policy.budget,
             failed: 0,
-            refused: None,
+            refusals: Refusals::default(),
             jitter: None,
         }
     }
@@ -102,9 +102,6 @@ impl Attempts {
     }
 
     /// Counts an attempt with `credential` that failed at `now`, and decides what follows. `retry_after` is the least pause.
-    ///
-    /// A refused credential is replaced until one is refused that was requested after the first refusal. Those from
-    /// before, which other logins brought, may have been revoked together with the first one.
     pub(super) fn failed(
         &mut self,
         now: Duration,
@@ -115,20 +112,15 @@ impl Attempts {
         self.failed = self.failed.saturating_add(1);
         match failure {
             ConnectFailure::UnknownEndpoint | ConnectFailure::Permanent(_) => Next::GiveUp,
-            ConnectFailure::AuthRejected => {
-                let first = self.refused.map_or(now, |(first, _)| first);
-                let may_help = |used: &UsedCredential| {
-                    self.refused
-                        .is_none_or(|(first, last)| used.requested_at < first && *used != last)
-                };
-                match credential.filter(may_help) {
-                    Some(used) if !self.remaining(now).is_zero() => {
-                        self.refused = Some((first, used));
-                        Next::ReplaceCredential
-                    }
-                    _ => Next::GiveUp,
+            ConnectFailure::AuthRejected => match credential {
+                Some(UsedCredential { generation, requested_at })
+                    if !self.remaining(now).is_zero()
+                        && self.refusals.another_may_help(now, generation, requested_at) =>
+                {
+                    Next::ReplaceCredential
                 }
-            }
+                _ => Next::GiveUp,
+            },
             ConnectFailure::Waking | ConnectFailure::Transient => {
                 let after = self.backoff(failure).max(retry_after.unwrap_or_default());
                 if after >= self.remaining(now) {

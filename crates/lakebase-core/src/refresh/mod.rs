@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use crate::moment::Moment;
 pub use background::KeepFresh;
 pub use machine::{Action, Event, FlightId, Machine, Phase};
-pub use policy::Policy;
+pub use policy::{Policy, Refusals};
 pub use value::{Demand, Expires, Generation, Held, Origin, Status};
 
 use crate::{Result, Runtime};

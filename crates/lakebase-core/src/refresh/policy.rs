@@ -1,8 +1,8 @@
-//! The numbers of the refresh algorithm, and the pauses after fetches that brought nothing.
+//! The numbers of the refresh algorithm, the pauses after fetches that brought nothing, and the values that replace refused ones.
 
 use std::time::Duration;
 
-use super::Moment;
+use super::{Generation, Moment};
 use crate::{Error, ErrorKind, Jitter, Result};
 
 const fn secs(secs: u64) -> Duration {
@@ -214,6 +214,30 @@ impl ForcedLimit {
         }
         self.taken += 1;
         true
+    }
+}
+
+/// The refusals of one login or call, whose value is replaced until one is refused that was requested after the first refusal.
+///
+/// A cache may hold a value from before, which another caller brought: it may have been revoked together with the first one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refusals {
+    /// When the first value was refused, and the one that was refused last.
+    seen: Option<(Duration, Generation)>,
+}
+
+impl Refusals {
+    /// Counts a refusal at `now`, and returns whether another value may help. `requested_at` is the value's
+    /// [`Held::requested_at`](super::Held::requested_at); both times are of the same monotonic clock.
+    pub fn another_may_help(
+        &mut self,
+        now: Duration,
+        generation: Generation,
+        requested_at: Duration,
+    ) -> bool {
+        let (first, last) = self.seen.unzip();
+        self.seen = Some((first.unwrap_or(now), generation));
+        first.is_none_or(|first| requested_at < first) && last != Some(generation)
     }
 }
 

@@ -99,12 +99,6 @@ fn a_wrong_secret_names_both_settings() {
     assert_eq!(http.seen().len(), 1);
 }
 
-fn with_source(pairs: &[(&str, &str)], runtime: &Runtime) -> WorkspaceClient {
-    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-    WorkspaceClient::new(config, runtime)
-}
-
 #[test]
 fn a_callback_is_asked_for_tokens_and_told_about_force() {
     let http = FakeHttp::new(|seen| match seen.header("authorization") {
@@ -164,7 +158,7 @@ fn programs(
 #[test]
 fn the_command_is_the_last_resort() {
     let (runtime, calls) = programs(|_, _| Some((true, CLI_TOKEN, "")));
-    let client = with_source(&[], &runtime);
+    let client = client_on(&runtime, &[]);
     assert_eq!(client.auth_type(), "databricks-cli");
     assert_eq!(fetch(&client).unwrap(), "cli-secret");
     assert_eq!(*calls.lock().unwrap(), ["databricks auth token --host https://w.example"]);
@@ -181,7 +175,7 @@ fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
         }
     });
     let client =
-        with_source(&[("DATABRICKS_CLI_PATH", "/opt/dbx")], &runtime).with_retry(Retry::NONE);
+        client_on(&runtime, &[("DATABRICKS_CLI_PATH", "/opt/dbx")]).with_retry(Retry::NONE);
     for _ in 0..2 {
         run(client.current_user()).unwrap_err();
     }
@@ -243,7 +237,7 @@ fn the_command_says_what_to_do() {
         ),
     ] {
         let (runtime, _) = programs(move |_, _| Some((success, stdout, stderr)));
-        let error = fetch(&with_source(&[], &runtime)).unwrap_err();
+        let error = fetch(&client_on(&runtime, &[])).unwrap_err();
         assert!(error.report().starts_with(said), "{}", error.report());
         assert_eq!(error.kind(), kind, "{said}");
         assert!(!format!("{error:?}").contains("cli-secret"), "{error:?}");

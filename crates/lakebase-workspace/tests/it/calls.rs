@@ -10,11 +10,11 @@ use futures::channel::oneshot;
 use futures::future;
 use http::{Request, Response};
 use lakebase_core::{
-    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, Environment,
-    ErrorKind, HttpClient, Result, Runtime, Target, UserResolver,
+    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, ErrorKind,
+    HttpClient, Result, Runtime, Target, UserResolver,
 };
 use lakebase_testkit::{FakeSpawn, fake_runtime};
-use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
+use lakebase_workspace::WorkspaceClient;
 
 use crate::support::*;
 
@@ -193,10 +193,7 @@ fn a_token_from_before_the_refusal_is_replaced_too() {
     let time = lakebase_testkit::FakeTime::new();
     let (go_on, told) = oneshot::channel();
     let waits = Arc::new(FirstCallWaits(Arc::clone(&http), Mutex::new(Some(told))));
-    let environment = [("DATABRICKS_HOST", HOST)].into_iter().chain(M2M.iter().copied());
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(environment)).unwrap();
-    let client =
-        WorkspaceClient::new(config, &Runtime { http: waits, ..fake_runtime(&time, None) });
+    let client = client_on(&Runtime { http: waits, ..fake_runtime(&time, None) }, M2M);
     let (slow, wanted) = (request(), request());
     let (slow, quick) =
         FakeSpawn::new(&time).run(future::join(CredentialSource::fetch(&client, &slow), async {

@@ -165,9 +165,14 @@ pub(crate) fn client(
     http: &Arc<FakeHttp>,
     time: &FakeTime,
 ) -> WorkspaceClient {
+    client_on(&runtime(http, time), pairs)
+}
+
+/// The same on `runtime`.
+pub(crate) fn client_on(runtime: &Runtime, pairs: &[(&str, &str)]) -> WorkspaceClient {
     let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
     let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-    WorkspaceClient::new(config, &runtime(http, time))
+    WorkspaceClient::new(config, runtime)
 }
 
 pub(crate) const PAT: &[(&str, &str)] = &[("DATABRICKS_TOKEN", "dapi-0123456789abcdef")];
