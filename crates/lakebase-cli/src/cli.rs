@@ -89,9 +89,7 @@ impl Cli {
         let all = Self::command();
         let names: Vec<String> = all.get_subcommands().map(|it| it.get_name().to_owned()).collect();
         names.into_iter().fold(all, |all, name| {
-            let not_taken = not_taken(&name);
-            let flags =
-                all.get_arguments().filter(|flag| not_taken.contains(&flag.get_id().as_str()));
+            let flags = all.get_arguments().filter(|flag| !takes(&name, flag));
             let hidden: Vec<Arg> = flags.map(|flag| flag.clone().hide(true)).collect();
             all.mut_subcommand(name, |command| command.args(hidden))
         })
@@ -100,39 +98,32 @@ impl Cli {
     /// What was written on the command line. Ends the process with 2 for wrong usage, and with 0 after printing help or the
     /// version.
     pub(crate) fn read() -> Self {
-        let matches = Self::described().get_matches();
+        let mut all = Self::described();
+        let matches = all.get_matches_mut();
         let unused = matches.subcommand().and_then(|(name, given)| {
-            let is_given =
-                |flag: &&&str| given.value_source(flag) == Some(ValueSource::CommandLine);
-            not_taken(name).iter().find(is_given)
+            all.get_arguments().find(|flag| {
+                let source = given.value_source(flag.get_id().as_str());
+                !takes(name, flag) && source == Some(ValueSource::CommandLine)
+            })
         });
-        if let Some(flag) = unused {
-            let problem = format!("--{} has no meaning for this command", flag.replace('_', "-"));
-            Self::described().error(ErrorKind::ArgumentConflict, problem).exit();
+        if let Some(flag) = unused.and_then(Arg::get_long) {
+            let problem = format!("--{flag} has no meaning for this command");
+            all.error(ErrorKind::ArgumentConflict, problem).exit();
         }
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 }
 
-/// Flags of [`Global`] that the command would ignore: settings of the connection for a command that opens none, and
-/// of the output for a command that runs another program.
-fn not_taken(command: &str) -> &'static [&'static str] {
-    const FLAGS: &[&str] = &[
-        "profile",
-        "project",
-        "branch",
-        "endpoint",
-        "database",
-        "url",
-        "user",
-        "read_only",
-        "json",
-    ];
+/// Whether a command takes a flag of [`Global`]. It would ignore a setting of the connection if it opens none, and the form of
+/// the output if it runs another program.
+fn takes(command: &str, flag: &Arg) -> bool {
+    let is_connection = flag.get_help_heading() == Some(CONNECTION);
+    let is_json = flag.get_id() == "json";
     match command {
-        "psql" | "exec" => &["json"],
-        "demo" | "emulator" => FLAGS.strip_suffix(&["json"]).unwrap_or_default(),
-        "completions" | "man" => FLAGS,
-        _ => &[],
+        "psql" | "exec" => !is_json,
+        "demo" | "emulator" => !is_connection,
+        "completions" | "man" => !is_connection && !is_json,
+        _ => true,
     }
 }
 
