@@ -1,7 +1,7 @@
 //! Asks a workspace who the environment's identity is, and prints what was sent on the way: the other side of
 //! `xtask/clients/identity.py`.
 //!
-//! `LED_TO` is where every request goes. Prints one line of JSON: the identity's type and all requests, or the error.
+//! `REDIRECT_TO` is where every request goes. Prints one line of JSON: the identity's type and all requests, or the error.
 
 #![expect(clippy::print_stdout, reason = "the script reads it")]
 #![expect(
@@ -32,7 +32,7 @@ async fn ask() -> Result<Value, String> {
     let config = WorkspaceConfig::from_environment(&environment).map_err(|e| e.report())?;
     let auth_type = config.auth_type().to_owned();
     let runtime = lakebase_runtime::auto(&Options::new()).map_err(|e| e.report())?;
-    let to = std::env::var("LED_TO").map_err(|error| format!("LED_TO: {error}"))?;
+    let to = std::env::var("REDIRECT_TO").map_err(|error| format!("REDIRECT_TO: {error}"))?;
     let http = Arc::new(RedirectedHttp::new(Arc::clone(&runtime.http), to));
     let client = WorkspaceClient::new(config, &Runtime { http: http.clone(), ..runtime });
     let user = client.current_user().await.map_err(|error| error.report())?;

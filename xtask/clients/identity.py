@@ -146,7 +146,7 @@ class Identities(unittest.TestCase):
         return list(dict.fromkeys(call for call in calls if " version" not in call))
 
     def environment(self, variables: dict) -> dict:
-        base = {"HOME": self.folder, "DATABRICKS_HOST": EMULATOR["host"], "LED_TO": AUTHORITY}
+        base = {"HOME": self.folder, "DATABRICKS_HOST": EMULATOR["host"], "REDIRECT_TO": AUTHORITY}
         path = f"{self.folder}:/usr/bin:/bin"
         return {**base, "PATH": path, **variables}
 
