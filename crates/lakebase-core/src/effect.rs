@@ -153,7 +153,7 @@ pub struct Runtime {
     pub http: Arc<dyn HttpClient>,
     /// The operating system's resolver.
     pub hosts: Arc<dyn HostResolver>,
-    /// Direct DNS queries, for names that the system's resolver does not find.
+    /// Direct DNS queries, for names that the system's resolver does not find, or not within a second.
     pub fallback_hosts: Option<Arc<dyn HostResolver>>,
     /// Runs programs.
     pub process: Arc<dyn Process>,

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+
 use crate::notify::lock;
 use crate::{Error, Result, Runtime};
 
@@ -11,6 +13,10 @@ use crate::{Error, Result, Runtime};
 const KEEP: Duration = Duration::from_secs(60);
 /// How long an answer is used while DNS fails. RFC 8767 recommends one to three days.
 const KEEP_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long the system's resolver may be silent before a direct query is sent, too. glibc waits five seconds before it repeats a
+/// query whose packet was lost (resolv.conf(5), `timeout`).
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The last answer for a connector's one host.
 #[derive(Debug, Default)]
@@ -26,7 +32,7 @@ struct Answer {
 }
 
 impl AddressCache {
-    /// The addresses of `host`: from the system's resolver, or from a direct query if that fails.
+    /// The addresses of `host`: from the system's resolver, or from a direct query if that fails or is silent.
     ///
     /// If both fail in a way that passes, the last addresses are returned.
     pub(super) async fn get(&self, runtime: &Runtime, host: &Arc<str>) -> Result<Vec<IpAddr>> {
@@ -65,15 +71,28 @@ impl AddressCache {
     }
 }
 
+/// The first of the system's resolver and a direct query that finds an address. The direct query starts when the resolver
+/// has failed, or has been silent for [`SILENCE`].
 async fn look_up(runtime: &Runtime, host: &str) -> Result<Vec<IpAddr>> {
-    let system = match runtime.hosts.resolve(host).await {
-        Ok(addresses) => return Ok(addresses),
-        Err(error) => error,
-    };
+    let system = runtime.hosts.resolve(host);
     let Some(fallback) = &runtime.fallback_hosts else {
-        return Err(system.context(format!("cannot look up host {host:?}")));
+        return system.await.map_err(|e| e.context(format!("cannot look up host {host:?}")));
     };
-    fallback.resolve(host).await.map_err(|direct| {
+    let (system, direct) = match select(system, runtime.timer.sleep(SILENCE)).await {
+        Either::Left((Ok(addresses), _)) => return Ok(addresses),
+        Either::Left((Err(error), _)) => (error, fallback.resolve(host).await),
+        Either::Right(((), system)) => match select(system, fallback.resolve(host)).await {
+            Either::Left((Ok(addresses), _)) | Either::Right((Ok(addresses), _)) => {
+                return Ok(addresses);
+            }
+            Either::Left((Err(error), direct)) => (error, direct.await),
+            Either::Right((Err(error), system)) => match system.await {
+                Ok(addresses) => return Ok(addresses),
+                Err(system) => (system, Err(error)),
+            },
+        },
+    };
+    direct.map_err(|direct| {
         // The failure is transient if either is.
         let kind = if direct.is_transient() || !system.is_transient() {
             direct.kind()
@@ -84,7 +103,6 @@ async fn look_up(runtime: &Runtime, host: &str) -> Result<Vec<IpAddr>> {
             "cannot look up host {host:?}: the system's resolver failed ({}), and so did a direct DNS query",
             system.report()
         );
-        Error::new(kind, message)
-            .with_source(direct)
+        Error::new(kind, message).with_source(direct)
     })
 }

@@ -1,14 +1,16 @@
 //! Which failed logins make the host be looked up again, and what is used while the lookup fails.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use futures::future;
 use lakebase_core::connect::{Connector, ConnectorConfig, Sources};
 use lakebase_core::*;
 use lakebase_testkit::mocks::{MockCredentialSource, MockEndpointResolver, MockHostResolver};
 use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
 
-use crate::{Server, config, driver, endpoint, seconds, sources};
+use crate::{HOST, Server, config, driver, endpoint, seconds, sources};
 
 /// The answers of the workspace and of direct DNS queries; both can be made to fail.
 #[derive(Clone, Default)]
@@ -190,4 +192,82 @@ fn dns_that_is_down_hides_no_address_that_is_known() {
     lookup.set(|it| it.dns = Some(Error::new(ErrorKind::NotFound, "the name does not exist")));
     time.advance(seconds(60));
     assert_eq!(login().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A resolver that answers after a time.
+#[derive(Debug)]
+struct Slow {
+    time: FakeTime,
+    after: u64,
+    answer: Result<Vec<IpAddr>>,
+}
+
+#[async_trait]
+impl HostResolver for Slow {
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>> {
+        assert_eq!(host, HOST);
+        self.time.sleep(seconds(self.after)).await;
+        self.answer.clone()
+    }
+}
+
+type Lookups<'a> = (u64, std::result::Result<&'a str, ErrorKind>);
+
+/// When the system's resolver and direct DNS answer, and what; when the login has which address, or the error.
+fn look_up(system: Lookups<'_>, direct: Lookups<'_>) -> (u64, Result<String>) {
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let resolver = |(after, answer): Lookups<'_>| {
+        let found = answer.map(|address| vec![address.parse().unwrap()]);
+        let answer = found.map_err(|kind| Error::new(kind, format!("{kind:?}")));
+        Arc::new(Slow { time: time.clone(), after, answer })
+    };
+    let runtime = Runtime {
+        hosts: resolver(system),
+        fallback_hosts: Some(resolver(direct)),
+        ..fake_runtime(&time, Some(Arc::new(spawn.clone())))
+    };
+    let config = ConnectorConfig { addresses: Vec::new(), ..config() };
+    let connector = Connector::new(config, sources(&time), &runtime).unwrap();
+    let started = time.monotonic();
+    let login = spawn.run(async { connector.login().await });
+    let took = time.monotonic() - started;
+    (took.as_secs(), login.map(|login| login.params.addresses[0].to_string()))
+}
+
+#[test]
+fn direct_dns_serves_where_the_system_fails_or_is_silent() {
+    const DIRECT: &str = "192.0.2.2";
+    let (found, unknown, down) =
+        (Ok("192.0.2.1"), Err(ErrorKind::NotFound), Err(ErrorKind::Unavailable));
+    let table = [
+        // What the system knows is not asked for again.
+        ((0, found), (0, Ok(DIRECT)), 0, found),
+        ((0, unknown), (0, Ok(DIRECT)), 0, Ok(DIRECT)),
+        // A resolver that lost a packet repeats the query after seconds.
+        ((5, found), (0, Ok(DIRECT)), 1, Ok(DIRECT)),
+        ((5, found), (9, Ok(DIRECT)), 5, found),
+        ((5, found), (0, unknown), 5, found),
+        ((5, unknown), (9, Ok(DIRECT)), 10, Ok(DIRECT)),
+    ];
+    for (system, direct, time, expected) in table {
+        let (took, address) = look_up(system, direct);
+        let address = address.map_err(|error| error.kind());
+        assert_eq!(
+            (took, address.as_deref()),
+            (time, expected.as_deref().map_err(|kind| kind)),
+            "{system:?}, {direct:?}"
+        );
+    }
+    for (system, direct) in [((0, unknown), (0, unknown)), ((5, unknown), (0, unknown))] {
+        let error = look_up(system, direct).1.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let report = error.report();
+        assert!(report.contains(&format!("cannot look up host {HOST:?}: the system's resolver failed (NotFound), and so did a direct DNS query")), "{report}");
+    }
+    for (system, direct) in [(unknown, down), (down, unknown)] {
+        for after in [0, 5] {
+            assert!(look_up((after, system), (0, direct)).1.unwrap_err().is_transient());
+        }
+    }
 }

@@ -14,8 +14,7 @@ use lakebase_core::connect::{
 };
 use lakebase_core::*;
 use lakebase_testkit::mocks::{
-    MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockHostResolver,
-    MockUserResolver,
+    MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockUserResolver,
 };
 use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
 
@@ -384,40 +383,6 @@ fn a_disabled_endpoint_is_asked_for_again_next_time() {
     let error = spawn.run(async { connector.connect(&factory).await }).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disabled);
     assert_eq!(spawn.run(async { connector.connect(&factory).await }).unwrap(), 7);
-}
-
-/// The resolvers' answers, what is passed to the driver, or the error.
-fn check_dns(system: Result<Vec<&str>>, direct: Result<Vec<&str>>) -> Result<usize> {
-    let resolver = |answer: Result<Vec<&str>>| {
-        let answer = answer.map(|all| all.iter().map(|one| one.parse().unwrap()).collect());
-        let mut hosts = MockHostResolver::new();
-        hosts.expect_resolve().withf(|host| host == HOST).returning(move |_| answer.clone());
-        Arc::new(hosts)
-    };
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = Runtime {
-        hosts: resolver(system),
-        fallback_hosts: Some(resolver(direct)),
-        ..fake_runtime(&time, Some(Arc::new(spawn.clone())))
-    };
-    let config = ConnectorConfig { addresses: Vec::new(), ..config() };
-    let connector = Connector::new(config, sources(&time), &runtime).unwrap();
-    Ok(spawn.run(async { connector.login().await })?.params.addresses.len())
-}
-
-#[test]
-fn direct_dns_serves_where_the_system_fails() {
-    let unknown = || Error::new(ErrorKind::NotFound, "no such host");
-    let down = || Error::new(ErrorKind::Unavailable, "no server answered");
-    // What the system knows is not asked for again.
-    assert_eq!(check_dns(Ok(vec!["192.0.2.1"]), Err(down())).unwrap(), 1);
-    assert_eq!(check_dns(Err(unknown()), Ok(vec!["192.0.2.1", "192.0.2.2"])).unwrap(), 2);
-    let error = check_dns(Err(unknown()), Err(unknown())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.report().contains(&format!("cannot look up host {HOST:?}: the system's resolver failed (no such host), and so did a direct DNS query")), "{}", error.report());
-    assert!(check_dns(Err(unknown()), Err(down())).unwrap_err().is_transient());
-    assert!(check_dns(Err(down()), Err(unknown())).unwrap_err().is_transient());
 }
 
 #[test]
