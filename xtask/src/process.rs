@@ -8,7 +8,15 @@ use std::time::Duration;
 
 use crate::system::{Doing, Failure, Watch, pause};
 
-/// Runs `command` without standard input, appending both its outputs to `log`, for at most `limit`. If it was
+/// How long a process may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) total: Duration,
+    /// Without output.
+    pub(crate) silent: Duration,
+}
+
+/// Runs `command` without standard input, appending both its outputs to `log`, within `limits`. If it was
 /// killed, because its time was up, there is no status.
 ///
 /// `watch` is called several times a second with the time so far and the last line of the log. On time-out the whole process group is
@@ -16,7 +24,7 @@ use crate::system::{Doing, Failure, Watch, pause};
 pub(crate) fn logged(
     command: &mut Command,
     log: &Path,
-    limit: Duration,
+    limits: Limits,
     mut watch: impl FnMut(Duration, &str),
 ) -> Result<Option<ExitStatus>, Failure> {
     let file = OpenOptions::new()
@@ -34,16 +42,22 @@ pub(crate) fn logged(
         .spawn()
         .doing(format!("start `{program}`"))?;
     let started = Watch::start();
+    let (mut length, mut last_output) = (0, Duration::ZERO);
     loop {
         let status = child.try_wait().doing(format!("wait for `{program}`"))?;
         if status.is_some() {
             return Ok(status);
         }
-        if started.elapsed() >= limit {
+        let elapsed = started.elapsed();
+        let now = std::fs::metadata(log).map_or(length, |log| log.len());
+        if now != length {
+            (length, last_output) = (now, elapsed);
+        }
+        if elapsed >= limits.total || elapsed - last_output >= limits.silent {
             kill_group(&mut child);
             return Ok(None);
         }
-        watch(started.elapsed(), &last_line(log));
+        watch(elapsed, &last_line(log));
         pause(Duration::from_millis(100));
     }
 }
@@ -136,6 +150,9 @@ pub(crate) fn kill_group(child: &mut Child) {
 mod tests {
     use super::*;
 
+    const MINUTE: Limits =
+        Limits { total: Duration::from_secs(60), silent: Duration::from_secs(60) };
+
     fn sh(script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
@@ -151,13 +168,8 @@ mod tests {
     #[test]
     fn both_outputs_go_to_the_log_in_order() {
         let log = log("order");
-        let ended = logged(
-            &mut sh("echo one; echo two >&2; echo three"),
-            &log,
-            Duration::from_secs(60),
-            |_, _| {},
-        )
-        .unwrap();
+        let ended =
+            logged(&mut sh("echo one; echo two >&2; echo three"), &log, MINUTE, |_, _| {}).unwrap();
         assert!(ended.is_some_and(|status| status.success()));
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "one\ntwo\nthree\n");
         assert_eq!(last_line(&log), "three");
@@ -166,10 +178,12 @@ mod tests {
     #[test]
     fn a_process_that_takes_too_long_is_killed() {
         let log = log("limit");
-        // A stopped process never ends by itself.
-        let ended =
-            logged(&mut sh("kill -STOP $$"), &log, Duration::from_millis(20), |_, _| {}).unwrap();
-        assert_eq!(ended, None);
+        let short = Duration::from_millis(20);
+        for limits in [Limits { total: short, ..MINUTE }, Limits { silent: short, ..MINUTE }] {
+            // A stopped process never ends by itself.
+            let ended = logged(&mut sh("kill -STOP $$"), &log, limits, |_, _| {}).unwrap();
+            assert_eq!(ended, None, "{limits:?}");
+        }
     }
 
     #[test]

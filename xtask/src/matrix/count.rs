@@ -49,6 +49,14 @@ pub(crate) fn remark(counts: Counts, output: &str) -> Option<String> {
     said(counts, output, "remark: ")
 }
 
+/// The tests that took over a minute and did not end.
+pub(crate) fn unfinished(output: &str) -> Vec<&str> {
+    let long = output.lines().filter_map(|line| {
+        line.strip_prefix("test ")?.strip_suffix(" has been running for over 60 seconds")
+    });
+    long.filter(|name| !output.contains(&format!("test {name} ... "))).collect()
+}
+
 fn said(counts: Counts, output: &str, what: &str) -> Option<String> {
     let mut lines = output.lines().filter(|_| counts == Counts::Closing).rev();
     lines.find_map(|line| line.strip_prefix(what)).map(str::to_owned)
@@ -111,6 +119,13 @@ mod tests {
     fn compile_errors_count_as_one_failure() {
         check(Counts::Tests, false, "error[E0425]: cannot find value", (0, 1));
         check(Counts::Tests, false, "test result: ok. 7 passed; 0 failed; 0 ignored;", (7, 1));
+    }
+
+    #[test]
+    fn tests_that_hang_are_named() {
+        let output = "test a::tokio has been running for over 60 seconds\n\
+            test a::smol has been running for over 60 seconds\ntest a::smol ... ok\ntest b ... ok\n";
+        assert_eq!(unfinished(output), ["a::tokio"]);
     }
 
     #[test]

@@ -7,14 +7,16 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::cells::{Cell, Run, Step};
+use super::count::unfinished;
 use super::report::Row;
 use super::{Machine, Ran};
-use crate::process::{describe, logged};
+use crate::process::{Limits, describe, logged};
 use crate::provision::{self, Tool};
 use crate::system::{self, Doing, Failure};
 
-/// One step may take this long; building everything from nothing on two cores takes about a quarter of it.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// Building everything from nothing on two cores takes about a quarter of the total. The longest silence is that of one optimized crate.
+const LIMITS: Limits =
+    Limits { total: Duration::from_secs(20 * 60), silent: Duration::from_secs(8 * 60) };
 /// Without a terminal, a sign of life this often.
 const HEARTBEAT: u64 = 60;
 /// Lines of a failed cell's log that are printed; the file holds all.
@@ -101,8 +103,9 @@ impl Machine for Real {
         let before = fs::read(&log).map_or(0, |bytes| bytes.len());
         append(&log, &format!("$ {}\n", describe(&command)))?;
         let mut next_sign = HEARTBEAT;
-        let ended = logged(&mut command, &log, LIMIT, |elapsed, line| {
-            let seconds = elapsed.as_secs();
+        let mut seconds = 0;
+        let ended = logged(&mut command, &log, LIMITS, |elapsed, line| {
+            seconds = elapsed.as_secs();
             self.status(&format!("    {} {seconds} s  {line}", cell.name));
             if !self.terminal && seconds >= next_sign {
                 next_sign = seconds + HEARTBEAT;
@@ -116,7 +119,11 @@ impl Machine for Real {
         let failure = match ended? {
             Some(status) if status.success() => None,
             Some(status) => Some(format!("`{what}` ended with {status}")),
-            None => Some(format!("`{what}` was killed after {} min", LIMIT.as_secs() / 60)),
+            None => {
+                let tests = unfinished(&output).join(", ");
+                let tests = if tests.is_empty() { String::new() } else { format!(" in {tests}") };
+                Some(format!("`{what}` was killed after {} min{tests}", seconds / 60))
+            }
         };
         Ok(Ran { success: failure.is_none(), output, failure })
     }
