@@ -7,6 +7,7 @@ use lakebase::core::connect::ConnectPolicy;
 use lakebase::{Lakebase, PoolOptions, RecyclingOptions, lakebase_error};
 use lakebase_testkit::bad_server::BadServer;
 
+use crate::psql::psql;
 use crate::support::Setup;
 use crate::tokio_postgres::pool::kinds;
 
@@ -117,10 +118,7 @@ async fn tunnel() {
     for (mode, _) in MODES {
         let server = BadServer::start(mode);
         let tunnel = handle(&server).tunnel_tcp().await.unwrap();
-        let mut psql = std::process::Command::new("psql");
-        psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-        psql.args(["-X", "-d", tunnel.url().expose(), "-c", "select 1"]);
-        let output = psql.output().unwrap();
+        let output = psql(tunnel.url().expose()).args(["-c", "select 1"]).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && told.contains("FATAL"), "{mode}: {told}");
         was_cut_off(&server, mode);

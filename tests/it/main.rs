@@ -7,6 +7,7 @@
 #![cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
+mod psql;
 #[macro_use]
 mod support;
 

@@ -13,6 +13,7 @@ use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
 use crate::log::{Log, listen};
+use crate::psql::psql;
 use crate::support::{SOON, Setup, block_on, shared, until, within};
 use crate::tokio_postgres::pool::kinds;
 
@@ -81,9 +82,8 @@ async fn so_does_a_tunnel() {
     assert_eq!(dead().address().ip(), DEAD);
     let lakebase = at(&[DEAD, ALIVE], ConnectPolicy::default());
     let tunnel = lakebase.tunnel().await.unwrap();
-    let mut psql = std::process::Command::new("psql");
-    psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    psql.args(["-X", "-A", "-t", "-d", tunnel.url().expose(), "-c", "select 1"]);
+    let mut psql = psql(tunnel.url().expose());
+    psql.args(["-c", "select 1"]);
     let output = within(&lakebase, SOON, async { psql.output().unwrap() }).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"1\n");
@@ -103,7 +103,7 @@ async fn the_workspace_may_have_one_too() {
 
 async fn when_all_are_dead_each_is_named() {
     let port = dead().address().port();
-    let budget = Duration::from_secs(2);
+    let budget = Duration::from_secs(5);
     let lakebase = at(&[DEAD, REFUSES], ConnectPolicy { budget, ..ConnectPolicy::default() });
     let direct = within(&lakebase, SOON, lakebase.connect()).await.unwrap_err();
     let options = PoolOptions::new().acquire_timeout(budget);

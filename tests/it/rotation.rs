@@ -18,7 +18,7 @@ use crate::support::{Setup, endpoint, shared, until};
 
 on_each_runtime! { rotation_under_load outage_while_the_token_lives outage_from_minute_to_minute }
 
-/// Eight tasks, connections that are replaced all the time, tokens that live for two seconds.
+/// Eight tasks, connections that are replaced all the time, tokens that live for four seconds.
 async fn rotation_under_load() {
     let (name, lakebase) = short_tokens();
     let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(100));
@@ -35,16 +35,16 @@ async fn rotation_under_load() {
     assert!(pool.close().await);
 }
 
-/// An endpoint of its own whose tokens live for two seconds.
+/// An endpoint of its own whose tokens live for four seconds.
 pub(crate) fn short_tokens() -> (String, Lakebase) {
     let (name, _) = endpoint(shared());
-    let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
+    let lifetime = Effect::Lifetime { duration: Duration::from_secs(4) };
     shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
     let lakebase = Setup::m2m(shared()).endpoint(&name).build();
     (name, lakebase)
 }
 
-/// Eight tasks `ask` a pool of six connections until the token was renewed four times. None may fail, connections are replaced, and no
+/// Eight tasks `ask` a pool of six connections until the token was renewed three times. None may fail, connections are replaced, and no
 /// dead token is tried. `ask` returns its error.
 pub(crate) async fn load_through_rotations<F>(
     pool: &str,
@@ -75,7 +75,7 @@ pub(crate) async fn load_through_rotations<F>(
     drop(ask);
     let cache = lakebase.connector().credentials().await.unwrap().unwrap();
     let mut seen = None;
-    for _ in 0..4 {
+    for _ in 0..3 {
         seen = Some(cache.changed(seen).await.generation());
     }
     stop.store(true, Ordering::Relaxed);

@@ -1,14 +1,15 @@
 //! Postgres that is reached only through a SOCKS proxy, by the library, the proxy and the command, and proxies that refuse or are silent.
 
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Builder, Error, ErrorKind, PoolOptions, Tunnel};
+use lakebase::{Builder, Error, ErrorKind, PoolOptions};
 use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 
-use crate::support::{Setup, shared};
+use crate::psql::{Psql, psql};
+use crate::support::{Setup, shared, until};
 
 on_each_runtime! { by_every_door addresses_where_names_are_looked_up_here as_the_program_says refusals }
 
@@ -37,13 +38,6 @@ async fn log_in(builder: Builder) -> Result<(), Error> {
     Ok(())
 }
 
-fn psql(tunnel: &Tunnel, statement: &str) -> Child {
-    let mut psql = Command::new("psql");
-    psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    psql.args(["-X", "-A", "-t", "-d", tunnel.url().expose(), "-c", statement]);
-    psql.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
 async fn by_every_door() {
     let proxy = proxy();
     let url = format!("socks5h://me:canary%201@{}", proxy.host());
@@ -62,16 +56,17 @@ async fn by_every_door() {
     // A cancel request goes to where the login went.
     let tunnel = lakebase.tunnel().await.unwrap();
     let marker = format!("pg_sleep(600 + {})", proxy.host().rsplit(':').next().unwrap());
-    let sleeper = psql(&tunnel, &format!("select {marker}"));
+    let statement = format!("select {marker}");
+    let mut sleeper = Psql::start(psql(tunnel.url().expose()).args(["-c", &statement]));
     let mut count = 0_i64;
     while count == 0 {
         let running = "select count(*) from pg_stat_activity where state = 'active' and query = 'select ' || $1";
         count = query_scalar(running).bind(&marker).fetch_one(&mut connection).await.unwrap();
     }
-    let kill = Command::new("kill").args(["-INT", &sleeper.id().to_string()]).status().unwrap();
+    let kill = Command::new("kill").args(["-INT", &sleeper.0.id().to_string()]).status().unwrap();
     assert!(kill.success());
-    let output = sleeper.wait_with_output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
+    until(&lakebase, "the statement is cancelled", || sleeper.status().is_some()).await;
+    let error = sleeper.messages();
     assert!(error.contains("canceling statement due to user request"), "{error}");
     let requests = proxy.requests();
     assert_eq!(requests, vec![asked(); before + 2], "a login and a cancel request");

@@ -24,23 +24,44 @@ macro_rules! on_each_runtime {
             #[cfg(feature = "async-std")]
             #[test]
             fn async_std() {
-                ::async_std::task::block_on($test);
+                crate::support::on_async_std($test);
             }
 
             #[cfg(feature = "smol")]
             #[test]
             fn smol() {
-                ::smol::block_on($test);
+                crate::support::on_smol($test);
             }
         }
     )* };
 }
 
+/// A test that waits in vain fails after this long.
+const LONGEST: Duration = Duration::from_secs(6 * 60);
+const ENDLESS: &str = "the test has not ended";
+
 /// Runs `test` on a runtime of its own.
 #[cfg(feature = "tokio")]
 pub(crate) fn on_tokio<T>(test: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let test = async { tokio::time::timeout(LONGEST, test).await.expect(ENDLESS) };
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(test)
+}
+
+/// Runs `test` on the one runtime of the process.
+#[cfg(feature = "async-std")]
+pub(crate) fn on_async_std<T>(test: impl Future<Output = T>) -> T {
+    let test = async { async_std::future::timeout(LONGEST, test).await.expect(ENDLESS) };
+    async_std::task::block_on(test)
+}
+
+/// Runs `test` on the one runtime of the process.
+#[cfg(feature = "smol")]
+pub(crate) fn on_smol<T>(test: impl Future<Output = T>) -> T {
+    smol::block_on(smol::future::or(test, async {
+        smol::Timer::after(LONGEST).await;
+        panic!("{ENDLESS}")
+    }))
 }
 
 /// Runs `test`, which is the same on every runtime, on one that there is.
@@ -48,9 +69,9 @@ pub(crate) fn block_on<T>(test: impl Future<Output = T>) -> T {
     #[cfg(feature = "tokio")]
     return on_tokio(test);
     #[cfg(all(feature = "smol", not(feature = "tokio")))]
-    return ::smol::block_on(test);
+    return on_smol(test);
     #[cfg(all(feature = "async-std", not(any(feature = "tokio", feature = "smol"))))]
-    return ::async_std::task::block_on(test);
+    return on_async_std(test);
 }
 
 /// The emulator of tests that change nothing in it.

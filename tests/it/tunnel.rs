@@ -1,24 +1,19 @@
 //! Drivers that know nothing of tokens and block their thread, through a tunnel.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use lakebase::Tunnel;
 
-use crate::support::{Setup, shared};
+use crate::psql::{Psql, psql};
+use crate::support::{Setup, shared, until};
 
 on_each_runtime! { unix_socket tcp end }
 
-/// psql: libpq, which blocks. This thread waits for it, too.
-fn psql(url: &str) -> Command {
-    let mut psql = Command::new("psql");
-    psql.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).stdin(Stdio::null());
-    psql.args(["-X", "-A", "-t", "-d", url, "-c", "select current_user, current_database()"]);
-    psql
-}
+const ROW: &str = "select current_user, current_database()";
 
+/// The answer to [`ROW`]. This thread waits for it, too.
 fn row(tunnel: &Tunnel) -> String {
-    let output = psql(tunnel.url().expose()).output().unwrap();
+    let output = psql(tunnel.url().expose()).args(["-c", ROW]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
@@ -43,7 +38,7 @@ async fn tcp() {
     let password = tunnel.password().expect("loopback needs one").expose().to_owned();
     assert!(!format!("{tunnel:?}").contains(&password));
     let wrong = tunnel.url().expose().replace(&password, "wrong");
-    let output = psql(&wrong).output().unwrap();
+    let output = psql(&wrong).args(["-c", ROW]).output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
         !output.status.success() && error.contains("password authentication failed"),
@@ -53,18 +48,17 @@ async fn tcp() {
 }
 
 async fn end() {
-    let tunnel = Setup::m2m(shared()).build().tunnel().await.unwrap();
-    assert!(!row(&tunnel).is_empty());
+    let lakebase = Setup::m2m(shared()).build();
+    let tunnel = lakebase.tunnel().await.unwrap();
     let directory = Path::new(&tunnel.host()).to_owned();
-    let mut asleep = psql(tunnel.url().expose());
-    asleep.args(["-c", "select pg_sleep(600)"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut asleep = asleep.spawn().unwrap();
-    while tunnel.monitor().stats().sessions == 0 {
-        std::thread::yield_now();
-    }
+    let sleep = "select pg_sleep(600)";
+    let mut asleep = Psql::start(psql(tunnel.url().expose()).args(["-c", sleep]));
+    let monitor = tunnel.monitor();
+    until(&lakebase, "a session is open", || monitor.stats().sessions == 1).await;
     drop(tunnel);
     assert!(!directory.exists(), "nothing is left");
-    assert!(!asleep.wait().unwrap().success(), "sessions end with their tunnel");
+    until(&lakebase, "sessions end with their tunnel", || asleep.status().is_some()).await;
+    assert!(!asleep.status().unwrap().success());
 }
 
 /// One thread for everything: the driver blocks the very runtime that opened the tunnel.

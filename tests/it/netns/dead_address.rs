@@ -9,7 +9,7 @@ use lakebase::{Lakebase, PoolOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, Link};
 
-use super::{Psql, link};
+use super::{link, start};
 use crate::support::{SOON, Setup, eventually, shared, within};
 
 on_each_runtime! { of_a_server of_the_workspace }
@@ -42,7 +42,7 @@ async fn of_a_server() {
     let lakebase = cold(&link);
     let tunnel = lakebase.tunnel().await.unwrap();
     let url = tunnel.url();
-    let mut psql = Psql::start(Command::new("psql"), &link, url.expose(), "select 1 \\g \\q");
+    let mut psql = start(Command::new("psql"), &link, url.expose(), "select 1 \\g \\q");
     eventually(&lakebase, SOON, "psql ends", || psql.status().is_some()).await;
     assert!(psql.status().unwrap().success());
 }

@@ -3,13 +3,14 @@
 //! Most cases wait a minute for the kernel to give up, and all of them side by side.
 
 use std::io::Write as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lakebase::Lakebase;
 use lakebase::sqlx::{PgConnection, query_scalar};
 use lakebase_testkit::network::Link;
 
+use crate::psql::Psql;
 use crate::support::{Setup, shared};
 
 mod dead_address;
@@ -75,28 +76,11 @@ impl Onlooker {
     }
 }
 
-/// A running psql, killed on drop.
-struct Psql(Child);
-
-impl Psql {
-    /// Has `psql`, a command that starts it, carry out `script` in a session that belongs to `link`. Then it waits for more.
-    fn start(mut psql: Command, link: &Link, url: &str, script: &str) -> Self {
-        psql.env("PGAPPNAME", name(link)).args(["-X", "-A", "-t", "-d", url]);
-        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut psql = Self(psql.spawn().unwrap());
-        writeln!(psql.0.stdin.as_mut().unwrap(), "{script}").unwrap();
-        psql
-    }
-
-    /// How it ended, if it has.
-    fn status(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().unwrap()
-    }
-}
-
-impl Drop for Psql {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Has `psql`, a command that starts it, carry out `script` in a session that belongs to `link`. Then it waits for more.
+fn start(mut psql: Command, link: &Link, url: &str, script: &str) -> Psql {
+    psql.env("PGAPPNAME", name(link)).args(["-X", "-A", "-t", "-d", url]);
+    psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut psql = Psql(psql.spawn().unwrap());
+    writeln!(psql.0.stdin.as_mut().unwrap(), "{script}").unwrap();
+    psql
 }

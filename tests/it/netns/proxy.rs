@@ -7,7 +7,7 @@ use lakebase::Lakebase;
 use lakebase::core::Secret;
 use lakebase_proxy::{Address, Limits, Listener, PoolOptions, Proxy};
 
-use super::{GIVEN_UP, Onlooker, Psql, behind, link};
+use super::{GIVEN_UP, Onlooker, behind, link, start};
 use crate::support::{Setup, eventually, on_tokio, shared};
 
 const PASSWORD: &str = "open-sesame";
@@ -30,7 +30,7 @@ fn a_client_is_told_that_the_server_s_packets_stopped() {
         let lakebase = behind(&link).build();
         let mut onlooker = Onlooker::of(&link).await;
         let url = serve(&lakebase, [127, 0, 0, 1].into(), None).await;
-        let mut psql = Psql::start(Command::new("psql"), &link, &url, "select pg_sleep(300);");
+        let mut psql = start(Command::new("psql"), &link, &url, "select pg_sleep(300);");
         onlooker.until(1, "active").await;
         link.down().unwrap();
         eventually(&lakebase, GIVEN_UP, "psql ends", || psql.status().is_some()).await;
@@ -58,7 +58,7 @@ fn clients_vanish(pool: Option<PoolOptions>) {
         // In the list, not after `from`, where the server would write all rows to a file first.
         let reads = "copy (select generate_series(1, 1000000000), repeat('x', 1000)) to stdout;";
         let clients = ["select pg_sleep(300);", reads, "begin; select 1;"];
-        let clients = clients.map(|sql| Psql::start(link.beyond("psql"), &link, &url, sql));
+        let clients = clients.map(|sql| start(link.beyond("psql"), &link, &url, sql));
         onlooker.until(2, "active").await;
         onlooker.until(1, "idle in transaction").await;
         link.down().unwrap();

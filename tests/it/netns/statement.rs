@@ -8,7 +8,7 @@ use lakebase::PoolOptions;
 use lakebase::sqlx::{Error, query};
 use lakebase_testkit::network::Link;
 
-use super::{GIVEN_UP, Onlooker, Psql, behind, link};
+use super::{GIVEN_UP, Onlooker, behind, link, start};
 use crate::support::{eventually, within};
 
 on_each_runtime! { the_link_goes_down this_side_loses_its_network }
@@ -32,7 +32,7 @@ async fn statements_end(cut: fn(&Link) -> io::Result<()>) {
     let mut connection = lakebase.connect().await.unwrap();
     let (client, driven) = lakebase.tokio_postgres().await.unwrap();
     let tunnel = lakebase.tunnel().await.unwrap();
-    let mut psql = Psql::start(Command::new("psql"), &link, tunnel.url().expose(), SLEEP);
+    let mut psql = start(Command::new("psql"), &link, tunnel.url().expose(), SLEEP);
 
     let direct = async { query(SLEEP).execute(&mut connection).await.unwrap_err() };
     let pooled = async { query(SLEEP).execute(&pool).await.unwrap_err() };
