@@ -42,7 +42,7 @@ fn identity(emulator: &Emulator) -> Setup {
 async fn environment_of_an_app() {
     let emulator = Emulator::builder().page_size(100).start().unwrap();
     // Requests at the same time overlap for certain.
-    let duration = Duration::from_millis(60);
+    let duration = Duration::from_millis(200);
     emulator.inject(Fault::new(Operation::Any, Effect::Latency { duration }));
     let it = emulator.description().clone();
     for mode in ["allow", "prefer", "require", "verify-ca", "verify-full"] {
