@@ -178,7 +178,7 @@ impl Credentials {
                     }
                     let look = self.0.workspace.effects.timer.sleep(LOOK_AGAIN);
                     if let Either::Left((result, _)) = select(work.as_mut(), look).await {
-                        return result;
+                        return Ok(result?.0);
                     }
                 }
             }

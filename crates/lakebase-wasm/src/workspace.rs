@@ -58,7 +58,7 @@ struct Answer {
 /// A client of a Databricks workspace, with one identity.
 ///
 /// Every call sends a request; only the workspace token is kept between calls. A refused workspace token is
-/// replaced once; nothing else is retried. All requests go to the configured host. The token endpoint is the
+/// replaced until one is refused that was asked for after the first refusal; nothing else is retried. All requests go to the configured host. The token endpoint is the
 /// documented one, `/oidc/v1/token`, without discovery.
 ///
 /// **Cancellation:** dropping a call's future abandons its request and leaves the workspace usable.
@@ -219,20 +219,21 @@ impl Workspace {
         }
     }
 
-    /// A workspace token with enough remaining life.
-    pub(crate) fn bearer(&self) -> BoxFuture<'_, Result<Secret>> {
+    /// A workspace token with enough remaining life, and when it was asked for.
+    pub(crate) fn bearer(&self) -> BoxFuture<'_, Result<(Secret, Moment)>> {
         Box::pin(async move {
             let now = self.now();
             match &self.settings.identity {
-                Identity::Token(token) => return Ok(token.clone()),
-                Identity::Provider(provider) => return provider.token().await,
+                Identity::Token(token) => return Ok((token.clone(), now)),
+                Identity::Provider(provider) => return Ok((provider.token().await?, now)),
                 Identity::ServicePrincipal { .. } | Identity::Federated { .. } => {}
             }
             let held = self.lock().clone().filter(|held| held.left(now) > SPARE_LIFE);
-            match held {
-                Some(held) => Ok(held.token),
-                None => Ok(self.fetch_bearer().await?.token),
-            }
+            let bearer = match held {
+                Some(held) => held,
+                None => self.fetch_bearer().await?,
+            };
+            Ok((bearer.token, bearer.started))
         })
     }
 
@@ -310,7 +311,8 @@ impl Workspace {
         }
     }
 
-    /// Makes one call with a workspace token. A refused token is replaced once.
+    /// Makes one call with a workspace token. A refused token is replaced until one is refused that was asked for after the
+    /// first refusal: another call may have brought one before, which was revoked with the first.
     fn call(
         &self,
         method: &'static str,
@@ -318,9 +320,9 @@ impl Workspace {
         body: String,
     ) -> BoxFuture<'_, Result<Answer>> {
         Box::pin(async move {
-            let mut refused: Option<Secret> = None;
+            let mut first_refusal: Option<Duration> = None;
             loop {
-                let token = self.bearer().await?;
+                let (token, started) = self.bearer().await?;
                 if !token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
                     let text = "the workspace token has characters that no token has";
                     return Err(Error::new(ErrorKind::Config, text));
@@ -335,9 +337,10 @@ impl Workspace {
                 });
                 let reply = reply.await?;
                 let renewable = !matches!(self.settings.identity, Identity::Token(_));
-                if reply.status == 401 && renewable && refused.is_none() {
+                let is_older = |refusal| started.monotonic < refusal;
+                if reply.status == 401 && renewable && first_refusal.is_none_or(is_older) {
+                    first_refusal.get_or_insert(self.now().monotonic);
                     self.forget(Some(&token));
-                    refused = Some(token);
                     continue;
                 }
                 let secrets = [token.expose(), self.settings.identity.client_secret()];
@@ -430,3 +433,7 @@ impl CredentialSource for Workspace {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "workspace_tests.rs"]
+mod tests;
