@@ -1,24 +1,26 @@
 //! Host names that the system does not know: direct queries, the relay, and TLS that stays on the name.
 
+use std::future::pending;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use lakebase::core::connect::ConnectPolicy;
-use lakebase::core::{Error, Runtime};
+use lakebase::core::{Error, HostResolver, Runtime};
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
 use lakebase_runtime::{Options, auto};
 use lakebase_testkit::mocks::MockHostResolver;
 
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{SOON, Setup, endpoint, shared, until, within};
 
 on_each_runtime! {
-    system_first_then_directly every_form_of_answer next_server wrong_names_are_refused
-    unknown_everywhere relay_is_private_and_goes_away
+    system_first_then_directly silent_resolver every_form_of_answer next_server
+    wrong_names_are_refused unknown_everywhere relay_is_private_and_goes_away
 }
 
 fn queries(emulator: &Emulator) -> u64 {
@@ -52,6 +54,22 @@ async fn system_first_then_directly() {
     let login = lakebase.connector().login().await.unwrap();
     assert_eq!(login.params.addresses, [loopback]);
     assert_eq!(queries(&emulator), asked);
+}
+
+/// Its queries get lost.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl HostResolver for Silent {
+    async fn resolve(&self, _: &str) -> Result<Vec<IpAddr>, Error> {
+        pending().await
+    }
+}
+
+async fn silent_resolver() {
+    let lakebase = Setup::m2m(shared()).builder().host_resolver(Arc::new(Silent)).build().unwrap();
+    within(&lakebase, SOON, lakebase.connect()).await.unwrap().close().await.unwrap();
 }
 
 async fn every_form_of_answer() {

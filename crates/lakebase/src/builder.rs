@@ -159,7 +159,7 @@ impl Builder {
         self.set("options", options)
     }
 
-    /// DNS servers for names that the system's resolver does not find: `ip:port`, separated by commas.
+    /// DNS servers for names that the system's resolver does not find within a second: `ip:port`, separated by commas.
     /// Default: those that the system uses. `LAKEBASE_DNS`.
     pub fn dns(self, servers: impl Into<String>) -> Self {
         self.set("dns", servers)
@@ -274,7 +274,8 @@ impl Builder {
         self
     }
 
-    /// Looks host names up with `resolver` before the direct DNS query, instead of the system's resolver.
+    /// Looks host names up with `resolver` instead of the system's resolver. A direct DNS query follows if it fails, or has not
+    /// answered within a second.
     pub fn host_resolver(mut self, resolver: Arc<dyn HostResolver>) -> Self {
         self.hosts = Some(resolver);
         self
