@@ -15,6 +15,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
+use futures_util::stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -79,7 +80,11 @@ async fn answer(
     }
     let length = answer.body.len();
     let body = if answer.ending == Ending::Cut {
-        Body::new(Cut::half(answer.body))
+        let half = Bytes::from(answer.body).slice(..length / 2);
+        Body::from_stream(stream::iter([
+            Ok(half),
+            Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
+        ]))
     } else {
         answer.body.into()
     };
@@ -96,31 +101,6 @@ async fn answer(
         }
     }
     response
-}
-
-/// A body that fails after its first half.
-struct Cut(Option<Bytes>);
-
-impl Cut {
-    fn half(mut body: Vec<u8>) -> Self {
-        body.truncate(body.len() / 2);
-        Self(Some(body.into()))
-    }
-}
-
-impl axum::body::HttpBody for Cut {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, io::Error>>> {
-        Poll::Ready(Some(match self.0.take() {
-            Some(half) => Ok(http_body::Frame::data(half)),
-            None => Err(io::ErrorKind::ConnectionAborted.into()),
-        }))
-    }
 }
 
 /// Tells the socket of a connection to refuse what is written to it.
