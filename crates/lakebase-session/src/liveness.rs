@@ -55,6 +55,7 @@ impl Liveness {
     /// Whether a connection was found dead or ended by the server, ever, so that [`limit`](Self::limit) has to be asked about one that was idle
     /// for a short time, too.
     #[must_use]
+    #[inline]
     pub fn has_lost_any(&self) -> bool {
         self.found_dead.load(Ordering::Relaxed) > 0 || self.ended.load(Ordering::Relaxed) > 0
     }

@@ -115,23 +115,34 @@ fn check(recycling: Arc<Recycling>, now: Now) -> Hook {
         if recycling.is_surely_alive(now, last_use(metrics), metrics.created) {
             return Box::pin(ReadyOk);
         }
-        let idle = idle(now, metrics);
-        if recycling.is_old(age(now, metrics)) {
-            return Box::pin(ready(Err(HookError::message("the connection is old"))));
-        }
-        if !recycling.is_in_doubt(idle) {
-            return Box::pin(ReadyOk);
-        }
-        let recycling = Arc::clone(&recycling);
-        Box::pin(async move {
-            match recycling.answers(client, idle).await {
-                true => {
-                    recycling.tell_replaced();
-                    Ok(())
-                }
-                false => Err(HookError::message("the connection did not answer")),
+        look_closer(&recycling, client, idle(now, metrics), age(now, metrics))
+    })
+}
+
+/// The check of a connection that is not surely alive. Not inlined, so that the check before it stays small.
+#[cold]
+#[inline(never)]
+fn look_closer<'a>(
+    recycling: &Arc<Recycling>,
+    client: &'a Client,
+    idle: Duration,
+    age: Duration,
+) -> BoxFuture<'a, Result<(), HookError>> {
+    if recycling.is_old(age) {
+        return Box::pin(ready(Err(HookError::message("the connection is old"))));
+    }
+    if !recycling.is_in_doubt(idle) {
+        return Box::pin(ReadyOk);
+    }
+    let recycling = Arc::clone(recycling);
+    Box::pin(async move {
+        match recycling.answers(client, idle).await {
+            true => {
+                recycling.tell_replaced();
+                Ok(())
             }
-        })
+            false => Err(HookError::message("the connection did not answer")),
+        }
     })
 }
 

@@ -1,7 +1,6 @@
 //! Subjects that are this program again: ours and plain sqlx.
 
 mod connect;
-mod deadpool;
 mod network;
 mod orders;
 mod pool;
@@ -11,7 +10,6 @@ mod settings;
 use std::future::Future;
 
 use anyhow::{Result, bail};
-use lakebase::deadpool_postgres::Pool;
 use serde_json::Value;
 
 use crate::clock::now;
@@ -22,7 +20,6 @@ pub(crate) fn run(name: &str) -> Result<()> {
         "connect-ours" => say(&on_tokio(connect::ours())?),
         "connect-sqlx" => say(&on_tokio(connect::sqlx())?),
         "pool-ours" => on_tokio(pool::ours()),
-        "pool-deadpool" => on_tokio(pools::ours_deadpool()),
         "pool-sqlx" => on_tokio(pool::sqlx(true)),
         "pool-sqlx-no-ping" => on_tokio(pool::sqlx(false)),
         "pool-sqlx-timer" => on_tokio(pool::sqlx_timer()),

@@ -1,17 +1,11 @@
 //! The pools that are put under load by the files which `xtask/peers/db` has, too.
 
-use lakebase::deadpool_postgres::PoolConfig;
 use lakebase::sqlx::postgres::{PgPool, PgPoolOptions};
 use lakebase::sqlx::{AssertSqlSafe, query};
 use lakebase::{Lakebase, PoolOptions};
 
 use super::settings::{self, connections};
-use super::{Result, deadpool, network};
-
-pub(super) async fn ours_deadpool() -> Result<()> {
-    let size = connections()?.try_into()?;
-    deadpool::serve(&Lakebase::from_env()?.deadpool(PoolConfig::new(size))?).await
-}
+use super::{Result, network};
 
 pub(super) async fn ours() -> Result<()> {
     let open = async || {

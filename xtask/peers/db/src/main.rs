@@ -1,4 +1,6 @@
-//! deadpool-postgres as a subject of the row `pool`, and with the argument `network` of that row: obeys lines on standard input until it ends.
+//! deadpool-postgres as a subject: obeys lines on standard input until it ends. The argument is `ours` or `pool` for the row `pool`, over our
+//! sessions or over its own, and `network` for that row. Both pools are in one program because two programs differ by 5 % in where their
+//! code and data are.
 //!
 //! Settings come from the variables that the driver sets (`PGHOST`, `PGPORT`, `PGUSER`, `PGDATABASE`, `PGSSLROOTCERT`, `BENCH_CONNECTIONS`).
 //! A line is `{"operation":"acquire"|"query","tasks":N,"millis":N}`; the answer is `{"operations":N,"micros":N}`.
@@ -8,7 +10,6 @@
     reason = "a program of its own that measures real time and reads its environment"
 )]
 
-#[path = "../../../bench-db/src/subject/deadpool.rs"]
 mod deadpool;
 #[path = "../../../bench-db/src/subject/network.rs"]
 mod network;
@@ -20,7 +21,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolConfig, RecyclingMethod, Runtime};
+use lakebase::Lakebase;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -31,11 +33,23 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 fn main() -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let pool = pool()?;
-    if env::args().nth(1).as_deref() == Some("network") {
-        return runtime.block_on(network::serve(async || Ok(pool.clone()), run));
+    match env::args().nth(1).as_deref() {
+        Some("ours") => {
+            let size = PoolConfig::new(connections()?);
+            runtime
+                .block_on(async { deadpool::serve(&Lakebase::from_env()?.deadpool(size)?).await })
+        }
+        Some("pool") => runtime.block_on(deadpool::serve(&pool()?)),
+        Some("network") => {
+            let pool = pool()?;
+            runtime.block_on(network::serve(async || Ok(pool.clone()), run))
+        }
+        other => Err(format!("there is no subject {other:?}").into()),
     }
-    runtime.block_on(deadpool::serve(&pool))
+}
+
+fn connections() -> Result<usize> {
+    Ok(env::var("BENCH_CONNECTIONS")?.parse()?)
 }
 
 async fn run(pool: Pool, sql: String) -> Result<(), String> {
@@ -70,6 +84,5 @@ fn pool() -> Result<Pool> {
         .keepalives_retries(3);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, MakeRustlsConnect::new(tls), recycling);
-    let size = env::var("BENCH_CONNECTIONS")?.parse()?;
-    Ok(Pool::builder(manager).max_size(size).runtime(Runtime::Tokio1).build()?)
+    Ok(Pool::builder(manager).max_size(connections()?).runtime(Runtime::Tokio1).build()?)
 }

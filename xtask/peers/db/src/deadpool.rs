@@ -1,15 +1,14 @@
-//! A pool of deadpool under load: over our sessions, and by this file in `xtask/peers/db` over tokio-postgres' own. What differs is who logs in
-//! and what carries the bytes.
+//! A pool of deadpool under load: over our sessions, and over tokio-postgres' own. What differs is who logs in and what carries the bytes.
 
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::orders::obey;
-use super::{Pool, Result, now};
+use crate::orders::obey;
+use crate::{Pool, Result, now};
 
 /// Obeys orders, once all connections are open.
-pub(crate) async fn serve(pool: &Pool) -> Result<()> {
+pub(super) async fn serve(pool: &Pool) -> Result<()> {
     warm_up(pool).await?;
     obey(async |order| {
         let (tasks, time) = (order.number("tasks")?, order.millis("millis")?);
