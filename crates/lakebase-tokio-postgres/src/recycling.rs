@@ -108,13 +108,13 @@ impl Recycling {
         (limit / 6).clamp(Duration::from_millis(100), Duration::from_secs(30))
     }
 
-    /// Whether a connection that was used at `last_use` and opened at `created` may be handed out without a closer look.
+    /// Whether a connection that was used at `last_use`, and opened at `created` if that matters, may be handed out without a closer look.
     #[cfg(feature = "deadpool")]
     pub(crate) fn is_surely_alive(
         &self,
         now: Instant,
         last_use: Instant,
-        created: Instant,
+        created: Option<Instant>,
     ) -> bool {
         // A coarse clock lags, so that the end of no time at all may be ahead.
         let is_before = |moment: Instant, after: Duration| {
@@ -122,7 +122,7 @@ impl Recycling {
         };
         !self.liveness.has_lost_any()
             && is_before(last_use, self.options.ping_after_idle)
-            && is_before(created, self.surely_young)
+            && created.is_none_or(|created| is_before(created, self.surely_young))
     }
 
     /// Whether a connection of this `age` is to be replaced.
