@@ -67,6 +67,8 @@ impl RecyclingOptions {
 
     /// Replace a connection of this age, less a random tenth. Default: 1 h. Lakebase ends connections after 24 h without activity and
     /// may end any after 3 days.
+    ///
+    /// deadpool looks at the age of a connection at every sixteenth of its checkouts, and at that of idle ones at least every 30 s.
     pub fn max_lifetime(mut self, limit: Duration) -> Self {
         self.max_lifetime = limit;
         self
