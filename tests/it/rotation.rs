@@ -44,7 +44,7 @@ pub(crate) fn short_tokens() -> (String, Lakebase) {
     (name, lakebase)
 }
 
-/// Eight tasks `ask` a pool of six connections until the token was renewed three times. None may fail, connections are replaced, and no
+/// Eight tasks `ask` a pool of six connections until the token was renewed four times. None may fail, connections are replaced, and no
 /// dead token is tried. `ask` returns its error.
 pub(crate) async fn load_through_rotations<F>(
     pool: &str,
@@ -75,7 +75,7 @@ pub(crate) async fn load_through_rotations<F>(
     drop(ask);
     let cache = lakebase.connector().credentials().await.unwrap().unwrap();
     let mut seen = None;
-    for _ in 0..3 {
+    for _ in 0..4 {
         seen = Some(cache.changed(seen).await.generation());
     }
     stop.store(true, Ordering::Relaxed);

@@ -50,10 +50,12 @@ async fn tcp() {
 async fn end() {
     let lakebase = Setup::m2m(shared()).build();
     let tunnel = lakebase.tunnel().await.unwrap();
+    assert!(!row(&tunnel).is_empty());
+    let monitor = tunnel.monitor();
+    until(&lakebase, "that session is closed", || monitor.stats().sessions == 0).await;
     let directory = Path::new(&tunnel.host()).to_owned();
     let sleep = "select pg_sleep(600)";
     let mut asleep = Psql::start(psql(tunnel.url().expose()).args(["-c", sleep]));
-    let monitor = tunnel.monitor();
     until(&lakebase, "a session is open", || monitor.stats().sessions == 1).await;
     drop(tunnel);
     assert!(!directory.exists(), "nothing is left");
