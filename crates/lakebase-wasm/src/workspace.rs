@@ -58,8 +58,8 @@ struct Answer {
 /// A client of a Databricks workspace, with one identity.
 ///
 /// Every call sends a request; only the workspace token is kept between calls. A refused workspace token is
-/// replaced until one is refused that was asked for after the first refusal; nothing else is retried. All requests go to the configured host. The token endpoint is the
-/// documented one, `/oidc/v1/token`, without discovery.
+/// replaced until one is refused that was asked for after the first refusal; nothing else is retried. All requests
+/// go to the configured host. The token endpoint is the documented one, `/oidc/v1/token`, without discovery.
 ///
 /// **Cancellation:** dropping a call's future abandons its request and leaves the workspace usable.
 #[derive(Debug)]
