@@ -1,6 +1,6 @@
 //! Automation of the repository: `cargo xtask <command>`.
 //!
-//! Commands are plain functions that take their arguments and return an outcome; the tables they work from (cells of the test matrix,
+//! Commands are plain functions that take their arguments and return an outcome; the tables they work from (cells of the test matrix in `cells.toml`,
 //! invariants of the dependency graph, rules of tidiness) are data. Nothing here is needed to use the crates.
 
 #![expect(

@@ -14,6 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+
 pub(crate) use self::netns::provide as netns;
 pub(crate) use self::package::Package;
 use crate::Outcome;
@@ -58,7 +61,8 @@ const NSS_WRAPPER: Package =
 const WASM: &str = "wasm32-unknown-unknown";
 
 /// Something that is not part of Rust's own installation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Tool {
     /// A Postgres server.
     Postgres,
@@ -130,26 +134,11 @@ pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
     }
 }
 
-/// Every tool by the name that `provision` takes.
-const TOOLS: &[(&str, Tool)] = &[
-    ("wasm", Tool::Wasm),
-    ("postgres", Tool::Postgres),
-    ("python", Tool::Python),
-    ("arrow", Tool::Arrow),
-    ("node", Tool::Node),
-    ("edge", Tool::Edge),
-    ("bundlers", Tool::Bundlers),
-    ("chromium", Tool::Chromium),
-    ("valgrind", Tool::Valgrind),
-    ("proxies", Tool::Proxies),
-    ("netns", Tool::Netns),
-    ("libpq", Tool::Libpq),
-    ("migrations", Tool::Migrations),
-    ("windows", Tool::Windows),
-    ("musl", Tool::Musl),
-    ("compilers", Tool::Compilers),
-    ("zig", Tool::Zig),
-];
+/// The tool of that name.
+fn tool(name: &str) -> Result<Tool, Failure> {
+    Tool::deserialize(name.into_deserializer())
+        .map_err(|error: serde::de::value::Error| Failure::usage(format!("provision: {error}")))
+}
 
 /// What demo and most tests need, which is fetched where nothing is named.
 const USUAL: &[&str] =
@@ -167,12 +156,8 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
             println!("{arg}: {}", postgres::provide(Some(source))?.display());
             continue;
         }
-        let (_, tool) = TOOLS.iter().find(|(name, _)| name == arg).ok_or_else(|| {
-            let names: Vec<&str> = TOOLS.iter().map(|(name, _)| *name).collect();
-            Failure::usage(format!("provision knows {}, not `{arg}`", names.join(", ")))
-        })?;
         // As a shell takes them before a command.
-        let variables = provide(*tool)?;
+        let variables = provide(tool(arg)?)?;
         let variables: String =
             variables.iter().map(|(name, value)| format!(" {name}={value}")).collect();
         println!("{arg}: ready{variables}");
@@ -328,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_fetched_without_a_name_has_one() {
         for name in USUAL {
-            assert!(TOOLS.iter().any(|(known, _)| known == name), "{name}");
+            tool(name).unwrap();
         }
     }
 

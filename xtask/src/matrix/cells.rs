@@ -1,61 +1,69 @@
-//! What a cell of the test matrix is, and the order of all. To add one, add an entry to one of the lists: nothing else knows their names.
-//!
-//! Order matters for time, not for results: quick checks first, then builds so that each finds what the one before it built.
+//! What a cell of the test matrix is. The cells themselves are data: `xtask/cells.toml` says what its fields mean.
 
-use super::edge::EDGE;
-use super::native::NATIVE;
-use super::platforms::PLATFORMS;
-use super::tools::TOOLS;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
 use crate::provision::Tool;
+use crate::system::{Doing, Failure};
 
 /// One row of the matrix.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Cell {
     /// As given to `--cell`.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// One line for `--list`.
-    pub(crate) purpose: &'static str,
-    /// What has to be on the machine beyond Rust.
-    pub(crate) needs: &'static [Tool],
-    /// Run in order; a failing step does not stop the ones after it.
-    pub(crate) steps: &'static [Step],
+    pub(crate) purpose: String,
+    #[serde(default)]
+    pub(crate) needs: Vec<Tool>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Form")]
 pub(crate) struct Step {
-    pub(crate) run: Run,
-    /// All features of the package that cargo turns on, where that is not left to it.
-    pub(crate) features: Option<&'static str>,
+    /// Starts with `cargo` or `xtask`.
+    pub(crate) run: String,
     pub(crate) counts: Counts,
-    pub(crate) env: &'static [(&'static str, &'static str)],
+    pub(crate) env: BTreeMap<String, String>,
 }
 
-impl Step {
-    const fn new(run: Run, counts: Counts) -> Self {
-        Self { run, features: None, counts, env: &[] }
-    }
+/// How a step is written.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Run(String),
+    Table {
+        run: String,
+        counts: Option<Counts>,
+        #[serde(default)]
+        env: BTreeMap<String, String>,
+    },
+}
 
-    /// With these features and no others.
-    pub(super) const fn features(self, features: &'static str) -> Self {
-        Self { features: Some(features), ..self }
-    }
-
-    /// With these variables.
-    pub(super) const fn env(self, env: &'static [(&'static str, &'static str)]) -> Self {
-        Self { env, ..self }
+impl From<Form> for Step {
+    fn from(form: Form) -> Self {
+        let (run, counts, env) = match form {
+            Form::Run(run) => (run, None, BTreeMap::new()),
+            Form::Table { run, counts, env } => (run, counts, env),
+        };
+        let counts = counts.unwrap_or_else(|| Counts::of(&run));
+        Self { run, counts, env }
     }
 }
 
-/// What is run; arguments are separated by white space.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Run {
-    Cargo(&'static str),
-    Xtask(&'static str),
+impl From<&str> for Step {
+    fn from(run: &str) -> Self {
+        Form::Run(run.to_owned()).into()
+    }
 }
 
 /// How the checks of a step are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Counts {
     /// The command itself is the check.
     One,
@@ -65,43 +73,24 @@ pub(crate) enum Counts {
     Closing,
 }
 
-/// A cargo command that runs tests.
-pub(super) const fn tests(args: &'static str) -> Step {
-    Step::new(Run::Cargo(args), Counts::Tests)
-}
-
-/// The same for tests that mostly wait for each other's servers: more of them at once than this machine has cores.
-pub(super) const fn waiting_tests(args: &'static str) -> Step {
-    tests(args).env(&[("RUST_TEST_THREADS", "8")])
-}
-
-/// A cargo command that passes by exiting with 0.
-pub(super) const fn check(args: &'static str) -> Step {
-    Step::new(Run::Cargo(args), Counts::One)
-}
-
-/// One of xtask's own commands, which end with a count.
-pub(super) const fn own(args: &'static str) -> Step {
-    Step::new(Run::Xtask(args), Counts::Closing)
-}
-
-/// One of xtask's own commands that passes by exiting with 0.
-pub(super) const fn own_check(args: &'static str) -> Step {
-    Step::new(Run::Xtask(args), Counts::One)
-}
-
-pub(super) const fn cell(
-    name: &'static str,
-    purpose: &'static str,
-    needs: &'static [Tool],
-    steps: &'static [Step],
-) -> Cell {
-    Cell { name, purpose, needs, steps }
+impl Counts {
+    /// Unless said otherwise.
+    fn of(run: &str) -> Self {
+        if run.starts_with("cargo test ") {
+            Self::Tests
+        } else if run.starts_with("xtask ") {
+            Self::Closing
+        } else {
+            Self::One
+        }
+    }
 }
 
 /// Every cell, in the order they run.
-pub(super) fn all() -> impl Iterator<Item = &'static Cell> + Clone {
-    [NATIVE, EDGE, TOOLS, PLATFORMS].into_iter().flatten()
+pub(super) fn all() -> Result<Vec<Cell>, Failure> {
+    let mut file: BTreeMap<String, Vec<Cell>> =
+        toml::from_str(include_str!("../../cells.toml")).doing("read xtask/cells.toml")?;
+    Ok(file.remove("cell").unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -110,10 +99,14 @@ mod tests {
 
     use super::*;
 
+    fn names() -> BTreeSet<String> {
+        all().unwrap().into_iter().map(|cell| cell.name).collect()
+    }
+
     #[test]
     fn names_are_unique_and_fit_a_file_name() {
-        let names: BTreeSet<_> = all().map(|cell| cell.name).collect();
-        assert_eq!(names.len(), all().count());
+        let names = names();
+        assert_eq!(names.len(), all().unwrap().len());
         for name in names {
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{name}");
         }
@@ -122,40 +115,55 @@ mod tests {
     #[test]
     fn the_cells_that_cargo_test_leaves_out_exist() {
         let text = include_str!("../../../tests/left_out/main.rs");
-        let names = |list: &str| {
+        let quoted = |list: &str| {
             let (_, rest) = text.split_once(list).unwrap();
             let (list, _) = rest.split_once("];").unwrap();
             let quoted: Vec<_> = list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
             quoted
         };
         // Of pairs the first; of features the third, since `cfg!` quotes as well.
-        let cells = names("const CELLS").into_iter().step_by(2);
-        let of_features = names("const FEATURES").into_iter().skip(2).step_by(4);
+        let cells = quoted("const CELLS").into_iter().step_by(2);
+        let of_features = quoted("const FEATURES").into_iter().skip(2).step_by(4);
         let named: Vec<String> = cells.chain(of_features).collect();
         assert!(named.len() > 10);
         for name in named {
-            assert!(all().any(|cell| cell.name == name), "no cell {name}");
+            assert!(names().contains(&name), "no cell {name}");
         }
     }
 
     #[test]
-    fn every_cell_has_a_step_and_a_purpose() {
-        for cell in all() {
-            assert!(!cell.steps.is_empty() && !cell.purpose.is_empty(), "{}", cell.name);
+    fn every_cell_has_a_purpose_and_steps_of_cargo_or_xtask() {
+        for Cell { name, purpose, steps, .. } in all().unwrap() {
+            assert!(!steps.is_empty() && !purpose.is_empty(), "{name}");
+            for Step { run, .. } in steps {
+                assert!(run.starts_with("cargo ") || run.starts_with("xtask "), "{name}: {run}");
+            }
         }
+    }
+
+    #[test]
+    fn steps_are_counted_by_what_they_run() {
+        let counts = |run: &str| Step::from(run).counts;
+        assert_eq!(counts("cargo test -p a"), Counts::Tests);
+        assert_eq!(counts("cargo clippy --all-targets"), Counts::One);
+        assert_eq!(counts("xtask tidy"), Counts::Closing);
+        let step: BTreeMap<String, Step> =
+            toml::from_str("a = { run = \"xtask demo\", counts = \"one\" }").unwrap();
+        assert_eq!(step["a"].counts, Counts::One);
     }
 
     #[test]
     fn the_matrix_covers_every_runtime_with_every_http_client() {
+        let names = names();
         for runtime in ["tokio", "async-std", "smol", "all"] {
             for http in ["", "-surf"] {
                 let name = format!("{runtime}{http}");
-                assert!(all().any(|cell| cell.name == name), "no cell {name}");
+                assert!(names.contains(&name), "no cell {name}");
             }
         }
         for name in ["fmt", "clippy", "docs", "isolation", "tidy", "fuzz-replay", "wasm32", "xtask"]
         {
-            assert!(all().any(|cell| cell.name == name), "no cell {name}");
+            assert!(names.contains(name), "no cell {name}");
         }
     }
 }

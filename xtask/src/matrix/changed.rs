@@ -3,12 +3,12 @@
 //! Formatting, tidiness and isolation of everything; lints and unit tests of the packages that changed and of those that depend on them. What needs
 //! a Postgres, a browser or another platform is left to the matrix.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-use super::cells::{Cell, cell, check};
+use super::cells::{Cell, Counts, Step};
 use super::machine::Real;
 use super::{run, select};
 use crate::Outcome;
@@ -34,9 +34,9 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     let packages = packages()?;
     let touched = with_dependants(&packages, &files(&since)?);
     println!("changed since {since}, or depends on it: {}", names(&touched));
-    let mut cells: Vec<Cell> = select(QUICK)?.into_iter().copied().collect();
+    let mut cells = select(QUICK)?;
     cells.extend(of(&touched));
-    let report = run(&cells.iter().collect::<Vec<_>>(), true, &mut Real::new(false)?);
+    let report = run(&cells, true, &mut Real::new(false)?);
     print!("\n{}", report.table());
     println!("left out: all that `cargo xtask test-matrix` has besides");
     Ok(report.ok())
@@ -60,18 +60,24 @@ fn of(touched: &[&Package]) -> Vec<Cell> {
         return Vec::new();
     }
     let chosen: String = touched.iter().map(|package| format!(" -p {}", package.name)).collect();
-    // Cells are constants everywhere else; these live as long as the program.
-    let lints = format!("clippy{chosen} --all-targets --all-features -- -D warnings").leak();
-    let mut cells = vec![cell("clippy", "lints of what changed", &[], vec![check(lints)].leak())];
+    let cell = |name: &str, purpose: &str, run: String| Cell {
+        name: name.to_owned(),
+        purpose: purpose.to_owned(),
+        needs: Vec::new(),
+        threads: None,
+        // Tests are not counted: a package may have none.
+        steps: vec![Step { run, counts: Counts::One, env: BTreeMap::new() }],
+    };
+    let lints = format!("cargo clippy{chosen} --all-targets --all-features -- -D warnings");
+    let mut cells = vec![cell("clippy", "lints of what changed", lints)];
     let tested: Vec<_> = touched.iter().filter(|package| !package.holds.is_empty()).collect();
     if !tested.is_empty() {
         let chosen: String = tested.iter().map(|package| format!(" -p {}", package.name)).collect();
         let holds: BTreeSet<&str> =
             tested.iter().flat_map(|package| package.holds.clone()).collect();
         let holds: String = holds.into_iter().map(|option| format!(" {option}")).collect();
-        let unit = format!("test --no-fail-fast{chosen} --all-features{holds}").leak();
-        // Not by their number: a package may have none.
-        cells.push(cell("unit", "unit tests of what changed", &[], vec![check(unit)].leak()));
+        let unit = format!("cargo test --no-fail-fast{chosen} --all-features{holds}");
+        cells.push(cell("unit", "unit tests of what changed", unit));
     }
     cells
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::cells::{Cell, Run, Step};
+use super::cells::{Cell, Step};
 use super::count::unfinished;
 use super::report::Row;
 use super::{Machine, Ran};
@@ -81,29 +81,22 @@ impl Machine for Real {
     }
 
     fn begin(&mut self, cell: &Cell) {
-        let _ = fs::remove_file(self.log(cell.name));
+        let _ = fs::remove_file(self.log(&cell.name));
         self.say(&format!("==> {}: {}", cell.name, cell.purpose));
     }
 
     fn run(&mut self, cell: &Cell, step: &Step) -> Result<Ran, Failure> {
-        let mut command = match step.run {
-            Run::Cargo(args) => {
-                let mut command = system::cargo();
-                command.args(args.split_whitespace());
-                command
-            }
-            Run::Xtask(args) => {
-                let mut command = Command::new(&self.program);
-                command.args(args.split_whitespace()).current_dir(system::root());
-                command
-            }
+        let mut words = step.run.split_whitespace();
+        let mut command = match words.next() {
+            Some("cargo") => system::cargo(),
+            _ => Command::new(&self.program),
         };
-        if let Some(features) = step.features {
-            command.args(["--no-default-features", "--features", features]);
+        command.args(words).current_dir(system::root()).env("RES_OPTIONS", RESOLVER);
+        command.envs(self.env.iter().cloned()).envs(&step.env);
+        if let Some(threads) = cell.threads {
+            command.env("RUST_TEST_THREADS", threads.to_string());
         }
-        command.env("RES_OPTIONS", RESOLVER);
-        command.envs(self.env.iter().cloned()).envs(step.env.iter().copied());
-        let log = self.log(cell.name);
+        let log = self.log(&cell.name);
         let before = fs::read(&log).map_or(0, |bytes| bytes.len());
         append(&log, &format!("$ {}\n", describe(&command)))?;
         let mut next_sign = HEARTBEAT;
@@ -142,7 +135,7 @@ impl Machine for Real {
                 self.say(&format!("    {remark}"));
             }
         } else {
-            let log = self.log(row.name);
+            let log = self.log(&row.name);
             let text = fs::read(&log)
                 .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
                 .unwrap_or_default();

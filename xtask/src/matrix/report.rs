@@ -10,7 +10,7 @@ use super::count::Tally;
 /// What became of one cell.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) tally: Tally,
     pub(crate) elapsed: Duration,
     /// Why the cell was not run, where that is allowed.
@@ -127,7 +127,8 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn row(name: &'static str, passed: u64, failed: u64) -> Row {
+    fn row(name: &str, passed: u64, failed: u64) -> Row {
+        let name = name.to_owned();
         let tally = Tally { passed, failed, ignored: 0 };
         let elapsed = Duration::from_millis(1500);
         Row { name, tally, elapsed, ..Row::default() }
