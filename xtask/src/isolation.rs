@@ -1,6 +1,6 @@
 //! `cargo xtask isolation`: architecture invariants, checked on the resolved dependency graph and on public signatures.
 //!
-//! The invariants are data in [`rules`]; [`graph`] asks cargo. Public signatures are those that the cell `api` records.
+//! The invariants are data in `xtask/isolation.toml`; [`graph`] asks cargo. Public signatures are those that the cell `api` records.
 
 mod baseline;
 mod graph;
@@ -11,9 +11,7 @@ use std::fs;
 pub(crate) use self::baseline::sqlx_alone;
 pub(crate) use self::graph::Graph;
 use self::graph::resolve;
-use self::rules::{
-    ABSENT, AT_MOST, AbsentRule, AtMostRule, PLATFORM, PORTABLE, PRIVATE, PUBLIC, SQLX,
-};
+use self::rules::{AbsentRule, AtMostRule, OverSqlxRule, Rules};
 use crate::Outcome;
 use crate::system::{Doing, Failure, cargo, root};
 use crate::tidy::source_files;
@@ -23,6 +21,7 @@ type Verdict = (Vec<String>, Option<String>);
 
 /// Prints every rule with its verdict and ends with `isolation: N passed, N failed`.
 pub(crate) fn command() -> Outcome {
+    let rules = Rules::read()?;
     let (mut passed, mut failed) = (0, 0);
     let mut check = |rule: String, result: Result<Verdict, Failure>| {
         // A rule that could not be checked is broken.
@@ -34,30 +33,31 @@ pub(crate) fn command() -> Outcome {
         passed += usize::from(broken.is_empty());
         failed += usize::from(!broken.is_empty());
     };
-    for rule in ABSENT {
+    for rule in &rules.absent {
         let name = format!("{} knows no {}", rule.of, rule.what);
         check(name, resolve(&rule.of).map(|graph| (absent(rule, &graph), None)));
     }
-    for rule in AT_MOST {
+    for rule in &rules.at_most {
         let name = format!("{} has at most {} dependencies", rule.of, rule.limit);
         check(name, resolve(&rule.of).map(|graph| at_most(rule, &graph)));
     }
-    let name = format!("{} adds at most {} to what sqlx brings", SQLX.of, SQLX.extra);
-    check(name, over_sqlx());
-    for package in PUBLIC {
+    let rule = &rules.over_sqlx;
+    let name = format!("{} adds at most {} to what sqlx brings", rule.of, rule.extra);
+    check(name, over_sqlx(rule));
+    for package in &rules.public.crates {
         let name = format!("public signatures of {package} name no HTTP or TLS library");
-        check(name, public(package).map(|broken| (broken, None)));
+        check(name, public(package, &rules.public.private).map(|broken| (broken, None)));
     }
-    for package in PORTABLE {
+    for package in &rules.portable.crates {
         let name = format!("{package} is the same on every platform");
-        check(name, portable(package).map(|broken| (broken, None)));
+        check(name, portable(package, &rules.portable.asks).map(|broken| (broken, None)));
     }
     println!("isolation: {passed} passed, {failed} failed");
     Ok(failed == 0)
 }
 
 fn absent(rule: &AbsentRule, graph: &Graph) -> Vec<String> {
-    let forbidden = rule.names.iter().flat_map(|names| names.iter()).filter(|name| graph.has(name));
+    let forbidden = rule.names.iter().filter(|name| graph.has(name));
     let missing = rule.present.iter().filter(|name| !graph.has(name));
     forbidden
         .map(|name| format!("{} must not depend on {name}", rule.of))
@@ -73,10 +73,10 @@ fn at_most(rule: &AtMostRule, graph: &Graph) -> Verdict {
     (broken.into_iter().collect(), Some(count.to_string()))
 }
 
-fn over_sqlx() -> Result<Verdict, Failure> {
-    let ours = resolve(&SQLX.of)?;
+fn over_sqlx(rule: &OverSqlxRule) -> Result<Verdict, Failure> {
+    let ours = resolve(&rule.of)?;
     let sqlx = Graph::ask(cargo().args(["tree", "--quiet"]).current_dir(sqlx_alone("tokio")?))?;
-    Ok(over(&ours, &sqlx, SQLX.extra, SQLX.goal))
+    Ok(over(&ours, &sqlx, rule.extra, rule.goal))
 }
 
 fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> Verdict {
@@ -92,16 +92,17 @@ fn over(ours: &Graph, base: &Graph, extra: usize, goal: usize) -> Verdict {
     (broken.into_iter().collect(), Some(figure))
 }
 
-fn public(package: &str) -> Result<Vec<String>, Failure> {
+fn public(package: &str, private: &[String]) -> Result<Vec<String>, Failure> {
     let path = format!("xtask/publish/api/{package}.txt");
     let text = fs::read_to_string(root().join(&path)).doing(format!("read {path}"))?;
-    Ok(leaks(&path, &text))
+    Ok(leaks(&path, &text, private))
 }
 
 /// The recorded items that name a type of a private library; all paths are whole there.
-fn leaks(path: &str, text: &str) -> Vec<String> {
+fn leaks(path: &str, text: &str, private: &[String]) -> Vec<String> {
     let of_private = |word: &str| {
-        PRIVATE.iter().any(|name| word.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+        let mut names = private.iter();
+        names.any(|name| word.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(':')))
     };
     let names = |line: &str| {
         line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').any(of_private)
@@ -124,28 +125,33 @@ fn sources(package: &str) -> Result<Vec<(String, String)>, Failure> {
     files.into_iter().map(read).collect()
 }
 
-fn portable(package: &str) -> Result<Vec<String>, Failure> {
+fn portable(package: &str, asks: &[String]) -> Result<Vec<String>, Failure> {
     let manifest = format!("crates/{package}/Cargo.toml");
     let text = fs::read_to_string(root().join(&manifest)).doing(format!("read {manifest}"))?;
     let mut all = sources(package)?;
     all.push((manifest, text));
-    Ok(all.iter().flat_map(|(path, text)| platforms(path, text)).collect())
+    Ok(all.iter().flat_map(|(path, text)| platforms(path, text, asks)).collect())
 }
 
 /// The lines that ask which platform it is.
-fn platforms(path: &str, text: &str) -> Vec<String> {
-    let asks = |line: &str| PLATFORM.iter().any(|word| line.contains(word));
+fn platforms(path: &str, text: &str, asks: &[String]) -> Vec<String> {
+    let asks = |line: &str| asks.iter().any(|word| line.contains(word));
     let lines = text.lines().enumerate().filter(|(_, line)| asks(line));
     lines.map(|(index, line)| format!("{path}:{}: `{}`", index + 1, line.trim())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::rules::{HTTP_AND_TLS, RUNTIMES};
     use super::*;
     use crate::isolation::graph::Selection;
 
-    const CORE: Selection = Selection::new("lakebase-core", "");
+    fn core() -> Selection {
+        Selection { package: "lakebase-core".to_owned(), ..Selection::default() }
+    }
+
+    fn rules() -> Rules {
+        Rules::read().unwrap()
+    }
 
     fn graph(text: &str) -> Graph {
         Graph::parse(text)
@@ -153,12 +159,10 @@ mod tests {
 
     #[test]
     fn a_forbidden_package_breaks_the_rule() {
-        let rule = AbsentRule {
-            of: CORE,
-            what: "runtime",
-            names: &[RUNTIMES, HTTP_AND_TLS],
-            present: &["bytes"],
-        };
+        let Rules { groups, .. } = rules();
+        let names = [&groups["runtimes"][..], &groups["http-and-tls"]].concat();
+        let present = vec!["bytes".to_owned()];
+        let rule = AbsentRule { of: core(), what: "runtime".to_owned(), names, present };
         assert!(
             absent(&rule, &graph("lakebase-core v0.1.0 (/x)|\nbytes v1.0.0|default\n")).is_empty()
         );
@@ -176,8 +180,9 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_table_is_broken_by_each_name_it_forbids() {
-        for rule in ABSENT {
-            for name in rule.names.iter().flat_map(|names| names.iter()) {
+        for rule in &rules().absent {
+            assert!(!rule.names.is_empty(), "{}", rule.of);
+            for name in &rule.names {
                 let line = match name.split_once('/') {
                     Some((package, feature)) => {
                         format!("root v0.1.0|\n{package} v1.0.0|default,{feature}\n")
@@ -197,7 +202,8 @@ mod tests {
     fn questions_about_the_platform_are_found_and_wasm_is_none() {
         let text =
             "#[cfg(not(all(target_family = \"wasm\", target_os = \"unknown\")))]\nfn a() {}\n";
-        assert!(platforms("a.rs", text).is_empty());
+        let asks = rules().portable.asks;
+        assert!(platforms("a.rs", text, &asks).is_empty());
         for line in [
             "#[cfg(unix)]",
             "if cfg!(windows) {",
@@ -206,12 +212,16 @@ mod tests {
             "use std::os::unix::fs::PermissionsExt;",
             "[target.'cfg(target_os = \"linux\")'.dependencies]",
         ] {
-            assert_eq!(platforms("a.rs", &format!("\n{line}")), [format!("a.rs:2: `{line}`")]);
+            assert_eq!(
+                platforms("a.rs", &format!("\n{line}"), &asks),
+                [format!("a.rs:2: `{line}`")]
+            );
         }
     }
 
     #[test]
     fn types_of_private_libraries_are_found_wherever_they_are_public() {
+        let private = rules().public.private;
         for line in [
             "pub fn a::client() -> reqwest::async_impl::client::Client",
             "pub fn a::client(&hyper::Uri)",
@@ -220,17 +230,17 @@ mod tests {
             "impl core::convert::From<reqwest::error::Error> for a::Error",
         ] {
             assert_eq!(
-                leaks("a.txt", &format!("pub mod a\n{line}\n")),
+                leaks("a.txt", &format!("pub mod a\n{line}\n"), &private),
                 [format!("a.txt:2: `{line}`")]
             );
         }
         let text = "pub fn a::hyper(my_hyper::Uri) -> a::rustls::B\npub mod a::surf\n";
-        assert_eq!(leaks("a.txt", text), [""; 0]);
+        assert_eq!(leaks("a.txt", text, &private), [""; 0]);
     }
 
     #[test]
     fn limits_are_inclusive() {
-        let rule = AtMostRule { of: CORE, limit: 2 };
+        let rule = AtMostRule { of: core(), limit: 2 };
         assert!(at_most(&rule, &graph("root v0|\na v1|\nb v1|\n")).0.is_empty());
         let (broken, figure) = at_most(&rule, &graph("root v0|\na v1|\nb v1|\nb v2|\n"));
         assert_eq!(broken, ["3 are too many: a, b, b"]);

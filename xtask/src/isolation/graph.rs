@@ -6,36 +6,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::process::Command;
 
+use serde::Deserialize;
+
 use crate::process::captured;
 use crate::system::{Failure, cargo};
 
 /// A package of the workspace with a choice of features; the default ones are off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Selection {
-    package: &'static str,
-    features: &'static str,
-    target: Option<&'static str>,
-}
-
-impl Selection {
-    /// For the machine's own target.
-    pub(super) const fn new(package: &'static str, features: &'static str) -> Self {
-        Self { package, features, target: None }
-    }
-
-    /// The same for another target.
-    pub(super) const fn on(self, target: &'static str) -> Self {
-        Self { target: Some(target), ..self }
-    }
+    pub(super) package: String,
+    /// Separated by commas.
+    #[serde(default)]
+    pub(super) features: String,
+    /// Instead of the machine's own.
+    pub(super) target: Option<String>,
 }
 
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.package)?;
+        f.write_str(&self.package)?;
         if !self.features.is_empty() {
             write!(f, " [{}]", self.features)?;
         }
-        self.target.map_or(Ok(()), |target| write!(f, " on {target}"))
+        self.target.as_ref().map_or(Ok(()), |target| write!(f, " on {target}"))
     }
 }
 
@@ -52,12 +46,12 @@ pub(super) fn resolve(selection: &Selection) -> Result<Graph, Failure> {
         "tree",
         "--quiet",
         "--package",
-        selection.package,
+        &selection.package,
         "--no-default-features",
         "--features",
-        selection.features,
+        &selection.features,
     ]);
-    if let Some(target) = selection.target {
+    if let Some(target) = &selection.target {
         command.args(["--target", target]);
     }
     Graph::ask(&mut command)
@@ -167,9 +161,11 @@ mod tests {
 
     #[test]
     fn cargo_is_asked_about_a_real_package() {
-        let graph = resolve(&Selection::new("xtask", "")).unwrap();
+        let mut of = Selection { package: "xtask".to_owned(), ..Selection::default() };
+        let graph = resolve(&of).unwrap();
         assert!(graph.has("serde_json") && !graph.has("xtask"), "{}", graph.names());
-        let error = resolve(&Selection::new("xtask", "no-such-feature")).unwrap_err().to_string();
+        of.features = "no-such-feature".to_owned();
+        let error = resolve(&of).unwrap_err().to_string();
         assert!(error.contains("no-such-feature"), "{error}");
     }
 }
