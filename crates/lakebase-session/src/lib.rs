@@ -24,6 +24,7 @@ pub mod scram;
 mod socket;
 pub mod startup;
 mod stream;
+pub mod task;
 pub mod tls;
 mod tls_stream;
 mod upstream;

@@ -5,9 +5,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures_util::future::{
-    AbortHandle, Either, FutureExt as _, Shared as SharedFuture, abortable, select,
-};
+use futures_util::future::{Either, FutureExt as _, Shared as SharedFuture, select};
 use lakebase_core::connect::Connector;
 use lakebase_core::effect::{ByteStream, LocalAddress, LocalSocket};
 use lakebase_core::{BoxFuture, Error, ErrorKind, Listen, Result, Secret, Spawn};
@@ -17,6 +15,7 @@ use crate::factory::StartupFactory;
 use crate::liveness::Liveness;
 use crate::message::ServerError;
 use crate::scram::{Verifier, random_password};
+use crate::task::SingleTask;
 use crate::upstream::Upstream;
 
 /// How long a driver may take to say what it wants.
@@ -101,18 +100,11 @@ pub type Explain = fn(&Error) -> ServerError;
 /// error of [`ErrorKind::Closed`].
 pub struct SessionSocket {
     shared: Arc<Shared>,
-    task: Mutex<Option<Task>>,
+    task: SingleTask,
 }
 
 /// Completes when the pool closes.
 type CloseEvent = SharedFuture<BoxFuture<'static, ()>>;
-
-/// The task that accepts drivers.
-struct Task {
-    /// Held by the task alone, so it tells whether it runs.
-    alive: Weak<()>,
-    end: AbortHandle,
-}
 
 struct Shared {
     connector: Connector,
@@ -156,7 +148,7 @@ impl SessionSocket {
             liveness,
             last_error: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared), task: Mutex::default() })
+        Ok(Self { shared: Arc::new(shared), task: SingleTask::default() })
     }
 
     /// Where drivers connect to, and with what.
@@ -168,19 +160,9 @@ impl SessionSocket {
     /// Starts the task that serves drivers, unless there is one. It ends with this socket, or with its runtime. `close_event` completes when
     /// the pool closes.
     pub fn serve(&self, close_event: impl FnOnce() -> BoxFuture<'static, ()>) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if task.as_ref().is_some_and(|task| task.alive.strong_count() > 0) {
-            return;
-        }
-        let held = Arc::new(());
-        let alive = Arc::downgrade(&held);
-        let accepting = accept(Arc::downgrade(&self.shared), close_event().shared());
-        let (accepting, end) = abortable(accepting);
-        *task = Some(Task { alive, end });
-        self.shared.spawn.spawn(Box::pin(async move {
-            let _ = accepting.await;
-            drop(held);
-        }));
+        self.task.start(&*self.shared.spawn, || {
+            accept(Arc::downgrade(&self.shared), close_event().shared())
+        });
     }
 
     /// Why the last login failed; `None` after one that succeeded, and if it failed longer than `within` ago.
@@ -190,14 +172,6 @@ impl SessionSocket {
         let last = self.shared.last_error();
         let (at, error) = last.as_ref()?;
         (now.saturating_sub(*at) <= within).then(|| error.clone())
-    }
-}
-
-impl Drop for SessionSocket {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            task.end.abort();
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::{pending, ready};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,10 @@ use deadpool_postgres::{
     Connect, Hook, HookError, Manager, ManagerConfig, Metrics, Pool, PoolBuilder, RecyclingMethod,
     Runtime as PoolRuntime, WeakPool,
 };
-use futures_util::future::{AbortHandle, BoxFuture, abortable};
+use futures_util::future::{BoxFuture, abortable};
 use lakebase_core::connect::Connector;
 use lakebase_core::{Clock, Error, ErrorKind, Result};
+use lakebase_session::task::{AbortOnDrop, SingleTask};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Config};
@@ -45,7 +46,7 @@ pub fn pool(
         pool: OnceLock::new(),
         recycling: Arc::clone(&recycling),
         now: now.clone(),
-        task: Mutex::default(),
+        task: SingleTask::default(),
     });
     let logins =
         PoolLogins { logins: Logins::new(connector, factory), sweeper: Arc::clone(&sweeper) };
@@ -209,19 +210,11 @@ fn drive(
     spawn.spawn(Box::pin(async move {
         let _ = connection.await;
     }));
-    let guard = EndOnDrop(end);
+    let guard = AbortOnDrop(end);
     Ok(guards.spawn(async move {
         let _guard = guard;
         pending().await
     }))
-}
-
-struct EndOnDrop(AbortHandle);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// A runtime without timers and sockets, on a thread that does nothing while nothing ends.
@@ -238,13 +231,7 @@ struct Sweeper {
     pool: OnceLock<WeakPool>,
     recycling: Arc<Recycling>,
     now: Now,
-    task: Mutex<Option<Task>>,
-}
-
-struct Task {
-    /// Held by the task alone, so it tells whether it runs.
-    alive: Weak<()>,
-    _end: EndOnDrop,
+    task: SingleTask,
 }
 
 impl Sweeper {
@@ -252,16 +239,10 @@ impl Sweeper {
     fn start(&self, connector: &Connector) {
         let pool = self.pool.get().and_then(WeakPool::upgrade);
         let (Some(spawn), Some(pool)) = (&connector.runtime().spawn, pool) else { return };
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if task.as_ref().is_some_and(|task| task.alive.strong_count() > 0) {
-            return;
-        }
-        let held = Arc::new(());
-        let alive = Arc::downgrade(&held);
         let timer = Arc::clone(&connector.runtime().timer);
         let (recycling, now, weak) = (Arc::clone(&self.recycling), self.now.clone(), pool.weak());
         let pause = recycling.pause();
-        let (sweeping, end) = abortable(async move {
+        self.task.start(&**spawn, || async move {
             loop {
                 timer.sleep(pause).await;
                 let Some(pool) = weak.upgrade() else { return };
@@ -273,10 +254,5 @@ impl Sweeper {
                 }));
             }
         });
-        *task = Some(Task { alive, _end: EndOnDrop(end) });
-        spawn.spawn(Box::pin(async move {
-            let _ = sweeping.await;
-            drop(held);
-        }));
     }
 }
