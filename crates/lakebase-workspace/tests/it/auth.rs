@@ -1,9 +1,8 @@
 //! The identities: which tokens they bring, and what they say when they cannot.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Timestamp, UserResolver};
 use lakebase_workspace::auth::Callback;
@@ -14,15 +13,16 @@ use crate::support::*;
 const ISSUER: &str = r#"{"oidc_endpoint":"https://w.example/other","account_id":"a"}"#;
 const METADATA: &str = r#"{"token_endpoint":"https://w.example/other/token"}"#;
 
-/// The client's token, without retries.
-fn fetch(client: &WorkspaceClient) -> Result<String> {
-    run(client.access_token()).map(|held| held.token.expose().to_owned())
+/// A client of [`HOST`] with this source of tokens and without any setting.
+fn client_by(source: impl TokenSource + 'static, http: &Arc<FakeHttp>) -> WorkspaceClient {
+    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
+    WorkspaceClient::new(config.build(&Environment::empty()).unwrap(), &runtime(http))
 }
 
 #[test]
 fn a_service_principal_asks_the_documented_end_point_first() {
     let http = FakeHttp::new(token);
-    assert_eq!(fetch(&client(M2M, &http, &FakeTime::default())).unwrap(), "t0");
+    assert_eq!(fetch(&client(M2M, &http)).unwrap(), "t0");
     let seen = &http.seen()[0];
     assert_eq!(seen.line(), "POST https://w.example/oidc/v1/token");
     assert_eq!(&seen.request.body()[..], b"grant_type=client_credentials&scope=all-apis");
@@ -34,7 +34,7 @@ fn a_service_principal_asks_the_documented_end_point_first() {
 #[test]
 fn discovery_follows_a_404_and_is_remembered() {
     for with_config in [true, false] {
-        let http = FakeHttp::new(move |seen| match seen.path() {
+        let (client, http) = scripted(M2M, move |seen| match seen.path() {
             "/.well-known/databricks-config" if with_config => reply(200, ISSUER),
             "/other/.well-known/oauth-authorization-server" if with_config => reply(200, METADATA),
             "/oidc/.well-known/oauth-authorization-server" => reply(200, METADATA),
@@ -43,7 +43,7 @@ fn discovery_follows_a_404_and_is_remembered() {
             "/api/2.0/preview/scim/v2/Me" => reply(200, r#"{"userName":"me"}"#),
             _ => reply(404, "<html>"),
         });
-        let client = client(M2M, &http, &FakeTime::default()).with_retry(Retry::NONE);
+        let client = client.with_retry(Retry::NONE);
         assert_eq!(fetch(&client).unwrap(), "t3");
         run(client.current_user()).unwrap_err();
         let issuer = if with_config { "other" } else { "oidc" };
@@ -72,7 +72,7 @@ fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
         }
         _ => reply(404, ""),
     });
-    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    let error = fetch(&client(M2M, &http)).unwrap_err();
     assert_eq!(
         error.report(),
         "getting an OAuth token: https://w.example refers to evil.example, which is sent nothing"
@@ -90,7 +90,7 @@ fn a_wrong_secret_names_both_settings() {
             r#"{"error":"invalid_client","error_description":"no dose-0123456789abcdef YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"}"#,
         )
     });
-    let error = run(client(M2M, &http, &FakeTime::default()).current_user()).unwrap_err();
+    let error = run(client(M2M, &http).current_user()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert_eq!(
         error.report(),
@@ -123,7 +123,7 @@ fn a_callback_is_asked_for_tokens_and_told_about_force() {
         .build(&Environment::from_pairs([PAT[0], M2M[0], M2M[1]]))
         .unwrap();
     assert_eq!(config.auth_type(), "callback");
-    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    let client = WorkspaceClient::new(config, &runtime(&http));
     assert_eq!(&*run(client.current_user()).unwrap(), "me");
     assert_eq!(calls.load(Ordering::SeqCst), 2);
     let agent = http.seen()[0].header("user-agent").unwrap().to_owned();
@@ -134,30 +134,21 @@ fn a_callback_is_asked_for_tokens_and_told_about_force() {
 const CLI_TOKEN: &str =
     r#"{"access_token":"cli-secret","token_type":"Bearer","expiry":"2026-01-01T01:00:00.5+00:00"}"#;
 
-type Calls = Arc<Mutex<Vec<String>>>;
-
 /// A runtime whose programs answer (success, stdout, stderr).
 fn programs(
-    answer: impl Fn(usize, &str) -> Option<(bool, &'static str, &'static str)> + Send + Sync + 'static,
+    answer: impl Fn(&str) -> (bool, &'static str, &'static str) + Send + Sync + 'static,
 ) -> (Runtime, Calls) {
-    let calls = Calls::default();
-    let log = Arc::clone(&calls);
-    let process = FakeProcess(Box::new(move |program, arguments| {
-        let line = format!("{program} {}", arguments.join(" "));
-        let mut log = log.lock().unwrap();
-        let answer = answer(log.len(), &line);
-        log.push(line);
-        let (success, stdout, stderr) = answer?;
-        Some(Ok(ProcessOutput { success, stdout: stdout.into(), stderr: stderr.to_owned() }))
-    }));
-    let http = FakeHttp::new(|_| reply(401, ""));
-    let runtime = Runtime { process: Arc::new(process), ..runtime(&http, &FakeTime::default()) };
-    (runtime, calls)
+    let process = FakeProcess::new(move |line| {
+        let (success, stdout, stderr) = answer(line);
+        Some((success, stdout.to_owned(), stderr))
+    });
+    let (http, calls) = (FakeHttp::new(|_| reply(401, "")), Arc::clone(&process.calls));
+    (Runtime { process: Arc::new(process), ..runtime(&http) }, calls)
 }
 
 #[test]
 fn the_command_is_the_last_resort() {
-    let (runtime, calls) = programs(|_, _| Some((true, CLI_TOKEN, "")));
+    let (runtime, calls) = programs(|_| (true, CLI_TOKEN, ""));
     let client = client_on(&runtime, &[]);
     assert_eq!(client.auth_type(), "databricks-cli");
     assert_eq!(fetch(&client).unwrap(), "cli-secret");
@@ -167,12 +158,9 @@ fn the_command_is_the_last_resort() {
 
 #[test]
 fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
-    let (runtime, calls) = programs(|_, line| {
-        if line.contains("--force-refresh") {
-            Some((false, "", "Error: unknown flag: --force-refresh"))
-        } else {
-            Some((true, CLI_TOKEN, ""))
-        }
+    let (runtime, calls) = programs(|line| match line.contains("--force-refresh") {
+        true => (false, "", "Error: unknown flag: --force-refresh"),
+        false => (true, CLI_TOKEN, ""),
     });
     let client =
         client_on(&runtime, &[("DATABRICKS_CLI_PATH", "/opt/dbx")]).with_retry(Retry::NONE);
@@ -236,7 +224,7 @@ fn the_command_says_what_to_do() {
             "the output of `databricks auth token` has no `expiry`",
         ),
     ] {
-        let (runtime, _) = programs(move |_, _| Some((success, stdout, stderr)));
+        let (runtime, _) = programs(move |_| (success, stdout, stderr));
         let error = fetch(&client_on(&runtime, &[])).unwrap_err();
         assert!(error.report().starts_with(said), "{}", error.report());
         assert_eq!(error.kind(), kind, "{said}");
@@ -247,14 +235,14 @@ fn the_command_says_what_to_do() {
 #[test]
 fn a_missing_command_names_its_setting() {
     let http = FakeHttp::new(|_| None);
-    let error = fetch(&client(&[], &http, &FakeTime::default())).unwrap_err();
+    let error = fetch(&client(&[], &http)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(
         error.report(),
         "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and the Databricks CLI \"databricks\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): databricks is not on the path"
     );
     let pairs = [("DATABRICKS_AUTH_TYPE", "databricks-cli"), ("DATABRICKS_CLI_PATH", "/none")];
-    let error = fetch(&client(&pairs, &http, &FakeTime::default())).unwrap_err();
+    let error = fetch(&client(&pairs, &http)).unwrap_err();
     assert_eq!(
         error.report(),
         "the Databricks CLI \"/none\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): /none is not on the path"
@@ -266,11 +254,8 @@ fn a_source_that_fails_is_quoted_with_its_cause() {
     let source = Callback::new(|_| async {
         Err::<AccessToken, _>(Error::new(ErrorKind::PermissionDenied, "the vault is closed"))
     });
-    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
-    let config = config.build(&Environment::empty()).unwrap();
     let http = FakeHttp::new(|_| None);
-    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
-    let error = run(client.current_user()).unwrap_err();
+    let error = run(client_by(source, &http).current_user()).unwrap_err();
     assert_eq!(error.report(), "asking the workspace for the current user: the vault is closed");
     assert!(http.seen().is_empty());
 }
@@ -287,10 +272,9 @@ fn a_known_end_point_that_is_gone_is_found_again() {
         "/third" => token(seen),
         _ => reply(404, ""),
     });
-    let time = FakeTime::default();
-    let client = client(M2M, &http, &time);
+    let client = client(M2M, &http);
     assert_eq!(fetch(&client).unwrap(), "t3");
-    time.advance(std::time::Duration::from_secs(3601));
+    http.time.advance(std::time::Duration::from_secs(3601));
     assert_eq!(fetch(&client).unwrap(), "t7");
     assert_eq!(http.lines()[4], "POST https://w.example/other/token");
 }
@@ -301,7 +285,7 @@ fn discovery_that_may_work_later_is_not_replaced_by_a_guess() {
         "/.well-known/databricks-config" => reply(503, ""),
         _ => reply(404, ""),
     });
-    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    let error = fetch(&client(M2M, &http)).unwrap_err();
     assert_eq!(error.status(), Some(503));
     assert_eq!(http.count("/.well-known/oauth-authorization-server"), 0);
 }
@@ -324,17 +308,14 @@ impl TokenSource for Odd {
 #[test]
 fn an_own_source_is_named_in_the_user_agent() {
     let http = FakeHttp::new(|_| reply(401, ""));
-    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(Odd));
-    let config = config.build(&Environment::empty()).unwrap();
-    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
-    run(client.current_user()).unwrap_err();
+    run(client_by(Odd, &http).current_user()).unwrap_err();
     assert!(http.seen()[0].header("user-agent").unwrap().ends_with(" auth/odd-name"));
 }
 
 #[test]
 fn a_host_without_oauth_is_questioned() {
     let http = FakeHttp::new(|_| reply(404, "<html>"));
-    let error = fetch(&client(M2M, &http, &FakeTime::default())).unwrap_err();
+    let error = fetch(&client(M2M, &http)).unwrap_err();
     assert_eq!(
         error.report(),
         "getting an OAuth token: https://w.example has no token end point; is it a Databricks workspace?: https://w.example answered 404 Not Found (HTML body)"
@@ -345,11 +326,8 @@ fn a_host_without_oauth_is_questioned() {
 #[test]
 fn a_token_that_no_header_can_carry_is_not_quoted() {
     let source = Callback::new(|_| async { Ok(AccessToken::new("oops\nsecret")) });
-    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
-    let config = config.build(&Environment::empty()).unwrap();
     let http = FakeHttp::new(|_| None);
-    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
-    let error = run(client.current_user()).unwrap_err();
+    let error = run(client_by(source, &http).current_user()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(!format!("{error:?}").contains("oops"), "{error:?}");
     assert!(http.seen().is_empty());
@@ -358,10 +336,6 @@ fn a_token_that_no_header_can_carry_is_not_quoted() {
 #[test]
 fn a_callback_that_names_its_user_saves_a_request() {
     let source = Callback::new(|_| async { Err(Error::new(ErrorKind::Unsupported, "not asked")) });
-    let source = source.user("me@example.com");
-    let config = WorkspaceConfig::builder().host(HOST).token_source(Arc::new(source));
-    let config = config.build(&Environment::empty()).unwrap();
-    let http = FakeHttp::new(|_| None);
-    let client = WorkspaceClient::new(config, &runtime(&http, &FakeTime::default()));
+    let client = client_by(source.user("me@example.com"), &FakeHttp::new(|_| None));
     assert_eq!(&*run(UserResolver::resolve(&client)).unwrap(), "me@example.com");
 }

@@ -1,12 +1,9 @@
 //! Identities on Azure.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Response;
-use lakebase_core::effect::ProcessOutput;
-use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime};
-use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
+use lakebase_core::{ErrorKind, Runtime};
+use lakebase_workspace::WorkspaceClient;
 
 use crate::support::*;
 
@@ -16,41 +13,34 @@ const SECRET: [(&str, &str); 2] = [("ARM_CLIENT_ID", "app-1"), ("ARM_CLIENT_SECR
 const RESOURCE: (&str, &str) =
     ("DATABRICKS_AZURE_RESOURCE_ID", "/subscriptions/sub-1/resourceGroups/g/providers/p/w");
 
-type Calls = Arc<Mutex<Vec<String>>>;
-
-/// A client on Azure; programs answer through `az`.
-fn on(
-    host: &str,
+/// A client of [`AZURE_HOST`]; programs answer through `az`.
+fn with_az(
     pairs: &[(&str, &str)],
     http: &Arc<FakeHttp>,
-    az: impl Fn(&str) -> Option<(bool, String, &'static str)> + Send + Sync + 'static,
+    az: impl Fn(&str) -> Option<Printed> + Send + Sync + 'static,
 ) -> (WorkspaceClient, Calls) {
-    let pairs = [("DATABRICKS_HOST", host)].into_iter().chain(pairs.iter().copied());
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-    let calls = Calls::default();
-    let log = Arc::clone(&calls);
-    let process = FakeProcess(Box::new(move |program, arguments| {
-        let line = format!("{program} {}", arguments.join(" "));
-        log.lock().unwrap().push(line.clone());
-        Some(match az(&line) {
-            Some((success, stdout, stderr)) => {
-                Ok(ProcessOutput { success, stdout: stdout.into(), stderr: stderr.to_owned() })
-            }
-            None => Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))),
-        })
-    }));
-    let runtime = Runtime { process: Arc::new(process), ..runtime(http, &FakeTime::default()) };
-    (WorkspaceClient::new(config, &runtime), calls)
+    let process = FakeProcess::new(az);
+    let calls = Arc::clone(&process.calls);
+    let runtime = Runtime { process: Arc::new(process), ..runtime(http) };
+    (client_on(&runtime, &on_azure(pairs)), calls)
 }
 
-fn no_program(_: &str) -> Option<(bool, String, &'static str)> {
-    None
+fn on_azure<'a>(pairs: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("DATABRICKS_HOST", AZURE_HOST)], pairs].concat()
+}
+
+/// The same where there are no programs, and what answers it.
+fn on(
+    pairs: &[(&str, &str)],
+    handler: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
+) -> (WorkspaceClient, Arc<FakeHttp>) {
+    scripted(&on_azure(pairs), handler)
 }
 
 /// Entra, IMDS and a workspace that knows its tenant.
-fn cloud(seen: &Seen) -> Option<Result<Response<Bytes>>> {
+fn cloud(seen: &Seen) -> Option<Answer> {
     let uri = seen.request.uri();
-    let body = String::from_utf8_lossy(seen.request.body()).into_owned();
+    let body = seen.body();
     let what = match () {
         () if format!("{uri} {body}").contains("management.core") => "management",
         () => "databricks",
@@ -71,9 +61,7 @@ fn cloud(seen: &Seen) -> Option<Result<Response<Bytes>>> {
 
 #[test]
 fn a_secret_of_entra_gets_two_tokens_of_the_tenant_that_the_workspace_is_in() {
-    let http = FakeHttp::new(cloud);
-    let pairs = [SECRET[0], SECRET[1], RESOURCE];
-    let (client, _) = on(AZURE_HOST, &pairs, &http, no_program);
+    let (client, http) = on(&[SECRET[0], SECRET[1], RESOURCE], cloud);
     assert_eq!(client.auth_type(), "azure-client-secret");
     assert_eq!(&*run(client.current_user()).unwrap(), "me");
     assert_eq!(
@@ -86,14 +74,13 @@ fn a_secret_of_entra_gets_two_tokens_of_the_tenant_that_the_workspace_is_in() {
         ]
     );
     let seen = http.seen();
-    let body = |index: usize| String::from_utf8(seen[index].request.body().to_vec()).unwrap();
     assert_eq!(
-        body(1),
+        seen[1].body(),
         format!(
             "grant_type=client_credentials&scope=all-apis&resource={DATABRICKS}&client_id=app-1&client_secret=hush-1%2F2"
         )
     );
-    assert!(body(2).contains("&resource=https%3A%2F%2Fmanagement.core.windows.net%2F&"));
+    assert!(seen[2].body().contains("&resource=https%3A%2F%2Fmanagement.core.windows.net%2F&"));
     let call = &seen[3];
     assert_eq!(call.header("authorization"), Some("Bearer databricks-token"));
     assert_eq!(call.header("x-databricks-azure-sp-management-token"), Some("management-token"));
@@ -122,17 +109,13 @@ fn the_cloud_follows_from_the_host_or_is_named() {
             DATABRICKS,
         ),
     ] {
-        let http = FakeHttp::new(cloud);
-        let pairs: Vec<_> =
-            pairs.into_iter().chain(SECRET).chain([("ARM_TENANT_ID", "t-1")]).collect();
-        let (client, _) = on(host, &pairs, &http, no_program);
+        let further = [("DATABRICKS_HOST", host), ("ARM_TENANT_ID", "t-1")];
+        let (client, http) = scripted(&[&pairs[..], &SECRET, &further].concat(), cloud);
         run(client.access_token()).unwrap();
         assert_eq!(http.lines()[0], format!("POST https://{login}/t-1/oauth2/token"));
-        let body = http.seen()[0].request.body().clone();
-        assert!(String::from_utf8_lossy(&body).contains(resource), "{host}");
+        assert!(http.seen()[0].body().contains(resource), "{host}");
     }
-    let pairs = [SECRET[0], SECRET[1], ("ARM_ENVIRONMENT", "moon"), ("DATABRICKS_HOST", HOST)];
-    let error = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap_err();
+    let error = config(&[SECRET[0], SECRET[1], ("ARM_ENVIRONMENT", "moon")]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "ARM_ENVIRONMENT (environment variable): \"moon\" is not a cloud of Azure; accepted: PUBLIC, USGOVERNMENT, CHINA"
@@ -143,12 +126,9 @@ fn the_cloud_follows_from_the_host_or_is_named() {
 fn settings_of_azure_count_for_nothing_in_other_clouds_unless_asked_for() {
     for host in ["dbc-1.cloud.databricks.com", "1.2.gcp.databricks.com", "w.cloud.databricks.us"] {
         let pairs = [("DATABRICKS_HOST", host), SECRET[0], SECRET[1], ("ARM_TENANT_ID", "t")];
-        let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-        assert_eq!(config.auth_type(), "databricks-cli");
-        let mut pairs = pairs.to_vec();
-        pairs.push(("DATABRICKS_AUTH_TYPE", "azure-client-secret"));
-        let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-        assert_eq!(config.auth_type(), "azure-client-secret");
+        assert_eq!(config(&pairs).unwrap().auth_type(), "databricks-cli");
+        let asked_for = [&pairs[..], &[("DATABRICKS_AUTH_TYPE", "azure-client-secret")]].concat();
+        assert_eq!(config(&asked_for).unwrap().auth_type(), "azure-client-secret");
     }
 }
 
@@ -161,15 +141,10 @@ fn a_tenant_that_is_not_told_has_to_be_set() {
         (302, "https://login.microsoftonline.com/"),
         (302, "https://login.microsoftonline.com/..%2f..%2fevil/oauth2/authorize"),
     ] {
-        let http = FakeHttp::new(move |seen| {
+        let (client, http) = on(&SECRET, move |seen| {
             assert_eq!(seen.path(), "/aad/auth", "no secret is sent to a tenant that is not known");
-            Some(Ok(Response::builder()
-                .status(status)
-                .header("location", location)
-                .body(Bytes::new())
-                .unwrap()))
+            reply_with(status, &[("location", location)], "")
         });
-        let (client, _) = on(AZURE_HOST, &SECRET, &http, no_program);
         let error = run(client.access_token()).unwrap_err();
         assert_eq!(
             error.report(),
@@ -177,34 +152,27 @@ fn a_tenant_that_is_not_told_has_to_be_set() {
         );
         assert_eq!(http.seen().len(), 1, "{status} {location}");
     }
-    let http = FakeHttp::new(|_| reply(503, ""));
-    let (client, _) = on(AZURE_HOST, &SECRET, &http, no_program);
+    let (client, _) = on(&SECRET, |_| reply(503, ""));
     assert!(run(client.access_token()).unwrap_err().is_transient());
 }
 
 #[test]
 fn the_redirect_to_the_tenant_is_read_and_never_followed() {
-    let http = FakeHttp::new(|seen| match seen.path() {
+    let (client, http) = on(&SECRET, |seen| match seen.path() {
         "/aad/auth" => {
             reply_with(302, &[("location", "https://evil.example/tenant-2/oauth2/x")], "")
         }
         _ => cloud(seen),
     });
-    let (client, _) = on(AZURE_HOST, &SECRET, &http, no_program);
     run(client.access_token()).unwrap();
     assert_eq!(http.lines()[1], "POST https://login.microsoftonline.com/tenant-2/oauth2/token");
 }
 
 #[test]
 fn a_secret_that_entra_refuses_is_named_and_not_quoted() {
-    let http = FakeHttp::new(|_| {
-        reply(
-            401,
-            r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret hush-1/2 provided. Trace ID: 1\r\nCorrelation"}"#,
-        )
-    });
+    let refusal = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret hush-1/2 provided. Trace ID: 1\r\nCorrelation"}"#;
     let pairs = [SECRET[0], SECRET[1], ("ARM_TENANT_ID", "t-1")];
-    let (client, _) = on(AZURE_HOST, &pairs, &http, no_program);
+    let (client, _) = on(&pairs, move |_| reply(401, refusal));
     let error = run(client.access_token()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert_eq!(
@@ -215,9 +183,7 @@ fn a_secret_that_entra_refuses_is_named_and_not_quoted() {
 
 #[test]
 fn a_managed_identity_is_asked_for_on_the_machines_link() {
-    let http = FakeHttp::new(cloud);
-    let pairs = [("ARM_USE_MSI", "true"), SECRET[0]];
-    let (client, _) = on(AZURE_HOST, &pairs, &http, no_program);
+    let (client, http) = on(&[("ARM_USE_MSI", "true"), SECRET[0]], cloud);
     assert_eq!(client.auth_type(), "azure-msi");
     run(client.current_user()).unwrap();
     const SERVICE: &str = "GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=";
@@ -239,12 +205,9 @@ fn whether_a_managed_identity_is_wanted_is_a_truth_value() {
     for (value, auth_type) in
         [("true", "azure-msi"), ("1", "azure-msi"), ("FALSE", "azure-cli"), ("0", "azure-cli")]
     {
-        let pairs = [("DATABRICKS_HOST", HOST), ("ARM_USE_MSI", value)];
-        let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-        assert_eq!(config.auth_type(), auth_type, "{value}");
+        assert_eq!(config(&[("ARM_USE_MSI", value)]).unwrap().auth_type(), auth_type, "{value}");
     }
-    let pairs = [("DATABRICKS_HOST", HOST), ("ARM_USE_MSI", "maybe")];
-    let error = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap_err();
+    let error = config(&[("ARM_USE_MSI", "maybe")]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "ARM_USE_MSI (environment variable): is not a truth value; accepted: true, false"
@@ -253,10 +216,9 @@ fn whether_a_managed_identity_is_wanted_is_a_truth_value() {
 
 #[test]
 fn a_machine_without_an_identity_is_questioned() {
-    let http = FakeHttp::new(|_| {
+    let (client, _) = on(&[("ARM_USE_MSI", "true")], |_| {
         reply(400, r#"{"error":"invalid_request","error_description":"Identity not found"}"#)
     });
-    let (client, _) = on(AZURE_HOST, &[("ARM_USE_MSI", "true")], &http, no_program);
     assert_eq!(
         run(client.access_token()).unwrap_err().report(),
         "getting a token of the managed identity; has this machine one?: the metadata service of this machine (IMDS) answered 400 invalid_request: Identity not found"
@@ -269,11 +231,11 @@ fn an_id_token_of_github_takes_the_place_of_the_secret() {
         ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://actions.example/token?v=1"),
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hush-request"),
     ];
-    let http = FakeHttp::new(|seen| match seen.request.uri().host() {
+    let pairs = [SECRET[0], github[0], github[1]];
+    let (client, http) = on(&pairs, |seen| match seen.request.uri().host() {
         Some("actions.example") => reply(200, r#"{"value":"id-github"}"#),
         _ => cloud(seen),
     });
-    let (client, _) = on(AZURE_HOST, &[SECRET[0], github[0], github[1]], &http, no_program);
     assert_eq!(client.auth_type(), "github-oidc-azure");
     run(client.current_user()).unwrap();
     assert_eq!(
@@ -286,7 +248,7 @@ fn an_id_token_of_github_takes_the_place_of_the_secret() {
     );
     let seen = http.seen();
     assert_eq!(
-        String::from_utf8(seen[2].request.body().to_vec()).unwrap(),
+        seen[2].body(),
         format!(
             "grant_type=client_credentials&scope=all-apis&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&resource={DATABRICKS}&client_assertion=id-github&client_id=app-1"
         )
@@ -295,9 +257,9 @@ fn an_id_token_of_github_takes_the_place_of_the_secret() {
     assert_eq!(seen[3].header("x-databricks-azure-sp-management-token"), None);
     // With a secret, the secret; without an id at Entra, another kind.
     let pairs = [SECRET[0], SECRET[1], github[0], github[1]];
-    assert_eq!(on(AZURE_HOST, &pairs, &http, no_program).0.auth_type(), "azure-client-secret");
+    assert_eq!(on(&pairs, cloud).0.auth_type(), "azure-client-secret");
     let pairs = [("ARM_TENANT_ID", "t"), github[0], github[1]];
-    assert_eq!(on(AZURE_HOST, &pairs, &http, no_program).0.auth_type(), "azure-cli");
+    assert_eq!(on(&pairs, cloud).0.auth_type(), "azure-cli");
 }
 
 /// `{"upn":"me"}` and `{}`.
@@ -313,7 +275,7 @@ fn printed(token: &str) -> String {
 #[test]
 fn the_azure_cli_is_asked_for_a_person() {
     let http = FakeHttp::new(cloud);
-    let (client, calls) = on(AZURE_HOST, &[("ARM_TENANT_ID", "t-1")], &http, |line| {
+    let (client, calls) = with_az(&[("ARM_TENANT_ID", "t-1")], &http, |line| {
         Some((true, if line.contains("show") { "{}".to_owned() } else { printed(HUMAN) }, ""))
     });
     assert_eq!(client.auth_type(), "azure-cli");
@@ -336,7 +298,7 @@ fn the_azure_cli_is_asked_for_a_person() {
 #[test]
 fn the_azure_cli_is_asked_twice_for_a_service_principal() {
     let http = FakeHttp::new(cloud);
-    let (client, calls) = on(AZURE_HOST, &[("DATABRICKS_AUTH_TYPE", "azure-cli")], &http, |line| {
+    let (client, calls) = with_az(&[("DATABRICKS_AUTH_TYPE", "azure-cli")], &http, |line| {
         let user = r#"{"user":{"name":"systemAssignedIdentity","type":"servicePrincipal"}}"#;
         Some((true, if line.contains("show") { user.to_owned() } else { printed(SERVICE) }, ""))
     });
@@ -358,7 +320,7 @@ fn the_azure_cli_is_asked_twice_for_a_service_principal() {
 fn the_subscription_is_named_unless_it_is_closed_to_the_user() {
     for open in [true, false] {
         let http = FakeHttp::new(|_| reply(404, ""));
-        let (client, calls) = on(AZURE_HOST, &[RESOURCE], &http, move |line| {
+        let (client, calls) = with_az(&[RESOURCE], &http, move |line| {
             let closed = !open && line.contains("--subscription");
             Some((!closed, printed(HUMAN), if closed { "ERROR: no access" } else { "" }))
         });
@@ -380,7 +342,7 @@ fn an_expiry_in_local_time_is_not_believed() {
     for (token, ends) in [(with_exp, Some("2026-01-01T01:00:00Z")), (HUMAN, None)] {
         let http = FakeHttp::new(|_| reply(404, ""));
         let pairs = [("DATABRICKS_AUTH_TYPE", "azure-cli")];
-        let (client, _) = on(AZURE_HOST, &pairs, &http, move |_| Some((true, old(token), "")));
+        let (client, _) = with_az(&pairs, &http, move |_| Some((true, old(token), "")));
         match (run(client.access_token()), ends) {
             (Ok(held), Some(ends)) => assert_eq!(held.expires_at.unwrap().to_string(), ends),
             (Err(error), None) => assert!(error.report().contains("older than 2.54"), "{error}"),
@@ -419,7 +381,7 @@ fn an_azure_cli_that_fails_says_what_to_do() {
     ] {
         let http = FakeHttp::new(|_| reply(404, ""));
         let pairs = [("DATABRICKS_AUTH_TYPE", "azure-cli")];
-        let (client, _) = on(AZURE_HOST, &pairs, &http, move |_| az.clone());
+        let (client, _) = with_az(&pairs, &http, move |_| az.clone());
         let error = run(client.access_token()).unwrap_err();
         assert!(error.report().starts_with(said), "{}", error.report());
         assert_eq!(error.kind(), kind);
@@ -431,18 +393,18 @@ fn an_azure_cli_that_fails_says_what_to_do() {
 fn on_azure_the_log_in_of_either_cli_is_the_last_resort() {
     const CLI: &str = r#"{"access_token":"from-databricks","token_type":"Bearer","expiry":"2026-01-01T01:00:00Z"}"#;
     let http = FakeHttp::new(|_| reply(404, ""));
-    let (client, _) = on(AZURE_HOST, &[], &http, |_| Some((true, printed(HUMAN), "")));
+    let (client, _) = with_az(&[], &http, |_| Some((true, printed(HUMAN), "")));
     assert_eq!(client.auth_type(), "azure-cli");
     assert_eq!(run(client.access_token()).unwrap().token.expose(), HUMAN);
 
-    let (client, calls) = on(AZURE_HOST, &[], &http, |line| {
+    let (client, calls) = with_az(&[], &http, |line| {
         line.starts_with("databricks").then(|| (true, CLI.to_owned(), ""))
     });
     assert_eq!(run(client.access_token()).unwrap().token.expose(), "from-databricks");
     assert_eq!(client.auth_type(), "databricks-cli");
     assert_eq!(calls.lock().unwrap().len(), 2);
 
-    let (client, _) = on(AZURE_HOST, &[], &http, no_program);
+    let (client, _) = on(&[], |_| reply(404, ""));
     let error = run(client.access_token()).unwrap_err().report();
     assert!(error.contains("the Azure CLI \"az\" could not be started"), "{error}");
     assert!(error.contains("the Databricks CLI \"databricks\" could not be started"), "{error}");

@@ -10,8 +10,8 @@ use futures::channel::oneshot;
 use futures::future;
 use http::{Request, Response};
 use lakebase_core::{
-    Access, CredentialRequest, CredentialSource, EndpointResolver, EndpointType, ErrorKind,
-    HttpClient, Result, Runtime, Target, UserResolver,
+    Access, CredentialRequest, CredentialSource, DatabaseCredential, Endpoint, EndpointResolver,
+    EndpointType, ErrorKind, HttpClient, Result, Runtime, UserResolver,
 };
 use lakebase_testkit::{FakeSpawn, fake_runtime};
 use lakebase_workspace::WorkspaceClient;
@@ -26,18 +26,32 @@ fn request() -> CredentialRequest {
     CredentialRequest::new(ENDPOINT.parse().unwrap())
 }
 
+/// Asks for a credential of [`ENDPOINT`].
+fn mint(client: &WorkspaceClient) -> Result<DatabaseCredential> {
+    run(CredentialSource::fetch(client, &request()))
+}
+
+/// The endpoint of `target` for reading and writing.
+fn resolve(client: &WorkspaceClient, target: &str) -> Result<Endpoint> {
+    run(EndpointResolver::resolve(client, &target.parse().unwrap(), Access::ReadWrite))
+}
+
+/// Tokens, and `answer` for all else.
+fn with_tokens(seen: &Seen, answer: Option<Answer>) -> Option<Answer> {
+    if seen.path() == "/oidc/v1/token" { token(seen) } else { answer }
+}
+
 #[test]
 fn a_credential_costs_one_token_and_one_request() {
-    let http = FakeHttp::new(|seen| match seen.path() {
+    let (client, http) = scripted(M2M, |seen| match seen.path() {
         "/oidc/v1/token" => token(seen),
         "/api/2.0/postgres/credentials" => {
             reply_with(200, &[("date", "Thu, 01 Jan 2026 00:00:01 GMT")], CREDENTIAL)
         }
         _ => reply(404, ""),
     });
-    let client = client(M2M, &http, &FakeTime::default());
     for _ in 0..2 {
-        let credential = run(CredentialSource::fetch(&client, &request())).unwrap();
+        let credential = mint(&client).unwrap();
         assert_eq!(credential.token.expose(), "db-secret");
         assert_eq!(credential.expires_at.to_string(), "2026-01-01T01:00:00Z");
         assert_eq!(credential.served_at.unwrap().to_string(), "2026-01-01T00:00:01Z");
@@ -64,7 +78,7 @@ fn a_credential_costs_one_token_and_one_request() {
 fn the_workspace_id_is_sent_when_it_is_known() {
     let http = FakeHttp::new(|_| reply(200, r#"{"userName":"me@example.com"}"#));
     let pairs = [PAT[0], ("DATABRICKS_HOST", "https://w.example/?o=77")];
-    let client = client(&pairs, &http, &FakeTime::default());
+    let client = client(&pairs, &http);
     assert_eq!(&*run(client.current_user()).unwrap(), "me@example.com");
     assert_eq!(http.seen()[0].header("x-databricks-workspace-id"), Some("77"));
     assert_eq!(http.lines(), ["GET https://w.example/api/2.0/preview/scim/v2/Me"]);
@@ -73,10 +87,10 @@ fn the_workspace_id_is_sent_when_it_is_known() {
 #[test]
 fn a_service_principal_is_its_own_user_and_others_ask() {
     let http = FakeHttp::new(|_| reply(200, r#"{"userName":"me@example.com"}"#));
-    let m2m = client(M2M, &http, &FakeTime::default());
+    let m2m = client(M2M, &http);
     assert_eq!(&*run(UserResolver::resolve(&m2m)).unwrap(), "app-1");
     assert!(http.seen().is_empty());
-    let pat = client(PAT, &http, &FakeTime::default());
+    let pat = client(PAT, &http);
     assert_eq!(&*run(UserResolver::resolve(&pat)).unwrap(), "me@example.com");
     assert_eq!(http.seen().len(), 1);
 }
@@ -89,7 +103,7 @@ fn page(id: &str, kind: &str, next: &str) -> String {
 
 #[test]
 fn a_branch_is_resolved_over_all_pages_by_type() {
-    let http = FakeHttp::new(|seen| {
+    let (client, http) = scripted(PAT, |seen| {
         reply(
             200,
             match seen.request.uri().query() {
@@ -99,9 +113,7 @@ fn a_branch_is_resolved_over_all_pages_by_type() {
             },
         )
     });
-    let client = client(PAT, &http, &FakeTime::default());
-    let target: Target = BRANCH.parse().unwrap();
-    let found = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite)).unwrap();
+    let found = resolve(&client, BRANCH).unwrap();
     assert_eq!(found.name.id(), "primary");
     assert_eq!(http.seen().len(), 3);
     let all = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap();
@@ -110,20 +122,17 @@ fn a_branch_is_resolved_over_all_pages_by_type() {
 
 #[test]
 fn a_named_endpoint_is_asked_for_by_name_and_returned_as_it_is() {
-    let http = FakeHttp::new(|_| {
+    let (client, http) = scripted(PAT, |_| {
         reply(200, format!(r#"{{"name":"{ENDPOINT}","status":{{"disabled":true}}}}"#))
     });
-    let client = client(PAT, &http, &FakeTime::default());
-    let target: Target = ENDPOINT.parse().unwrap();
-    let found = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite)).unwrap();
+    let found = resolve(&client, ENDPOINT).unwrap();
     assert!(found.disabled);
     assert_eq!(http.lines(), [format!("GET https://w.example/api/2.0/postgres/{ENDPOINT}")]);
 }
 
 #[test]
 fn a_page_token_that_repeats_is_an_error() {
-    let http = FakeHttp::new(|_| reply(200, page("replica", "READ_ONLY", "again")));
-    let client = client(PAT, &http, &FakeTime::default());
+    let (client, http) = scripted(PAT, |_| reply(200, page("replica", "READ_ONLY", "again")));
     let error = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert_eq!(
@@ -135,21 +144,18 @@ fn a_page_token_that_repeats_is_an_error() {
 
 #[test]
 fn a_refused_token_is_replaced_once() {
-    let http = FakeHttp::new(|seen| match seen.header("authorization") {
+    let (client, http) = scripted(M2M, |seen| match seen.header("authorization") {
         Some("Bearer t0") => reply(401, r#"{"error_code":401,"message":"expired"}"#),
         Some("Bearer t2") => reply(200, CREDENTIAL),
         _ => token(seen),
     });
-    let client = client(M2M, &http, &FakeTime::default());
-    assert!(run(CredentialSource::fetch(&client, &request())).is_ok());
+    assert!(mint(&client).is_ok());
     assert_eq!(http.seen().len(), 4);
 
-    let http = FakeHttp::new(|seen| match seen.path() {
-        "/oidc/v1/token" => token(seen),
-        _ => reply(401, r#"{"error_code":401,"message":"no t2 here"}"#),
+    let (client, http) = scripted(M2M, |seen| {
+        with_tokens(seen, reply(401, r#"{"error_code":401,"message":"no t2 here"}"#))
     });
-    let client = crate::support::client(M2M, &http, &FakeTime::default());
-    let error = run(CredentialSource::fetch(&client, &request())).unwrap_err();
+    let error = mint(&client).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert_eq!(http.seen().len(), 4);
     assert!(
@@ -213,13 +219,9 @@ fn a_token_from_before_the_refusal_is_replaced_too() {
 
 #[test]
 fn a_workspace_that_refuses_every_token_is_not_flooded() {
-    let http = FakeHttp::new(|seen| match seen.path() {
-        "/oidc/v1/token" => token(seen),
-        _ => reply(401, ""),
-    });
-    let client = client(M2M, &http, &FakeTime::default());
+    let (client, http) = scripted(M2M, |seen| with_tokens(seen, reply(401, "")));
     for _ in 0..10 {
-        run(CredentialSource::fetch(&client, &request())).unwrap_err();
+        mint(&client).unwrap_err();
     }
     assert_eq!(http.count("/token"), 3);
     assert_eq!(http.count("/credentials"), 12);
@@ -249,16 +251,12 @@ fn what_is_not_there_is_named() {
             "every read-write endpoint of projects/p/branches/b is disabled; there: e (read-write, disabled)",
         ),
     ] {
-        let http = FakeHttp::new(move |_| reply(status, body));
-        let client = client(PAT, &http, &FakeTime::default());
-        let target = BRANCH.parse().unwrap();
-        let error = run(EndpointResolver::resolve(&client, &target, Access::ReadWrite));
-        let error = error.unwrap_err();
+        let (client, _) = scripted(PAT, move |_| reply(status, body));
+        let error = resolve(&client, BRANCH).unwrap_err();
         assert_eq!(error.report(), report);
         assert_eq!(error.kind(), kind);
     }
-    let http = FakeHttp::new(move |_| reply(404, absent));
-    let client = client(PAT, &http, &FakeTime::default());
+    let (client, _) = scripted(PAT, move |_| reply(404, absent));
     for (error, report) in [
         (
             run(client.get_endpoint(&ENDPOINT.parse().unwrap())).unwrap_err(),
@@ -276,10 +274,9 @@ fn what_is_not_there_is_named() {
 
 #[test]
 fn an_expired_personal_token_is_named_and_not_tried_again() {
-    let http = FakeHttp::new(|_| {
+    let (client, http) = scripted(PAT, |_| {
         reply(401, r#"{"error_code":"401","message":"bad dapi-0123456789abcdef"}"#)
     });
-    let client = client(PAT, &http, &FakeTime::default());
     let error = run(client.generate_credential(&request())).unwrap_err();
     assert_eq!(
         error.report(),
@@ -291,12 +288,8 @@ fn an_expired_personal_token_is_named_and_not_tried_again() {
 
 #[test]
 fn force_goes_past_the_cached_token() {
-    let http = FakeHttp::new(|seen| match seen.path() {
-        "/oidc/v1/token" => token(seen),
-        _ => reply(200, CREDENTIAL),
-    });
-    let client = client(M2M, &http, &FakeTime::default());
-    run(CredentialSource::fetch(&client, &request())).unwrap();
+    let (client, http) = scripted(M2M, |seen| with_tokens(seen, reply(200, CREDENTIAL)));
+    mint(&client).unwrap();
     let forced = CredentialRequest { force: true, ..request() };
     run(CredentialSource::fetch(&client, &forced)).unwrap();
     assert_eq!(http.count("/token"), 2);
@@ -304,26 +297,20 @@ fn force_goes_past_the_cached_token() {
 
 #[test]
 fn the_token_is_fetched_again_once_it_has_expired() {
-    let http = FakeHttp::new(|seen| match seen.path() {
-        "/oidc/v1/token" => token(seen),
-        _ => reply(200, CREDENTIAL),
-    });
-    let time = FakeTime::default();
-    let client = client(M2M, &http, &time);
-    run(CredentialSource::fetch(&client, &request())).unwrap();
-    time.advance(Duration::from_secs(3601));
-    run(CredentialSource::fetch(&client, &request())).unwrap();
+    let (client, http) = scripted(M2M, |seen| with_tokens(seen, reply(200, CREDENTIAL)));
+    mint(&client).unwrap();
+    http.time.advance(Duration::from_secs(3601));
+    mint(&client).unwrap();
     assert_eq!(http.count("/token"), 2);
 }
 
 #[test]
 fn calls_at_the_same_time_share_one_token() {
-    let http = FakeHttp::new(|seen| match seen.path() {
+    let (client, http) = scripted(M2M, |seen| match seen.path() {
         "/oidc/v1/token" => token(seen),
         "/api/2.0/postgres/credentials" => reply(200, CREDENTIAL),
         _ => reply(200, format!(r#"{{"name":"{ENDPOINT}"}}"#)),
     });
-    let client = client(M2M, &http, &FakeTime::default());
     let (request, target) = (request(), ENDPOINT.parse().unwrap());
     let credential = CredentialSource::fetch(&client, &request);
     let endpoint = EndpointResolver::resolve(&client, &target, Access::ReadWrite);
@@ -347,8 +334,7 @@ fn nonsense_is_an_error_that_names_what_is_missing() {
             "the database credential has a `expire_time` that cannot be read: not an RFC 3339 timestamp",
         ),
     ] {
-        let http = FakeHttp::new(move |_| reply(200, body));
-        let client = client(PAT, &http, &FakeTime::default());
+        let (client, http) = scripted(PAT, move |_| reply(200, body));
         let error = run(client.generate_credential(&request())).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{body}");
         let report = error.report();
@@ -361,8 +347,7 @@ fn nonsense_is_an_error_that_names_what_is_missing() {
 #[test]
 fn an_expiry_in_the_past_is_passed_on() {
     let body = r#"{"token":"t","expire_time":"2020-01-01T00:00:00+00:00"}"#;
-    let http = FakeHttp::new(move |_| reply(200, body));
-    let client = client(PAT, &http, &FakeTime::default());
+    let (client, _) = scripted(PAT, move |_| reply(200, body));
     let credential = run(client.generate_credential(&request())).unwrap();
     assert_eq!(credential.expires_at.to_string(), "2020-01-01T00:00:00Z");
 }
@@ -372,7 +357,7 @@ fn clients_are_shared_between_threads_and_print_no_secret() {
     fn shared<T: Send + Sync + Clone>(_: &T) {}
     let http = FakeHttp::new(|_| None);
     for pairs in [PAT, M2M] {
-        let client: WorkspaceClient = client(pairs, &http, &FakeTime::default());
+        let client: WorkspaceClient = client(pairs, &http);
         shared(&client);
         assert!(!format!("{client:?}").contains("0123456789abcdef"));
     }
@@ -382,8 +367,7 @@ fn clients_are_shared_between_threads_and_print_no_secret() {
 fn the_servers_time_needs_no_token_and_no_document() {
     const DATE: (&str, &str) = ("date", "Thu, 01 Jan 2026 00:10:00 GMT");
     let time = |status: u16, headers: &'static [(&str, &str)]| {
-        let http = FakeHttp::new(move |_| reply_with(status, headers, "{}"));
-        let client = client(M2M, &http, &FakeTime::default());
+        let (client, http) = scripted(M2M, move |_| reply_with(status, headers, "{}"));
         let found = run(client.server_time());
         assert_eq!(http.lines(), ["GET https://w.example/.well-known/databricks-config"]);
         assert_eq!(http.seen()[0].header("authorization"), None);

@@ -1,9 +1,8 @@
 //! Where settings come from, which one wins, and what is said about bad ones.
 
 use std::io;
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use lakebase_core::{Environment, ErrorKind, Result, Runtime, Setting, SettingOrigin};
 use lakebase_workspace::{SettingValue, WorkspaceClient, WorkspaceConfig, WorkspaceConfigBuilder};
@@ -28,29 +27,17 @@ databricks_cli_path = /opt/dbx
 client_id = app-partial
 ";
 
-/// Surroundings with these variables and `FILE` as `/home/me/.databrickscfg`.
-fn surroundings(pairs: &[(&str, &str)], file: &'static str) -> Environment {
-    let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Environment::new(
-        move |name| {
-            let home = (name == "HOME").then(|| "/home/me".to_owned());
-            let found = pairs.iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.clone()).or(home)
-        },
-        move |path| {
-            if path == Path::new("/home/me/.databrickscfg") || path == Path::new("/etc/dbx") {
-                Ok(file.to_owned())
-            } else if path == Path::new("/etc/private") {
-                Err(io::ErrorKind::PermissionDenied.into())
-            } else {
-                Err(io::ErrorKind::NotFound.into())
-            }
-        },
-    )
+/// These variables, and `file` as `/home/me/.databrickscfg`.
+fn with_file(pairs: &[(&str, &str)], file: &str) -> Environment {
+    let there = [("HOME", "/home/me"), ("/home/me/.databrickscfg", file), ("/etc/dbx", file)];
+    let entries = surroundings(&[&there, pairs].concat());
+    let private = ("/etc/private".to_owned(), Err(io::ErrorKind::PermissionDenied));
+    entries.lock().unwrap().extend([private]);
+    environment(&entries)
 }
 
 fn build(pairs: &[(&str, &str)]) -> Result<WorkspaceConfig> {
-    WorkspaceConfig::from_environment(&surroundings(pairs, FILE))
+    WorkspaceConfig::from_environment(&with_file(pairs, FILE))
 }
 
 fn shown(config: &WorkspaceConfig) -> Vec<String> {
@@ -101,7 +88,7 @@ fn a_named_profile_inherits_nothing_and_yields_to_variables() {
 #[test]
 fn the_program_comes_before_variables_and_profile() {
     let environment =
-        surroundings(&[("DATABRICKS_HOST", "env.example"), ("DATABRICKS_WORKSPACE_ID", "1")], FILE);
+        with_file(&[("DATABRICKS_HOST", "env.example"), ("DATABRICKS_WORKSPACE_ID", "1")], FILE);
     let config = WorkspaceConfig::builder()
         .host("mine.example?o=2")
         .token("dapi-mine-secret")
@@ -114,7 +101,7 @@ fn the_program_comes_before_variables_and_profile() {
     assert_eq!(shown(&config)[0], "host = mine.example?o=2 from host (set by the program)");
     let flag = Setting::new("dev".to_owned(), SettingOrigin::Explicit("--profile".into()));
     let config = WorkspaceConfig::builder().setting("profile", flag.clone()).unwrap();
-    let config = config.build(&surroundings(&[], FILE)).unwrap();
+    let config = config.build(&with_file(&[], FILE)).unwrap();
     assert_eq!(shown(&config)[0], "profile = dev from --profile (command line)");
     let error = WorkspaceConfig::builder().setting("profil", flag).unwrap_err();
     assert_eq!(
@@ -132,7 +119,7 @@ fn the_file_is_not_read_when_host_or_identity_is_set() {
     ] {
         let reads = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&reads);
-        let environment = surroundings(&pairs, FILE);
+        let environment = with_file(&pairs, FILE);
         let environment = Environment::new(
             move |name| environment.var(name).map(|setting| setting.value),
             move |_| {
@@ -148,10 +135,10 @@ fn the_file_is_not_read_when_host_or_identity_is_set() {
 #[test]
 fn the_files_own_default_profile_counts() {
     let file = "[__settings__]\ndefault_profile = a\n[DEFAULT]\nhost = d.example\n[a]\nhost = a.example\ntoken = t\n";
-    let config = WorkspaceConfig::from_environment(&surroundings(&[], file)).unwrap();
+    let config = WorkspaceConfig::from_environment(&with_file(&[], file)).unwrap();
     assert_eq!(config.host().value.as_str(), "https://a.example");
     let missing = "[__settings__]\ndefault_profile = b\n";
-    let error = WorkspaceConfig::from_environment(&surroundings(&[], missing)).unwrap_err();
+    let error = WorkspaceConfig::from_environment(&with_file(&[], missing)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "default_profile (profile __settings__ in /home/me/.databrickscfg): /home/me/.databrickscfg has no profile \"b\"; there: none"
@@ -163,140 +150,119 @@ fn paths_may_start_at_home_or_be_absolute() {
     for path in ["~/.databrickscfg", "/etc/dbx"] {
         assert!(build(&[("DATABRICKS_CONFIG_FILE", path)]).is_ok(), "{path}");
     }
-    let windows = Environment::new(
-        |name| (name == "USERPROFILE").then(|| "/home/me".to_owned()),
-        |path| {
-            let known = path == Path::new("/home/me/.databrickscfg");
-            if known { Ok(FILE.to_owned()) } else { Err(io::ErrorKind::NotFound.into()) }
-        },
-    );
+    let windows = [("USERPROFILE", "/home/me"), ("/home/me/.databrickscfg", FILE)];
+    let windows = environment(&surroundings(&windows));
     assert!(WorkspaceConfig::from_environment(&windows).is_ok());
 }
 
 #[test]
 fn bad_input_names_setting_origin_and_what_is_accepted() {
-    use ErrorKind::{Config, Unsupported};
     const H: (&str, &str) = ("DATABRICKS_HOST", "w.example");
     const P: &str = "DATABRICKS_CONFIG_PROFILE";
     const F: &str = "DATABRICKS_CONFIG_FILE";
     const A: &str = "DATABRICKS_AUTH_TYPE";
-    for (pairs, kind, message) in [
+    let check = |kind, rows: &[(Vec<(&str, &str)>, &str)]| {
+        for (pairs, message) in rows {
+            let error = build(pairs).unwrap_err();
+            assert_eq!(error.to_string(), *message, "{pairs:?}");
+            assert_eq!(error.kind(), kind, "{pairs:?}");
+            assert!(!format!("{error:?}").contains("hush"));
+        }
+    };
+    let not_supported = [
+        (
+            vec![H, (A, "external-browser")],
+            "DATABRICKS_AUTH_TYPE (environment variable): \"external-browser\" is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
+        ),
+        (
+            vec![H, ("DATABRICKS_USERNAME", "me"), ("DATABRICKS_PASSWORD", "hush")],
+            "DATABRICKS_USERNAME (environment variable) configures an identity by user name and password, which is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
+        ),
+    ];
+    check(ErrorKind::Unsupported, &not_supported);
+    let wrong = [
         (
             vec![("DATABRICKS_TOKEN", "t")],
-            Config,
             "no workspace is configured; set host, DATABRICKS_HOST, or a profile in ~/.databrickscfg",
         ),
         (
             vec![(P, "partial")],
-            Config,
             "no workspace is configured (profile \"partial\" has no host); set host, DATABRICKS_HOST, or a profile in ~/.databrickscfg",
         ),
         (
             vec![("DATABRICKS_HOST", "http://w.example")],
-            Config,
             "DATABRICKS_HOST (environment variable): is http://, which would send secrets in the clear; only loopback addresses may use it; accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com",
         ),
         (
             vec![("DATABRICKS_HOST", "https://accounts.azuredatabricks.net")],
-            Config,
             "DATABRICKS_HOST (environment variable): is the account console, not a workspace; accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com",
         ),
         (
             vec![H, ("DATABRICKS_WORKSPACE_ID", "1\n2")],
-            Config,
             "DATABRICKS_WORKSPACE_ID (environment variable): is not an id; accepted: letters, digits and -",
         ),
         (
             vec![(P, "prod")],
-            Config,
             "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"prod\"; there: DEFAULT, cli, dev, partial",
         ),
         (
             vec![(P, "__settings__")],
-            Config,
             "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"__settings__\"; there: DEFAULT, cli, dev, partial",
         ),
         (
             vec![(F, "/none")],
-            Config,
             "DATABRICKS_CONFIG_FILE (environment variable): /none cannot be read: entity not found",
         ),
         (
             vec![(F, "/etc/private"), (P, "dev")],
-            Config,
             "DATABRICKS_CONFIG_FILE (environment variable): /etc/private cannot be read: permission denied",
         ),
         (
             vec![("HOME", "/nobody"), (P, "dev")],
-            Config,
             "DATABRICKS_CONFIG_PROFILE (environment variable): /nobody/.databrickscfg cannot be read: entity not found",
         ),
         (
             vec![H, ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_CLIENT_ID", "a")],
-            Config,
             "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), DATABRICKS_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
             vec![(P, "dev"), ("DATABRICKS_TOKEN", "t")],
-            Config,
             "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), client_id (profile dev in /home/me/.databrickscfg), client_secret (profile dev in /home/me/.databrickscfg); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
             vec![H, ("DATABRICKS_TOKEN", "t"), ("ARM_CLIENT_ID", "a")],
-            Config,
             "more than one authorization method configured: azure and pat; set by DATABRICKS_TOKEN (environment variable), ARM_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
             vec![H, ("DATABRICKS_CLIENT_ID", "a")],
-            Config,
             "DATABRICKS_CLIENT_ID (environment variable): a service principal also needs client_secret (DATABRICKS_CLIENT_SECRET), which is not set",
         ),
         (
             vec![H, ("DATABRICKS_CLIENT_SECRET", "hush")],
-            Config,
             "DATABRICKS_CLIENT_SECRET (environment variable): a service principal also needs client_id (DATABRICKS_CLIENT_ID), which is not set",
         ),
         (
             vec![H, ("DATABRICKS_TOKEN", "hush\n")],
-            Config,
             "DATABRICKS_TOKEN (environment variable): has a blank, a line break or another character that no token has",
         ),
         (
             vec![H, (A, "magic")],
-            Config,
             "DATABRICKS_AUTH_TYPE (environment variable): \"magic\" is not known; accepted: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
         ),
         (
-            vec![H, (A, "external-browser")],
-            Unsupported,
-            "DATABRICKS_AUTH_TYPE (environment variable): \"external-browser\" is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
-        ),
-        (
             vec![H, (A, "pat")],
-            Config,
             "DATABRICKS_AUTH_TYPE (environment variable): pat needs token (DATABRICKS_TOKEN), which is not set",
         ),
         (
             vec![H, (A, "oauth-m2m")],
-            Config,
             "DATABRICKS_AUTH_TYPE (environment variable): oauth-m2m needs client_id (DATABRICKS_CLIENT_ID), which is not set",
         ),
         (
-            vec![H, ("DATABRICKS_USERNAME", "me"), ("DATABRICKS_PASSWORD", "hush")],
-            Unsupported,
-            "DATABRICKS_USERNAME (environment variable) configures an identity by user name and password, which is not supported; supported: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id; to use one of these, set auth_type (DATABRICKS_AUTH_TYPE)",
-        ),
-        (
             vec![H, ("DATABRICKS_OIDC_TOKEN_ENV", "X")],
-            Config,
             "DATABRICKS_OIDC_TOKEN_ENV (environment variable): the variable X is not set or empty",
         ),
-    ] {
-        let error = build(&pairs).unwrap_err();
-        assert_eq!(error.to_string(), message, "{pairs:?}");
-        assert_eq!(error.kind(), kind, "{pairs:?}");
-        assert!(!format!("{error:?}").contains("hush"));
-    }
+    ];
+    check(ErrorKind::Config, &wrong);
 }
 
 #[test]
@@ -309,7 +275,7 @@ fn a_malformed_file_is_named_with_the_line() {
             "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg: line 3 has no `=`",
         ),
     ] {
-        let error = WorkspaceConfig::from_environment(&surroundings(&pairs, file)).unwrap_err();
+        let error = WorkspaceConfig::from_environment(&with_file(&pairs, file)).unwrap_err();
         assert!(error.to_string().starts_with(prefix), "{error}");
         assert!(!format!("{error:?}").contains("oops"));
     }
@@ -331,17 +297,12 @@ fn auth_type_decides_between_identities() {
 
 /// The command line that an identity by `databricks-cli` would run.
 fn command(builder: WorkspaceConfigBuilder, pairs: &[(&str, &str)]) -> String {
-    let config = builder.build(&surroundings(pairs, FILE)).unwrap();
-    let line = Arc::new(Mutex::new(String::new()));
-    let seen = Arc::clone(&line);
-    let process = FakeProcess(Box::new(move |program, arguments| {
-        *seen.lock().unwrap() = format!("{program} {}", arguments.join(" "));
-        Some(Err(lakebase_core::Error::new(ErrorKind::Config, "no")))
-    }));
-    let http = FakeHttp::new(|_| None);
-    let runtime = Runtime { process: Arc::new(process), ..runtime(&http, &FakeTime::default()) };
+    let config = builder.build(&with_file(pairs, FILE)).unwrap();
+    let process = FakeProcess::new(|_| None);
+    let calls = Arc::clone(&process.calls);
+    let runtime = Runtime { process: Arc::new(process), ..runtime(&FakeHttp::new(|_| None)) };
     run(WorkspaceClient::new(config, &runtime).access_token()).unwrap_err();
-    line.lock().unwrap().clone()
+    calls.lock().unwrap().last().unwrap().clone()
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Id tokens in variables and files, and their exchange.
 
-use std::collections::HashMap;
 use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_core::{Environment, ErrorKind, UserResolver};
+use lakebase_core::{ErrorKind, UserResolver};
 use lakebase_workspace::{Retry, WorkspaceClient, WorkspaceConfig};
 
 use crate::support::*;
@@ -20,60 +18,39 @@ const FILE: (&str, &str) = ("DATABRICKS_OIDC_TOKEN_FILEPATH", "/run/token");
 const BY_FILE: (&str, &str) = ("DATABRICKS_AUTH_TYPE", "file-oidc");
 const CLIENT: (&str, &str) = ("DATABRICKS_CLIENT_ID", "app-1");
 
-type Files = Arc<Mutex<HashMap<String, Result<String, io::ErrorKind>>>>;
-
-fn files(text: &str) -> Files {
-    Arc::new(Mutex::new(HashMap::from([(FILE.1.to_owned(), Ok(text.to_owned()))])))
+fn build(
+    pairs: &[(&str, &str)],
+    file: &str,
+) -> (lakebase_core::Result<WorkspaceConfig>, Surroundings) {
+    let entries = [&[("DATABRICKS_HOST", HOST), (FILE.1, file)], pairs].concat();
+    let entries = surroundings(&entries);
+    (WorkspaceConfig::from_environment(&environment(&entries)), entries)
 }
 
-/// Surroundings whose variables and files a test may change later.
-fn surroundings(pairs: &[(&str, &str)], files: &Files) -> Environment {
-    let pairs: HashMap<String, String> =
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let (variables, files) = (Arc::clone(files), Arc::clone(files));
-    Environment::new(
-        move |name| {
-            let changed = variables.lock().unwrap().get(name).cloned();
-            changed.and_then(Result::ok).or_else(|| pairs.get(name).cloned())
-        },
-        move |path: &Path| {
-            let files = files.lock().unwrap();
-            let found = files.get(path.to_str().unwrap()).cloned();
-            found.unwrap_or(Err(io::ErrorKind::NotFound)).map_err(io::Error::from)
-        },
-    )
-}
-
+/// A client with these variables, whose token file holds `file`; and where both can be changed.
 fn federated(
     pairs: &[(&str, &str)],
-    files: &Files,
+    file: &str,
     http: &Arc<FakeHttp>,
-    time: &FakeTime,
-) -> WorkspaceClient {
-    let pairs: Vec<_> =
-        [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied()).collect();
-    let config = WorkspaceConfig::from_environment(&surroundings(&pairs, files)).unwrap();
-    WorkspaceClient::new(config, &runtime(http, time)).with_retry(Retry::NONE)
+) -> (WorkspaceClient, Surroundings) {
+    let (config, entries) = build(pairs, file);
+    let client = WorkspaceClient::new(config.unwrap(), &runtime(http));
+    (client.with_retry(Retry::NONE), entries)
 }
 
-fn fetch(client: &WorkspaceClient) -> lakebase_core::Result<String> {
-    run(client.access_token()).map(|held| held.token.expose().to_owned())
-}
-
-fn body(seen: &Seen) -> String {
-    String::from_utf8(seen.request.body().to_vec()).unwrap()
+fn change(entries: &Surroundings, name: &str, value: Result<&str, io::ErrorKind>) {
+    entries.lock().unwrap().insert(name.to_owned(), value.map(str::to_owned));
 }
 
 #[test]
 fn a_token_file_is_exchanged_for_the_service_principal() {
     let http = FakeHttp::new(token);
-    let client =
-        federated(&[FILE, BY_FILE, CLIENT], &files(" id.1.x\n"), &http, &FakeTime::default());
+    let (client, _) = federated(&[FILE, BY_FILE, CLIENT], " id.1.x\n", &http);
     assert_eq!(client.auth_type(), "file-oidc");
     assert_eq!(fetch(&client).unwrap(), "t0");
     let seen = &http.seen()[0];
     assert_eq!(seen.line(), "POST https://w.example/oidc/v1/token");
-    assert_eq!(body(seen), format!("{GRANT}id.1.x&client_id=app-1"));
+    assert_eq!(seen.body(), format!("{GRANT}id.1.x&client_id=app-1"));
     assert_eq!(seen.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(seen.header("authorization"), None);
     assert!(seen.header("user-agent").unwrap().ends_with(" auth/file-oidc"));
@@ -87,23 +64,22 @@ fn without_a_client_id_the_account_decides_and_the_user_is_asked_for() {
         "/oidc/v1/token" => token(seen),
         _ => reply(200, r#"{"userName":"me@example.com"}"#),
     });
-    let client = federated(&[FILE], &files("id"), &http, &FakeTime::default());
+    let (client, _) = federated(&[FILE], "id", &http);
     assert_eq!(&*run(UserResolver::resolve(&client)).unwrap(), "me@example.com");
-    assert_eq!(body(&http.seen()[0]), format!("{GRANT}id"));
+    assert_eq!(http.seen()[0].body(), format!("{GRANT}id"));
     assert_eq!(http.seen()[1].header("authorization"), Some("Bearer t0"));
 }
 
 #[test]
 fn a_rotated_file_is_read_for_the_next_exchange() {
     let http = FakeHttp::new(token);
-    let (files, time) = (files("id-1"), FakeTime::default());
-    let client = federated(&[FILE], &files, &http, &time);
+    let (client, entries) = federated(&[FILE], "id-1", &http);
     assert_eq!(fetch(&client).unwrap(), "t0");
-    files.lock().unwrap().insert(FILE.1.to_owned(), Ok("id-2".to_owned()));
+    change(&entries, FILE.1, Ok("id-2"));
     assert_eq!(fetch(&client).unwrap(), "t0", "the workspace's token still lives");
-    time.advance(Duration::from_secs(3601));
+    http.time.advance(Duration::from_secs(3601));
     assert_eq!(fetch(&client).unwrap(), "t1");
-    assert_eq!(body(&http.seen()[1]), format!("{GRANT}id-2"));
+    assert_eq!(http.seen()[1].body(), format!("{GRANT}id-2"));
 }
 
 #[test]
@@ -113,14 +89,13 @@ fn a_variable_is_read_for_every_exchange_too() {
         (vec![("DATABRICKS_OIDC_TOKEN_ENV", "MY_TOKEN"), ("MY_TOKEN", "id-1")], "MY_TOKEN"),
     ] {
         let http = FakeHttp::new(token);
-        let (files, time) = (Files::default(), FakeTime::default());
-        let client = federated(&pairs, &files, &http, &time);
+        let (client, entries) = federated(&pairs, "", &http);
         assert_eq!(client.auth_type(), "env-oidc");
         fetch(&client).unwrap();
-        files.lock().unwrap().insert(name.to_owned(), Ok("id-2".to_owned()));
-        time.advance(Duration::from_secs(3601));
+        change(&entries, name, Ok("id-2"));
+        http.time.advance(Duration::from_secs(3601));
         fetch(&client).unwrap();
-        let bodies: Vec<_> = http.seen().iter().map(body).collect();
+        let bodies: Vec<_> = http.seen().iter().map(Seen::body).collect();
         assert_eq!(bodies, [format!("{GRANT}id-1"), format!("{GRANT}id-2")]);
     }
 }
@@ -129,12 +104,11 @@ fn a_variable_is_read_for_every_exchange_too() {
 fn the_older_name_of_the_file_variable_counts_unless_the_newer_is_set() {
     let old = ("DATABRICKS_OIDC_TOKEN_FILE", "/run/other");
     let http = FakeHttp::new(token);
-    let files = files("new");
-    files.lock().unwrap().insert(old.1.to_owned(), Ok("old".to_owned()));
     for (pairs, sent) in [(vec![old], "old"), (vec![old, FILE], "new")] {
-        let client = federated(&pairs, &files, &http, &FakeTime::default());
+        let (client, entries) = federated(&pairs, "new", &http);
+        change(&entries, old.1, Ok("old"));
         fetch(&client).unwrap();
-        assert_eq!(body(http.seen().last().unwrap()), format!("{GRANT}{sent}"));
+        assert_eq!(http.seen().last().unwrap().body(), format!("{GRANT}{sent}"));
     }
 }
 
@@ -153,9 +127,8 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         (Ok("hush hush"), "has a blank, a line break or another character that no token has"),
     ] {
         let http = FakeHttp::new(token);
-        let files = files("");
-        files.lock().unwrap().insert(FILE.1.to_owned(), file.map(str::to_owned));
-        let client = federated(&[FILE], &files, &http, &FakeTime::default());
+        let (client, entries) = federated(&[FILE], "", &http);
+        change(&entries, FILE.1, file);
         let error = fetch(&client).unwrap_err();
         assert_eq!(
             error.report(),
@@ -196,7 +169,7 @@ fn a_refused_id_token_is_explained() {
         ),
     ] {
         let http = FakeHttp::new(move |_| reply(400, refusal));
-        let client = federated(&pairs, &files(text), &http, &FakeTime::default());
+        let (client, _) = federated(&pairs, text, &http);
         let error = fetch(&client).unwrap_err();
         assert_eq!(error.report(), said);
         assert_eq!(error.kind(), ErrorKind::Unauthenticated);
@@ -206,14 +179,13 @@ fn a_refused_id_token_is_explained() {
 #[test]
 fn a_refused_exchange_is_tried_again_later_with_the_file_of_then() {
     let http = FakeHttp::new(|seen| {
-        let good = body(seen).ends_with("good");
+        let good = seen.body().ends_with("good");
         if good { token(seen) } else { reply(400, r#"{"error":"invalid_grant"}"#) }
     });
-    let (files, time) = (files("stale"), FakeTime::default());
-    let client = federated(&[FILE], &files, &http, &time);
+    let (client, entries) = federated(&[FILE], "stale", &http);
     fetch(&client).unwrap_err();
-    files.lock().unwrap().insert(FILE.1.to_owned(), Ok("good".to_owned()));
-    time.advance(Duration::from_secs(10));
+    change(&entries, FILE.1, Ok("good"));
+    http.time.advance(Duration::from_secs(10));
     assert_eq!(fetch(&client).unwrap(), "t1");
 }
 
@@ -227,15 +199,15 @@ fn the_exchange_follows_discovery_where_the_documented_end_point_is_missing() {
         "/elsewhere" => token(seen),
         _ => reply(404, ""),
     });
-    let client = federated(&[FILE], &files("id"), &http, &FakeTime::default());
+    let (client, _) = federated(&[FILE], "id", &http);
     assert_eq!(fetch(&client).unwrap(), "t3");
-    assert_eq!(body(&http.seen()[3]), format!("{GRANT}id"));
+    assert_eq!(http.seen()[3].body(), format!("{GRANT}id"));
 }
 
 #[test]
 fn a_workspace_that_is_down_is_said_to_be() {
     let http = FakeHttp::new(|_| reply(503, ""));
-    let client = federated(&[FILE], &files("id"), &http, &FakeTime::default());
+    let (client, _) = federated(&[FILE], "id", &http);
     let error = fetch(&client).unwrap_err();
     assert!(error.is_transient());
     assert!(error.report().starts_with("exchanging the id token in /run/token"), "{error}");
@@ -243,20 +215,17 @@ fn a_workspace_that_is_down_is_said_to_be() {
 
 #[test]
 fn several_methods_are_ambiguous_as_in_the_sdks() {
-    let pairs = [("DATABRICKS_HOST", HOST), FILE, CLIENT];
-    let error = WorkspaceConfig::from_environment(&surroundings(&pairs, &files("id"))).unwrap_err();
+    let error = build(&[FILE, CLIENT], "id").0.unwrap_err();
     assert_eq!(
         error.to_string(),
         "more than one authorization method configured: file-oidc and oauth; set by DATABRICKS_CLIENT_ID (environment variable), DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)"
     );
-    let pairs = [("DATABRICKS_HOST", HOST), ("DATABRICKS_AUTH_TYPE", "file-oidc")];
-    let error = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap_err();
+    let error = config(&[BY_FILE]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "DATABRICKS_AUTH_TYPE (environment variable): file-oidc needs oidc_token_filepath (DATABRICKS_OIDC_TOKEN_FILEPATH), which is not set"
     );
     // The variable with the token is no setting, so a client id beside it is no second method.
-    let pairs = [("DATABRICKS_HOST", HOST), ("DATABRICKS_OIDC_TOKEN", "id"), CLIENT];
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
+    let config = config(&[("DATABRICKS_OIDC_TOKEN", "id"), CLIENT]).unwrap();
     assert_eq!(config.auth_type(), "env-oidc");
 }

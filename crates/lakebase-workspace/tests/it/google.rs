@@ -1,12 +1,8 @@
 //! Identities of Google.
 
-use std::collections::HashMap;
-use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Response;
-use lakebase_core::{Environment, ErrorKind, Result};
+use lakebase_core::{ErrorKind, Result};
 use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
 
 use crate::support::*;
@@ -19,30 +15,20 @@ const ID_TOKEN: &str = "e30.eyJleHAiOjE3NjcyMjkyMDB9.x";
 
 const USER: &str = r#"{"type":"authorized_user","client_id":"gcloud","client_secret":"hush-secret","refresh_token":"hush-refresh"}"#;
 
-fn client(
+/// A client with these variables and files, and what answers it.
+fn with_files(
     pairs: &[(&str, &str)],
     files: &[(&str, &str)],
-    http: &Arc<FakeHttp>,
-) -> Result<WorkspaceClient> {
-    let pairs: HashMap<String, String> = [("DATABRICKS_HOST", HOST), ("HOME", "/home/me")]
-        .into_iter()
-        .chain(pairs.iter().copied())
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let files: HashMap<String, String> =
-        files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    let environment = Environment::new(
-        move |name| pairs.get(name).cloned(),
-        move |path| {
-            let found = files.get(path.to_str().unwrap()).cloned();
-            found.ok_or_else(|| io::ErrorKind::NotFound.into())
-        },
-    );
-    let config = WorkspaceConfig::from_environment(&environment)?;
-    Ok(WorkspaceClient::new(config, &runtime(http, &FakeTime::default())))
+    handler: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
+) -> Result<(WorkspaceClient, Arc<FakeHttp>)> {
+    let there = [("DATABRICKS_HOST", HOST), ("HOME", "/home/me")];
+    let entries = surroundings(&[&there, pairs, files].concat());
+    let config = WorkspaceConfig::from_environment(&environment(&entries))?;
+    let http = FakeHttp::new(handler);
+    Ok((WorkspaceClient::new(config, &runtime(&http)), http))
 }
 
-fn google(seen: &Seen) -> Option<Result<Response<Bytes>>> {
+fn google(seen: &Seen) -> Option<Answer> {
     let path = seen.path();
     if path.ends_with(":generateIdToken") {
         return reply(200, format!(r#"{{"token":"{ID_TOKEN}"}}"#));
@@ -51,7 +37,7 @@ fn google(seen: &Seen) -> Option<Result<Response<Bytes>>> {
         return reply(200, r#"{"accessToken":"access-1","expireTime":"2026-01-01T01:00:00Z"}"#);
     }
     match path {
-        "/token" if String::from_utf8_lossy(seen.request.body()).contains("assertion") => reply(
+        "/token" if seen.body().contains("assertion") => reply(
             200,
             format!(
                 r#"{{"id_token":"{ID_TOKEN}","access_token":"access-2","expires_in":3599,"token_type":"Bearer"}}"#
@@ -64,8 +50,7 @@ fn google(seen: &Seen) -> Option<Result<Response<Bytes>>> {
 
 #[test]
 fn a_machine_stands_for_the_service_account() {
-    let http = FakeHttp::new(google);
-    let client = client(&[ACCOUNT], &[], &http).unwrap();
+    let (client, http) = with_files(&[ACCOUNT], &[], google).unwrap();
     assert_eq!(client.auth_type(), "google-id");
     run(client.current_user()).unwrap();
     const IAM: &str = "POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/app@project.iam.gserviceaccount.com";
@@ -96,9 +81,8 @@ fn a_user_of_gcloud_stands_for_it_too() {
         (vec![], "/home/me/.config/gcloud/application_default_credentials.json"),
         (vec![("CLOUDSDK_CONFIG", "/sdk")], "/sdk/application_default_credentials.json"),
     ] {
-        let http = FakeHttp::new(google);
-        let pairs: Vec<_> = pairs.into_iter().chain([ACCOUNT]).collect();
-        let client = client(&pairs, &[(path, USER)], &http).unwrap();
+        let pairs = [&pairs[..], &[ACCOUNT]].concat();
+        let (client, http) = with_files(&pairs, &[(path, USER)], google).unwrap();
         run(client.access_token()).unwrap();
         let seen = &http.seen()[0];
         assert_eq!(seen.line(), "POST https://oauth2.googleapis.com/token");
@@ -111,25 +95,26 @@ fn a_user_of_gcloud_stands_for_it_too() {
 
 #[test]
 fn the_second_token_is_not_essential() {
-    let http = FakeHttp::new(|seen| match seen.path().ends_with(":generateAccessToken") {
+    let handler = |seen: &Seen| match seen.path().ends_with(":generateAccessToken") {
         true => reply(403, ""),
         false => google(seen),
-    });
-    let client = client(&[ACCOUNT], &[], &http).unwrap();
+    };
+    let (client, http) = with_files(&[ACCOUNT], &[], handler).unwrap();
     run(client.current_user()).unwrap();
     assert_eq!(http.seen()[3].header("x-databricks-gcp-sa-access-token"), None);
 }
 
 #[test]
 fn a_refusal_of_google_is_quoted() {
-    let http = FakeHttp::new(|seen| match seen.path().ends_with(":generateIdToken") {
+    let handler = |seen: &Seen| match seen.path().ends_with(":generateIdToken") {
         true => reply(
             403,
             r#"{"error":{"code":403,"message":"Permission denied for own-token","status":"PERMISSION_DENIED"}}"#,
         ),
         false => google(seen),
-    });
-    let error = run(client(&[ACCOUNT], &[], &http).unwrap().access_token()).unwrap_err();
+    };
+    let (client, _) = with_files(&[ACCOUNT], &[], handler).unwrap();
+    let error = run(client.access_token()).unwrap_err();
     assert_eq!(
         error.report(),
         "getting an id token of the service account app@project.iam.gserviceaccount.com from DATABRICKS_GOOGLE_SERVICE_ACCOUNT (environment variable): Google's service for service accounts answered 403 PERMISSION_DENIED: Permission denied for [redacted]"
@@ -162,24 +147,22 @@ fn credentials_that_cannot_be_used_are_named() {
             "the metadata service of this machine is http://, which would send secrets in the clear",
         ),
     ] {
-        let http = FakeHttp::new(|_| None);
-        let pairs: Vec<_> = pairs.into_iter().chain([ACCOUNT]).collect();
-        let client = client(&pairs, &[("/key", text)], &http).unwrap();
+        let pairs = [&pairs[..], &[ACCOUNT]].concat();
+        let (client, http) = with_files(&pairs, &[("/key", text)], |_| None).unwrap();
         let error = run(client.access_token()).unwrap_err();
         assert!(error.report().contains(said), "{}", error.report());
         assert!(!format!("{error:?}").contains("hush"));
         assert!(http.seen().is_empty());
     }
-    let http = FakeHttp::new(|_| None);
-    let error = client(&[(ACCOUNT.0, "a/../b")], &[], &http).unwrap_err();
+    let error = with_files(&[(ACCOUNT.0, "a/../b")], &[], |_| None).map(drop).unwrap_err();
     assert!(error.to_string().contains("is not a service account"), "{error}");
 }
 
 #[cfg(not(feature = "google-credentials"))]
 #[test]
 fn a_key_without_the_feature_is_refused_and_not_ignored() {
-    let http = FakeHttp::new(|_| None);
-    let error = client(&[("GOOGLE_CREDENTIALS", "/key")], &[], &http).unwrap_err();
+    let pairs = [("GOOGLE_CREDENTIALS", "/key")];
+    let error = with_files(&pairs, &[], |_| None).map(drop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("feature `google-credentials`"), "{error}");
 }
@@ -201,11 +184,9 @@ mod keys {
     #[test]
     fn a_key_signs_for_an_id_token_of_the_workspace() {
         for in_file in [true, false] {
-            let http = FakeHttp::new(google);
             let text = key();
-            let value = if in_file { "/key.json" } else { &text };
-            let client =
-                client(&[("GOOGLE_CREDENTIALS", value)], &[("/key.json", &text)], &http).unwrap();
+            let pairs = [("GOOGLE_CREDENTIALS", if in_file { "/key.json" } else { &text })];
+            let (client, http) = with_files(&pairs, &[("/key.json", &text)], google).unwrap();
             assert_eq!(client.auth_type(), "google-credentials");
             run(client.current_user()).unwrap();
             let seen = http.seen();
@@ -225,8 +206,8 @@ mod keys {
             "{hush",
             r#"{"type":"service_account","client_email":"a","private_key":"hush","token_uri":"https://t"}"#,
         ] {
-            let http = FakeHttp::new(|_| None);
-            let client = client(&[("GOOGLE_CREDENTIALS", value)], &[], &http).unwrap();
+            let pairs = [("GOOGLE_CREDENTIALS", value)];
+            let (client, http) = with_files(&pairs, &[], |_| None).unwrap();
             let error = run(client.access_token()).unwrap_err();
             assert!(!format!("{error:?}").contains("hush"), "{error:?}");
             assert!(error.report().contains("GOOGLE_CREDENTIALS"), "{}", error.report());

@@ -6,14 +6,22 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use lakebase_core::{
-    Access, BoxFuture, EndpointResolver, Environment, ErrorKind, Runtime, Target, Timer,
+    Access, BoxFuture, Endpoint, EndpointResolver, Error, ErrorKind, Result, Runtime, Target, Timer,
 };
-use lakebase_workspace::{WorkspaceClient, WorkspaceConfig};
+use lakebase_workspace::WorkspaceClient;
 
 use crate::support::*;
 
-fn host(name: &str) -> Target {
-    Target::Host(name.into())
+fn search(client: &WorkspaceClient, host: &str) -> Result<Endpoint> {
+    run(client.resolve(&Target::Host(host.into()), Access::ReadWrite))
+}
+
+/// The search for a host that must fail with this kind of error.
+#[track_caller]
+fn fails(client: &WorkspaceClient, host: &str, kind: ErrorKind) -> Error {
+    let error = search(client, host).unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    error
 }
 
 /// A list of `plural` with these names, and perhaps the token of the next page.
@@ -29,7 +37,7 @@ fn list(plural: &str, names: &[&str], next: &str) -> String {
 }
 
 /// Two pages of projects, each with one branch; the endpoint's id is the project's.
-fn workspace(seen: &Seen) -> Option<lakebase_core::Result<http::Response<bytes::Bytes>>> {
+fn workspace(seen: &Seen) -> Option<Answer> {
     let path = seen.path().strip_prefix("/api/2.0/postgres/").unwrap_or_default();
     let parts: Vec<&str> = path.split('/').collect();
     match parts[..] {
@@ -51,20 +59,14 @@ fn workspace(seen: &Seen) -> Option<lakebase_core::Result<http::Response<bytes::
 
 #[test]
 fn goes_through_all_pages_and_past_what_may_not_be_read() {
-    let http = FakeHttp::new(workspace);
-    let client = client(PAT, &http, &FakeTime::default());
+    let (client, _) = scripted(PAT, workspace);
     for id in ["a", "c"] {
-        let found = run(client.resolve(&host(&format!("{id}.EXAMPLE.")), Access::ReadWrite));
-        assert_eq!(
-            found.unwrap().name.to_string(),
-            format!("projects/{id}/branches/m/endpoints/{id}")
-        );
+        let found = search(&client, &format!("{id}.EXAMPLE.")).unwrap();
+        assert_eq!(found.name.to_string(), format!("projects/{id}/branches/m/endpoints/{id}"));
     }
     let http = FakeHttp::new(workspace);
-    let client = self::client(PAT, &http, &FakeTime::default());
-    let error = run(client.resolve(&host("nobody.example"), Access::ReadWrite)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    let text = error.to_string();
+    let client = self::client(PAT, &http);
+    let text = fails(&client, "nobody.example", ErrorKind::NotFound).to_string();
     for part in [
         "no endpoint of https://w.example has the host nobody.example",
         "looked at 2 endpoints of 2 branches in 3 projects (1 lists could not be read",
@@ -82,11 +84,9 @@ fn goes_through_all_pages_and_past_what_may_not_be_read() {
 
 #[test]
 fn an_identity_that_may_not_list_projects_is_told_so() {
-    let http =
-        FakeHttp::new(|_| reply(403, r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#));
-    let client = client(PAT, &http, &FakeTime::default());
-    let error = run(client.resolve(&host("a.example"), Access::ReadWrite)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    let (client, http) =
+        scripted(PAT, |_| reply(403, r#"{"error_code":"PERMISSION_DENIED","message":"no"}"#));
+    let error = fails(&client, "a.example", ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("searching for the endpoint of a.example"), "{error}");
     assert_eq!(http.seen().len(), 1);
 }
@@ -105,28 +105,22 @@ impl Timer for NoLongerThan {
 }
 
 fn client_with(timer: NoLongerThan, http: &Arc<FakeHttp>) -> WorkspaceClient {
-    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(PAT.iter().copied());
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-    let runtime = runtime(http, &FakeTime::default());
-    WorkspaceClient::new(config, &Runtime { timer: Arc::new(timer), ..runtime })
+    client_on(&Runtime { timer: Arc::new(timer), ..runtime(http) }, PAT)
 }
 
 #[test]
 fn lists_that_do_not_answer_are_given_up_after_ten_seconds() {
     let http = FakeHttp::new(|_| None);
     let client = client_with(NoLongerThan(Duration::from_secs(10)), &http);
-    let error = run(client.resolve(&host("a.example"), Access::ReadWrite)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    let error = fails(&client, "a.example", ErrorKind::TimedOut);
     assert!(error.to_string().contains("searching for the endpoint of a.example"), "{error}");
     assert!(error.report().contains("took longer than 10s"), "{}", error.report());
 }
 
 #[test]
 fn a_list_without_an_end_is_an_error() {
-    let http = FakeHttp::new(|_| reply(200, list("projects", &[], "again")));
-    let client = client(PAT, &http, &FakeTime::default());
-    let error = run(client.resolve(&host("a.example"), Access::ReadWrite)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Protocol);
+    let (client, http) = scripted(PAT, |_| reply(200, list("projects", &[], "again")));
+    let error = fails(&client, "a.example", ErrorKind::Protocol);
     assert!(error.report().contains("`next_page_token` repeats"), "{}", error.report());
     assert_eq!(http.seen().len(), 2);
 }
@@ -145,25 +139,23 @@ fn at_most_eight_requests_are_under_way() {
         None
     });
     let client = client_with(NoLongerThan(Duration::ZERO), &http);
-    assert!(client.resolve(&host("a.example"), Access::ReadWrite).now_or_never().is_none());
+    let target = Target::Host("a.example".into());
+    assert!(client.resolve(&target, Access::ReadWrite).now_or_never().is_none());
     assert_eq!(SENT.load(Ordering::SeqCst), 8);
 }
 
 #[test]
 fn an_instance_costs_one_request() {
     let instance = r#"{"name":"shop","state":"AVAILABLE","read_write_dns":"instance-u-1.example","read_only_dns":"instance-ro-u-1.example"}"#;
-    let http = FakeHttp::new(move |seen| match seen.path().ends_with("findByUid") {
+    let (client, http) = scripted(PAT, move |seen| match seen.path().ends_with("findByUid") {
         true => reply(200, instance),
         false => workspace(seen),
     });
-    let client = client(PAT, &http, &FakeTime::default());
     for name in ["instance-u-1.example", "instance-ro-u-1.example"] {
-        let found = run(client.resolve(&host(name), Access::ReadWrite)).unwrap();
-        assert_eq!(found.name.id(), "shop");
+        assert_eq!(search(&client, name).unwrap().name.id(), "shop");
     }
     let uri = "GET https://w.example/api/2.0/database/instances:findByUid?uid=u-1";
     assert_eq!(http.lines(), [uri, uri]);
     // A host that only looks like it is another's.
-    let error = run(client.resolve(&host("instance-u-1.evil.example"), Access::ReadWrite));
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+    fails(&client, "instance-u-1.evil.example", ErrorKind::NotFound);
 }

@@ -1,8 +1,9 @@
 //! Which failures are tried again, how long, and when that ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use lakebase_core::{CredentialRequest, CredentialSource, Error, ErrorKind};
+use lakebase_core::{CredentialRequest, CredentialSource, Error, ErrorKind, Result};
 use lakebase_workspace::Retry;
 
 use crate::support::*;
@@ -10,15 +11,12 @@ use crate::support::*;
 const USER: &str = r#"{"userName":"me"}"#;
 
 fn after_two(
-    first: impl Fn() -> Option<lakebase_core::Result<http::Response<bytes::Bytes>>>
-    + Send
-    + Sync
-    + 'static,
-) -> (usize, lakebase_core::Result<std::sync::Arc<str>>, Duration) {
-    let http = FakeHttp::new(move |seen| if seen.number < 2 { first() } else { reply(200, USER) });
-    let time = FakeTime::default();
-    let result = run(client(PAT, &http, &time).current_user());
-    (http.seen().len(), result, time.elapsed())
+    first: impl Fn() -> Option<Answer> + Send + Sync + 'static,
+) -> (usize, Result<Arc<str>>, Duration) {
+    let (client, http) =
+        scripted(PAT, move |seen| if seen.number < 2 { first() } else { reply(200, USER) });
+    let result = run(client.current_user());
+    (http.seen().len(), result, http.time.elapsed())
 }
 
 #[test]
@@ -63,9 +61,9 @@ fn the_services_wish_is_the_shortest_wait() {
 
 #[test]
 fn attempts_end_with_the_deadline() {
-    let http = FakeHttp::new(|_| reply(503, r#"{"error_code":"TEMPORARILY_UNAVAILABLE"}"#));
-    let time = FakeTime::default();
-    let error = run(client(PAT, &http, &time).current_user()).unwrap_err();
+    let (client, http) =
+        scripted(PAT, |_| reply(503, r#"{"error_code":"TEMPORARILY_UNAVAILABLE"}"#));
+    let error = run(client.current_user()).unwrap_err();
     let report = error.report();
     assert!(
         report.starts_with("asking the workspace for the current user: gave up after "),
@@ -76,18 +74,17 @@ fn attempts_end_with_the_deadline() {
         "{report}"
     );
     assert_eq!(error.status(), Some(503));
-    assert!(time.elapsed() <= Duration::from_secs(300));
+    assert!(http.time.elapsed() <= Duration::from_secs(300));
     assert!(http.seen().len() > 20);
-    let http = FakeHttp::new(|_| reply_with(503, &[("retry-after", "301")], ""));
-    let error = run(client(PAT, &http, &time).current_user()).unwrap_err();
+    let (client, http) = scripted(PAT, |_| reply_with(503, &[("retry-after", "301")], ""));
+    let error = run(client.current_user()).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(301)));
     assert_eq!(http.seen().len(), 1);
 }
 
 #[test]
 fn the_policy_is_the_callers() {
-    let http = FakeHttp::new(|_| reply(503, ""));
-    let client = client(PAT, &http, &FakeTime::default());
+    let (client, http) = scripted(PAT, |_| reply(503, ""));
     let three = Retry { attempts: 3, ..Retry::default() };
     run(client.clone().with_retry(three).current_user()).unwrap_err();
     assert_eq!(http.seen().len(), 3);
@@ -98,8 +95,8 @@ fn the_policy_is_the_callers() {
 
 #[test]
 fn a_time_out_names_the_host() {
-    let http = FakeHttp::new(|_| None);
-    let client = client(PAT, &http, &FakeTime::default()).with_retry(Retry::NONE);
+    let (client, _) = scripted(PAT, |_| None);
+    let client = client.with_retry(Retry::NONE);
     let error = run(client.current_user()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(error.report().ends_with("https://w.example did not answer within 60 s"));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lakebase_core::{Environment, ErrorKind, Result};
-use lakebase_workspace::{Retry, WorkspaceClient, WorkspaceConfig};
+use lakebase_core::{Error, ErrorKind};
+use lakebase_workspace::Retry;
 
 use crate::support::*;
 
@@ -26,17 +26,8 @@ const DEVOPS: [(&str, &str); 7] = [
 const METADATA: (&str, &str) =
     ("DATABRICKS_METADATA_SERVICE_URL", "http://localhost:7/hush-session");
 
-fn fetch(client: &WorkspaceClient) -> Result<String> {
-    run(client.access_token()).map(|held| held.token.expose().to_owned())
-}
-
-fn build(pairs: &[(&str, &str)]) -> Result<WorkspaceConfig> {
-    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
-    WorkspaceConfig::from_environment(&Environment::from_pairs(pairs))
-}
-
 /// All of these services, and a workspace with a discovery document.
-fn services(seen: &Seen) -> Option<Result<http::Response<bytes::Bytes>>> {
+fn services(seen: &Seen) -> Option<Answer> {
     match seen.request.uri().host().unwrap_or_default() {
         "actions.example" => reply(200, r#"{"count":1,"value":"id-github"}"#),
         "dev.azure.example" => reply(200, r#"{"oidcToken":"id-devops"}"#),
@@ -58,9 +49,7 @@ fn services(seen: &Seen) -> Option<Result<http::Response<bytes::Bytes>>> {
 
 #[test]
 fn github_is_asked_for_a_token_for_the_workspace() {
-    let http = FakeHttp::new(services);
-    let time = FakeTime::default();
-    let client = client(&GITHUB, &http, &time);
+    let (client, http) = scripted(&GITHUB, services);
     assert_eq!(client.auth_type(), "github-oidc");
     fetch(&client).unwrap();
     assert_eq!(
@@ -76,7 +65,7 @@ fn github_is_asked_for_a_token_for_the_workspace() {
     assert_eq!(seen[2].header("authorization"), Some("Bearer hush-request-token"));
     assert_eq!(seen[2].header("x-databricks-workspace-id"), None);
     assert!(seen[3].request.body().ends_with(b"&subject_token=id-github&client_id=app-1"));
-    time.advance(Duration::from_secs(3601));
+    http.time.advance(Duration::from_secs(3601));
     fetch(&client).unwrap();
     assert_eq!(http.seen().len(), 6, "the audience is known by then, the id token is a new one");
 }
@@ -100,11 +89,9 @@ fn the_audience_is_the_one_that_was_set_or_that_the_workspace_names() {
             }
             _ => services(seen),
         });
-        let pairs: Vec<_> = GITHUB
-            .into_iter()
-            .chain(audience.map(|audience| ("DATABRICKS_TOKEN_AUDIENCE", audience)))
-            .collect();
-        fetch(&client(&pairs, &http, &FakeTime::default())).unwrap();
+        let mut pairs = GITHUB.to_vec();
+        pairs.extend(audience.map(|audience| ("DATABRICKS_TOKEN_AUDIENCE", audience)));
+        fetch(&client(&pairs, &http)).unwrap();
         let expected =
             format!("GET https://actions.example/token?api-version=2.0&audience={asked}");
         assert!(http.lines().contains(&expected), "{:?}", http.lines());
@@ -115,15 +102,14 @@ fn the_audience_is_the_one_that_was_set_or_that_the_workspace_names() {
 #[test]
 fn github_needs_no_client_id_where_it_is_asked_for_by_name() {
     let pairs = [GITHUB[1], GITHUB[2]];
-    assert_eq!(build(&pairs).unwrap().auth_type(), "databricks-cli");
+    assert_eq!(config(&pairs).unwrap().auth_type(), "databricks-cli");
     let pairs = [GITHUB[1], GITHUB[2], ("DATABRICKS_AUTH_TYPE", "github-oidc")];
-    assert_eq!(build(&pairs).unwrap().auth_type(), "github-oidc");
+    assert_eq!(config(&pairs).unwrap().auth_type(), "github-oidc");
 }
 
 #[test]
 fn azure_devops_is_asked_at_the_address_of_the_job() {
-    let http = FakeHttp::new(services);
-    let client = client(&DEVOPS, &http, &FakeTime::default());
+    let (client, http) = scripted(&DEVOPS, services);
     assert_eq!(client.auth_type(), "azure-devops-oidc");
     fetch(&client).unwrap();
     assert_eq!(
@@ -147,23 +133,21 @@ fn half_a_job_of_azure_devops_is_none() {
     };
     for name in ["SYSTEM_TEAMPROJECTID", "SYSTEM_ACCESSTOKEN"] {
         let mut pairs = without(name);
-        let error = build(&pairs).unwrap_err();
+        let error = config(&pairs).unwrap_err();
         assert!(error.to_string().contains("a service principal also needs client_secret"));
         pairs.push(("DATABRICKS_AUTH_TYPE", "azure-devops-oidc"));
-        let error = build(&pairs).unwrap_err();
+        let error = config(&pairs).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
         assert_eq!(error.kind(), ErrorKind::Config);
     }
     let mut pairs = without("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI");
     pairs.push(("DATABRICKS_AUTH_TYPE", "azure-devops-oidc"));
-    assert!(build(&pairs).unwrap_err().to_string().contains("TEAMFOUNDATIONCOLLECTIONURI"));
+    assert!(config(&pairs).unwrap_err().to_string().contains("TEAMFOUNDATIONCOLLECTIONURI"));
 }
 
 #[test]
 fn the_metadata_service_is_told_for_whom() {
-    let http = FakeHttp::new(services);
-    let time = FakeTime::default();
-    let client = client(&[METADATA], &http, &time);
+    let (client, http) = scripted(&[METADATA], services);
     assert_eq!(client.auth_type(), "metadata-service");
     assert_eq!(fetch(&client).unwrap(), "from-metadata");
     let seen = &http.seen()[0];
@@ -174,7 +158,7 @@ fn the_metadata_service_is_told_for_whom() {
         run(client.access_token()).unwrap().expires_at.unwrap().to_string(),
         "2026-01-01T01:00:00Z"
     );
-    time.advance(Duration::from_secs(3601));
+    http.time.advance(Duration::from_secs(3601));
     fetch(&client).unwrap_err();
     assert_eq!(http.seen().len(), 2, "a token that is dead on arrival is not kept");
     assert!(!format!("{client:?}").contains("hush"));
@@ -196,9 +180,9 @@ fn the_metadata_service_is_on_this_machine() {
         ("hush", false),
         ("not a url hush", false),
     ] {
-        let config = build(&[("DATABRICKS_METADATA_SERVICE_URL", url)]);
-        assert_eq!(config.is_ok(), accepted, "{url}");
-        if let Err(error) = config {
+        let built = config(&[("DATABRICKS_METADATA_SERVICE_URL", url)]);
+        assert_eq!(built.is_ok(), accepted, "{url}");
+        if let Err(error) = built {
             assert!(error.to_string().starts_with("DATABRICKS_METADATA_SERVICE_URL (environment"));
             assert!(!format!("{error:?}").contains("hush"), "{error:?}");
         }
@@ -214,7 +198,7 @@ fn token_services_in_the_network_are_asked_by_https_only() {
     ] {
         let pairs: Vec<_> =
             pairs.iter().map(|pair| if pair.0 == name { (name, url) } else { *pair }).collect();
-        let error = build(&pairs).unwrap_err();
+        let error = config(&pairs).unwrap_err();
         assert!(error.to_string().starts_with(name), "{error}");
         assert_eq!(error.kind(), ErrorKind::Config);
     }
@@ -226,12 +210,12 @@ fn answered(
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
-) -> (lakebase_core::Error, usize) {
-    let http = FakeHttp::new(move |seen| match seen.request.uri().host() {
+) -> (Error, usize) {
+    let (client, http) = scripted(pairs, move |seen| match seen.request.uri().host() {
         Some("w.example") => services(seen),
         _ => reply_with(status, headers, body),
     });
-    let client = client(pairs, &http, &FakeTime::default()).with_retry(Retry::NONE);
+    let client = client.with_retry(Retry::NONE);
     (fetch(&client).unwrap_err(), http.seen().len())
 }
 
@@ -323,7 +307,7 @@ fn a_service_that_does_not_answer_is_given_up_in_time() {
             Some("w.example") => services(seen),
             _ => None,
         });
-        let error = fetch(&client(pairs, &http, &FakeTime::default())).unwrap_err();
+        let error = fetch(&client(pairs, &http)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         assert!(error.is_transient());
         let said = format!("{name} did not answer within {seconds} s");
@@ -337,10 +321,8 @@ fn a_service_that_does_not_answer_is_given_up_in_time() {
 
 #[test]
 fn nothing_is_asked_before_the_first_call_and_nobody_who_is_not_configured() {
-    let http = FakeHttp::new(services);
-    let pairs: Vec<_> = GITHUB.into_iter().chain(PAT.iter().copied()).collect();
-    let pairs: Vec<_> = pairs.into_iter().chain([("DATABRICKS_AUTH_TYPE", "pat")]).collect();
-    let client = client(&pairs, &http, &FakeTime::default());
+    let pairs = [&GITHUB[..], PAT, &[("DATABRICKS_AUTH_TYPE", "pat")]].concat();
+    let (client, http) = scripted(&pairs, services);
     assert!(http.seen().is_empty());
     fetch(&client).unwrap();
     assert!(http.seen().is_empty(), "auth_type excludes the others");

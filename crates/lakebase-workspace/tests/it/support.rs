@@ -1,10 +1,11 @@
 //! Scripted effects: HTTP answered by a function, programs answered by a function, and a clock that a
 //! sleep moves on at once.
 
-use std::fmt;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,7 +23,7 @@ pub(crate) const START: i64 = 1_767_225_600_000;
 
 pub(crate) const HOST: &str = "https://w.example";
 
-type Answer = Result<Response<Bytes>>;
+pub(crate) type Answer = Result<Response<Bytes>>;
 type Handler = dyn Fn(&Seen) -> Option<Answer> + Send + Sync;
 
 /// A request as a handler and a test see it.
@@ -41,6 +42,10 @@ impl Seen {
         self.request.uri().path()
     }
 
+    pub(crate) fn body(&self) -> String {
+        String::from_utf8(self.request.body().to_vec()).unwrap()
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
     }
@@ -50,6 +55,8 @@ impl Seen {
 pub(crate) struct FakeHttp {
     handler: Box<Handler>,
     seen: Mutex<Vec<Seen>>,
+    /// That of the clients whose requests it answers.
+    pub(crate) time: FakeTime,
 }
 
 impl fmt::Debug for FakeHttp {
@@ -62,7 +69,8 @@ impl FakeHttp {
     pub(crate) fn new(
         handler: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { handler: Box::new(handler), seen: Mutex::default() })
+        let time = FakeTime::default();
+        Arc::new(Self { handler: Box::new(handler), seen: Mutex::default(), time })
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -127,9 +135,24 @@ impl Timer for FakeTime {
     }
 }
 
-type Programs = dyn Fn(&str, &[&str]) -> Option<Result<ProcessOutput>> + Send + Sync;
+/// Success, standard output and standard error.
+pub(crate) type Printed = (bool, String, &'static str);
+pub(crate) type Calls = Arc<Mutex<Vec<String>>>;
 
-pub(crate) struct FakeProcess(pub Box<Programs>);
+type Programs = dyn Fn(&str) -> Option<Printed> + Send + Sync;
+
+/// Programs that answer through a function of the command line; `None` are not on the path.
+pub(crate) struct FakeProcess {
+    answer: Box<Programs>,
+    /// The command lines so far.
+    pub(crate) calls: Calls,
+}
+
+impl FakeProcess {
+    pub(crate) fn new(answer: impl Fn(&str) -> Option<Printed> + Send + Sync + 'static) -> Self {
+        Self { answer: Box::new(answer), calls: Calls::default() }
+    }
+}
 
 impl fmt::Debug for FakeProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,39 +163,69 @@ impl fmt::Debug for FakeProcess {
 #[async_trait]
 impl Process for FakeProcess {
     async fn output(&self, program: &str, arguments: &[&str]) -> Result<ProcessOutput> {
-        match (self.0)(program, arguments) {
-            Some(output) => output,
-            None => futures::future::pending().await,
-        }
+        let line = format!("{program} {}", arguments.join(" "));
+        self.calls.lock().unwrap().push(line.clone());
+        let (success, stdout, stderr) = (self.answer)(&line).ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("{program} is not on the path"))
+        })?;
+        Ok(ProcessOutput { success, stdout: stdout.into(), stderr: stderr.to_owned() })
     }
 }
 
-pub(crate) fn runtime(http: &Arc<FakeHttp>, time: &FakeTime) -> Runtime {
+/// Variables by their names and files by their paths, which a test may change later.
+pub(crate) type Surroundings = Arc<Mutex<HashMap<String, Result<String, io::ErrorKind>>>>;
+
+pub(crate) fn surroundings(entries: &[(&str, &str)]) -> Surroundings {
+    let entries = entries.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));
+    Arc::new(Mutex::new(entries.collect()))
+}
+
+/// What a program reads there.
+pub(crate) fn environment(surroundings: &Surroundings) -> Environment {
+    let (variables, files) = (Arc::clone(surroundings), Arc::clone(surroundings));
+    Environment::new(
+        move |name| variables.lock().unwrap().get(name)?.clone().ok(),
+        move |path| {
+            let found = files.lock().unwrap().get(path.to_str().unwrap()).cloned();
+            found.unwrap_or(Err(io::ErrorKind::NotFound)).map_err(io::Error::from)
+        },
+    )
+}
+
+/// Without any program.
+pub(crate) fn runtime(http: &Arc<FakeHttp>) -> Runtime {
     Runtime {
-        clock: Arc::new(time.clone()),
-        timer: Arc::new(time.clone()),
+        clock: Arc::new(http.time.clone()),
+        timer: Arc::new(http.time.clone()),
         http: Arc::clone(http) as Arc<dyn HttpClient>,
-        process: Arc::new(FakeProcess(Box::new(|program, _| {
-            Some(Err(Error::new(ErrorKind::Config, format!("{program} is not on the path"))))
-        }))),
+        process: Arc::new(FakeProcess::new(|_| None)),
         ..fake_runtime(&lakebase_testkit::FakeTime::new(), None)
     }
 }
 
+/// The settings of [`HOST`] with these further variables.
+pub(crate) fn config(pairs: &[(&str, &str)]) -> Result<WorkspaceConfig> {
+    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
+    WorkspaceConfig::from_environment(&Environment::from_pairs(pairs))
+}
+
 /// A client of [`HOST`] with these further variables.
-pub(crate) fn client(
-    pairs: &[(&str, &str)],
-    http: &Arc<FakeHttp>,
-    time: &FakeTime,
-) -> WorkspaceClient {
-    client_on(&runtime(http, time), pairs)
+pub(crate) fn client(pairs: &[(&str, &str)], http: &Arc<FakeHttp>) -> WorkspaceClient {
+    client_on(&runtime(http), pairs)
 }
 
 /// The same on `runtime`.
 pub(crate) fn client_on(runtime: &Runtime, pairs: &[(&str, &str)]) -> WorkspaceClient {
-    let pairs = [("DATABRICKS_HOST", HOST)].into_iter().chain(pairs.iter().copied());
-    let config = WorkspaceConfig::from_environment(&Environment::from_pairs(pairs)).unwrap();
-    WorkspaceClient::new(config, runtime)
+    WorkspaceClient::new(config(pairs).unwrap(), runtime)
+}
+
+/// The same, and what answers it.
+pub(crate) fn scripted(
+    pairs: &[(&str, &str)],
+    handler: impl Fn(&Seen) -> Option<Answer> + Send + Sync + 'static,
+) -> (WorkspaceClient, Arc<FakeHttp>) {
+    let http = FakeHttp::new(handler);
+    (client(pairs, &http), http)
 }
 
 pub(crate) const PAT: &[(&str, &str)] = &[("DATABRICKS_TOKEN", "dapi-0123456789abcdef")];
@@ -202,6 +255,11 @@ pub(crate) fn token(seen: &Seen) -> Option<Answer> {
     let token =
         format!(r#"{{"access_token":"t{number}","token_type":"Bearer","expires_in":3600}}"#);
     reply(200, token)
+}
+
+/// The client's token.
+pub(crate) fn fetch(client: &WorkspaceClient) -> Result<String> {
+    run(client.access_token()).map(|held| held.token.expose().to_owned())
 }
 
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
