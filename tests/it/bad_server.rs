@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use lakebase::core::ErrorKind::{self, InvalidRequest, Protocol, TimedOut, Unsupported};
-use lakebase::core::connect::ConnectPolicy;
-use lakebase::{Lakebase, PoolOptions, RecyclingOptions, lakebase_error};
+use lakebase::{Error, Lakebase, PoolOptions, RecyclingOptions, lakebase_error};
 use lakebase_testkit::bad_server::BadServer;
 
 use crate::psql::psql;
@@ -47,8 +46,7 @@ const SILENCES: [(&str, &str); 4] = [
 /// A handle that logs in there with a password and little patience.
 fn handle(server: &BadServer) -> Lakebase {
     let url = format!("postgresql://u:p@127.0.0.1:{}/d", server.port());
-    let policy = ConnectPolicy { budget: PATIENCE, ..ConnectPolicy::default() };
-    Setup::empty().set("LAKEBASE_PG_URL", url).builder().connect_policy(policy).build().unwrap()
+    Setup::empty().set("LAKEBASE_PG_URL", url).build_within(PATIENCE)
 }
 
 fn was_cut_off(server: &BadServer, mode: &str) {
@@ -56,44 +54,39 @@ fn was_cut_off(server: &BadServer, mode: &str) {
     assert!(sent < MOST, "{mode}: {sent} bytes were read");
 }
 
-async fn direct() {
+/// What each of them is for `refused`, the error of a client named `client`; and it is cut off.
+async fn in_every_mode(client: &str, refused: impl AsyncFn(Lakebase) -> Error) {
     for (mode, kind) in MODES {
         let server = BadServer::start(mode);
-        let error = handle(&server).connect().await.map(drop).unwrap_err();
-        assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
+        let error = refused(handle(&server)).await;
+        assert_eq!(error.kind(), kind, "{client}: {mode}: {}", error.report());
         was_cut_off(&server, mode);
     }
 }
 
+async fn direct() {
+    in_every_mode("sqlx", async |it| it.connect().await.map(drop).unwrap_err()).await;
+}
+
 async fn pool() {
-    for (mode, kind) in MODES {
-        let server = BadServer::start(mode);
-        let options = PoolOptions::new().acquire_timeout(PATIENCE);
-        let error = handle(&server).pool(options).await.map(drop).unwrap_err();
-        assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
-        was_cut_off(&server, mode);
-    }
+    let options = || PoolOptions::new().acquire_timeout(PATIENCE);
+    in_every_mode("pool", async |it| it.pool(options()).await.map(drop).unwrap_err()).await;
     assert!(lakebase_error(&lakebase::sqlx::Error::PoolTimedOut).is_none());
 }
 
 async fn tokio_postgres() {
-    for (mode, kind) in MODES {
-        let server = BadServer::start(mode);
-        let error = handle(&server).tokio_postgres().await.map(drop).unwrap_err();
-        assert_eq!(error.kind(), kind, "{mode}: {}", error.report());
-        was_cut_off(&server, mode);
-        for pool in kinds() {
-            let server = BadServer::start(mode);
-            let error = match pool.open(&handle(&server), 2, RecyclingOptions::new()).await {
-                Ok(pool) => {
-                    let error = pool.get().await.map(drop).unwrap_err();
-                    lakebase::Error::find_in(&*error).unwrap().clone()
-                }
-                Err(error) => error,
-            };
-            assert_eq!(error.kind(), kind, "{pool:?}: {mode}: {}", error.report());
-            was_cut_off(&server, mode);
-        }
+    in_every_mode("tokio-postgres", async |it| it.tokio_postgres().await.map(drop).unwrap_err())
+        .await;
+    for kind in kinds() {
+        let refused = async |lakebase| match kind.open(&lakebase, 2, RecyclingOptions::new()).await
+        {
+            Ok(pool) => {
+                let error = pool.get().await.map(drop).unwrap_err();
+                Error::find_in(&*error).unwrap().clone()
+            }
+            Err(error) => error,
+        };
+        in_every_mode(&format!("{kind:?}"), refused).await;
     }
 }
 

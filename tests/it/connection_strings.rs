@@ -6,7 +6,7 @@ use lakebase::{Access, ErrorKind, Lakebase, LoadBalanceHosts, TcpOptions};
 use lakebase_emulator::EndpointKind;
 use lakebase_testkit::bad_server::BadServer;
 
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, current_user, endpoint, endpoint_name, shared};
 
 on_each_runtime! { parameters_of_libpq keywords_and_values at_sign_in_a_user password_file kinds_of_sessions ways_to_authenticate }
 
@@ -16,10 +16,7 @@ fn by_url(url: &str) -> Setup {
 }
 
 async fn who(setup: &Setup) -> String {
-    let mut connection = setup.build().connect().await.unwrap();
-    let user = query_scalar("select current_user::text").fetch_one(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    user
+    current_user(&setup.build()).await.unwrap()
 }
 
 /// A URL with the native password, to the emulator's host.
@@ -77,8 +74,7 @@ async fn at_sign_in_a_user() {
     let url = format!("postgresql://{}@{host}/{}?sslmode=require", it.user, it.database);
     let setup = Setup::pat(shared()).unset("LAKEBASE_ENDPOINT").set("LAKEBASE_PG_URL", url);
     assert_eq!(who(&setup).await, it.user);
-    let found = setup.build().endpoint().await.unwrap().unwrap();
-    assert_eq!(found.name.to_string(), name);
+    assert_eq!(endpoint_name(&setup.build()).await, name);
 }
 
 async fn password_file() {
@@ -145,8 +141,7 @@ async fn kinds_of_sessions() {
     }
     // The program comes first.
     let explicit = setup.set("PGTARGETSESSIONATTRS", "standby").builder().access(Access::ReadWrite);
-    let found = explicit.build().unwrap().endpoint().await.unwrap().unwrap();
-    assert_eq!(found.name.to_string(), name);
+    assert_eq!(endpoint_name(&explicit.build().unwrap()).await, name);
     // A server that is named and logged in to with a password leaves no choice.
     let refused = by_url(&format!("{}?target_session_attrs=standby", native_url())).refused().await;
     assert!(refused.to_string().contains("name the read-only host itself"), "{refused}");

@@ -3,7 +3,7 @@
 
 use lakebase::{Lakebase, PoolOptions, RecyclingOptions, sqlx};
 
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{own_endpoint, shared, until};
 use crate::tokio_postgres::pool::kinds;
 
 on_each_runtime! { in_a_pool_of_sqlx in_pools_of_tokio_postgres }
@@ -24,8 +24,7 @@ async fn end_sessions(lakebase: &Lakebase, name: &str) {
 }
 
 async fn in_a_pool_of_sqlx() {
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (name, lakebase) = own_endpoint();
     let pool = lakebase.pool(PoolOptions::new().max_connections(SIZE)).await.unwrap();
     let mut errors = Vec::new();
     for _ in 0..ROUNDS {
@@ -42,8 +41,7 @@ async fn in_a_pool_of_sqlx() {
 
 async fn in_pools_of_tokio_postgres() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = own_endpoint();
         let pool = kind.open(&lakebase, SIZE as usize, RecyclingOptions::new()).await.unwrap();
         let mut errors = Vec::new();
         for _ in 0..ROUNDS {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use lakebase::core::Target;
-use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Access, Error, ErrorKind, Lakebase};
+use lakebase::sqlx::{Connection as _, query_as};
+use lakebase::{Access, ErrorKind, Lakebase};
 use lakebase_emulator::{Effect, Emulator, EndpointKind, Fault, Operation, sequential_hops};
+use lakebase_testkit::assert_error;
 
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, endpoint, endpoint_name, shared};
 
 on_each_runtime! {
     environment_of_an_app host_alone host_of_a_replica host_in_a_url host_that_no_endpoint_has
@@ -15,13 +16,12 @@ on_each_runtime! {
 }
 
 /// The user and the database of one login, which is verified by the emulator's certificate.
-async fn log_in(lakebase: &Lakebase) -> Result<(String, String), Error> {
-    let mut connection = lakebase.connect().await?;
-    let user = query_scalar("select current_user::text").fetch_one(&mut connection).await.unwrap();
-    let database =
-        query_scalar("select current_database()::text").fetch_one(&mut connection).await.unwrap();
+async fn log_in(lakebase: &Lakebase) -> (String, String) {
+    let mut connection = lakebase.connect().await.unwrap();
+    let both = query_as("select current_user::text, current_database()::text");
+    let both = both.fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    Ok((user, database))
+    both
 }
 
 /// The last parts of the paths that were asked for, sorted.
@@ -53,8 +53,8 @@ async fn environment_of_an_app() {
             .set("PGHOST", &it.pg_host)
             .set("PGSSLMODE", mode)
             .set("PGUSER", &it.client_id);
-        let (user, database) = log_in(&setup.build()).await.unwrap();
-        assert_eq!((&user, &database), (&it.client_id, &it.database));
+        let who = log_in(&setup.build()).await;
+        assert_eq!(who, (it.client_id.clone(), it.database.clone()));
         let requests = emulator.requests();
         assert_eq!(asked(&emulator), ["credentials", "primary", "token"], "{mode}");
         assert_eq!(sequential_hops(&requests), 2, "{requests:?}");
@@ -63,9 +63,7 @@ async fn environment_of_an_app() {
         assert_eq!(error.kind(), ErrorKind::Tls, "{mode}: {}", error.report());
     }
     let error = Setup::m2m(&emulator).set("PGSSLMODE", "disable").refused().await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    let report = error.report();
-    assert!(report.contains("PGSSLMODE (environment variable): sslmode disable"), "{report}");
+    assert_error(&error, ErrorKind::Config, &["PGSSLMODE (environment variable): sslmode disable"]);
     let elsewhere = Setup::m2m(&emulator).set("PGHOST", "elsewhere.example.com").refused().await;
     let report = elsewhere.report();
     assert!(report.contains("elsewhere.example.com is not a host of projects/"), "{report}");
@@ -81,23 +79,17 @@ async fn host_alone() {
     let setup = identity(&emulator).set("PGHOST", &it.pg_host).set("PGSSLMODE", "require");
     let lakebase = setup.build();
     assert!(emulator.requests().is_empty(), "building asks nothing");
-    let (user, database) = log_in(&lakebase).await.unwrap();
-    assert_eq!((&user, &database), (&it.client_id, &it.database));
-    let found = lakebase.endpoint().await.unwrap().unwrap();
-    assert_eq!(found.name.to_string(), it.endpoint);
+    let who = log_in(&lakebase).await;
+    assert_eq!(who, (it.client_id.clone(), it.database.clone()));
+    assert_eq!(endpoint_name(&lakebase).await, it.endpoint);
     let asked = asked(&emulator);
     assert_eq!(asked.iter().filter(|path| *path == "token").count(), 1, "{asked:?}");
     assert_eq!(asked.iter().filter(|path| *path == "credentials").count(), 1, "{asked:?}");
     // One for each page of the lists, and none twice.
-    let lists = ["projects", "branches", "endpoints"];
-    assert!(
-        asked
-            .iter()
-            .all(|path| path == "token" || path == "credentials" || lists.contains(&path.as_str())),
-        "{asked:?}"
-    );
+    let known = ["token", "credentials", "projects", "branches", "endpoints"];
+    assert!(asked.iter().all(|path| known.contains(&path.as_str())), "{asked:?}");
     emulator.clear_requests();
-    log_in(&lakebase).await.unwrap();
+    log_in(&lakebase).await;
     assert_eq!(emulator.requests().len(), 0, "{:?}", emulator.requests());
 }
 
@@ -106,9 +98,8 @@ async fn host_of_a_replica() {
     let it = emulator.description();
     let host = emulator.endpoint_host(&it.read_only_endpoint, false).unwrap();
     let lakebase = identity(emulator).set("PGHOST", &host).build();
-    log_in(&lakebase).await.unwrap();
-    let found = lakebase.endpoint().await.unwrap().unwrap();
-    assert_eq!(found.name.to_string(), it.read_only_endpoint);
+    log_in(&lakebase).await;
+    assert_eq!(endpoint_name(&lakebase).await, it.read_only_endpoint);
     // Reads that are asked for by name go to the branch's replica.
     let setup = identity(emulator).set("PGHOST", &it.pg_host);
     let reads = setup.builder().access(Access::ReadOnly).build().unwrap();
@@ -129,10 +120,9 @@ async fn host_in_a_url() {
         it.client_id, it.pg_port, it.database
     );
     let lakebase = identity(emulator).set("LAKEBASE_PG_URL", &url).build();
-    let (user, database) = log_in(&lakebase).await.unwrap();
-    assert_eq!((&user, &database), (&it.client_id, &it.database));
-    let found = lakebase.endpoint().await.unwrap().unwrap();
-    assert_eq!(found.name.to_string(), name);
+    let who = log_in(&lakebase).await;
+    assert_eq!(who, (it.client_id.clone(), it.database.clone()));
+    assert_eq!(endpoint_name(&lakebase).await, name);
     assert_eq!(lakebase.connector().config().target, Some(Target::Host(host.as_str().into())));
 }
 
@@ -140,16 +130,13 @@ async fn host_that_no_endpoint_has() {
     let emulator = Emulator::builder().page_size(1).start().unwrap();
     let host = "ep-abc-123.databricks.com";
     let error = identity(&emulator).set("PGHOST", host).refused().await;
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.report());
-    let report = error.report();
-    for part in [
+    let parts = [
         host,
         "only to hosts that the workspace reports",
         "looked at 6 endpoints of 6 branches in 2 projects",
         "LAKEBASE_ENDPOINT",
-    ] {
-        assert!(report.contains(part), "{part}: {report}");
-    }
+    ];
+    assert_error(&error, ErrorKind::NotFound, &parts);
     assert!(!asked(&emulator).iter().any(|path| path == "credentials"));
 }
 
@@ -162,7 +149,7 @@ async fn provisioned_instance() {
     for host in [it.provisioned_host.clone(), emulator.read_only_host(&instance).unwrap()] {
         emulator.clear_requests();
         let lakebase = identity(&emulator).set("PGHOST", &host).set("PGSSLMODE", "require").build();
-        let (user, _) = log_in(&lakebase).await.unwrap();
+        let (user, _) = log_in(&lakebase).await;
         assert_eq!(user, it.client_id);
         let paths: Vec<String> = emulator.requests().into_iter().map(|r| r.path).collect();
         assert_eq!(
@@ -174,14 +161,13 @@ async fn provisioned_instance() {
             ]
         );
         emulator.clear_requests();
-        log_in(&lakebase).await.unwrap();
+        log_in(&lakebase).await;
         assert_eq!(emulator.requests().len(), 0);
     }
     // The form of the name decides nothing: this instance does not exist, and no endpoint has its host either.
     let unknown = it.provisioned_host.replacen("instance-", "instance-0", 1);
     let error = identity(&emulator).set("PGHOST", unknown).refused().await;
-    assert_eq!(error.kind(), ErrorKind::NotFound, "{}", error.report());
-    assert!(error.report().contains("looked at"), "{}", error.report());
+    assert_error(&error, ErrorKind::NotFound, &["looked at"]);
     // The API for such instances has no lifetime to choose.
     let setup = identity(&emulator).set("PGHOST", &it.provisioned_host);
     let lakebase = setup.builder().token_ttl(Duration::from_secs(600)).build().unwrap();
@@ -193,7 +179,7 @@ async fn weak_modes_with_passwords() {
     // A native password keeps what libpq says: `require` looks at no certificate.
     let emulator = shared();
     let setup = Setup::password(emulator).set("PGSSLMODE", "require").unset("PGSSLROOTCERT");
-    log_in(&setup.build()).await.unwrap();
+    log_in(&setup.build()).await;
     let error = setup.set("PGSSLMODE", "verify-full").refused().await;
     assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
 }
@@ -204,7 +190,7 @@ async fn names_of_templates() {
     let name = |setup: &Setup| setup.build().connector().config().target.clone();
     for variable in ["PGENDPOINT", "ENDPOINT_NAME"] {
         let setup = identity(emulator).set(variable, &it.endpoint);
-        log_in(&setup.build()).await.unwrap();
+        log_in(&setup.build()).await;
         // The same value twice is no contradiction, another one is.
         let twice = setup.clone().set("LAKEBASE_ENDPOINT", &it.endpoint);
         assert_eq!(name(&twice), name(&setup));
@@ -225,11 +211,11 @@ async fn last_resort() {
     let (name, host) = endpoint(emulator);
     let url = format!("postgresql://{}@{host}/{}", it.client_id, it.database);
     let lakebase = identity(emulator).set("DATABASE_URL", &url).build();
-    log_in(&lakebase).await.unwrap();
-    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.to_string(), name);
+    log_in(&lakebase).await;
+    assert_eq!(endpoint_name(&lakebase).await, name);
     // Whatever else says what to connect to comes first.
     let named = Setup::m2m(emulator).set("DATABASE_URL", "mysql://u:canary@h/d").build();
-    log_in(&named).await.unwrap();
+    log_in(&named).await;
     let error = identity(emulator).set("DATABASE_URL", "mysql://u:canary@h/d").refused().await;
     let text = error.to_string();
     assert!(text.starts_with("DATABASE_URL (environment variable)"), "{text}");

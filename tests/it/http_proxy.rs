@@ -1,14 +1,11 @@
 //! A workspace that is reached only through an HTTP proxy, and proxies that refuse, are down or talk nonsense.
 
-use std::sync::OnceLock;
-
-use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Builder, Error, ErrorKind};
-use lakebase_emulator::Emulator;
 use lakebase_testkit::RefusingAddress;
+use lakebase_testkit::assert_error;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 
-use crate::support::{Setup, shared};
+use crate::support::{Setup, log_in, secure, shared};
 
 on_each_runtime! { only_through_a_proxy as_the_program_says refusals unusable_settings }
 
@@ -20,12 +17,6 @@ const PROXIES: bool = !cfg!(feature = "http-surf");
 
 /// reqwest tells less about a proxy that refuses.
 const REQWEST: bool = cfg!(feature = "http-reqwest");
-
-/// An emulator whose workspace speaks HTTPS.
-fn secure() -> &'static Emulator {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(|| Emulator::builder().https(true).start().unwrap())
-}
 
 /// As the service principal of [`secure`], at an address where nobody but a proxy finds it.
 fn out_of_reach() -> Setup {
@@ -47,18 +38,9 @@ fn trusting(setup: &Setup) -> Builder {
     }
 }
 
-async fn log_in(builder: Builder) -> Result<(), Error> {
-    let mut connection = builder.build()?.connect().await?;
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(one, 1);
-    connection.close().await.unwrap();
-    Ok(())
-}
-
 /// The error of surf for a request that would go through a proxy.
 fn assert_surf(error: &Error) {
-    assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error.report());
-    assert!(error.report().contains("surf knows no proxies"), "{}", error.report());
+    assert_error(error, ErrorKind::Unsupported, &["surf knows no proxies"]);
 }
 
 async fn only_through_a_proxy() {

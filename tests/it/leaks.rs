@@ -142,58 +142,41 @@ impl Watched {
 /// More polls than any of these needs.
 pub(crate) const ENOUGH: usize = 2_000;
 
-async fn connect() {
+/// Drops `work` with a cold handle after no poll, after one, and so on, until it is done.
+async fn dropped_at_every_point<T>(what: &str, work: impl AsyncFn(&Lakebase) -> T) {
     let watched = Watched::new();
     let mut points = 0;
     for count in 0..ENOUGH {
         let lakebase = watched.cold();
-        if watched.polls(count, lakebase.connect()).await.is_some() {
+        if watched.polls(count, work(&lakebase)).await.is_some() {
             points = count;
             break;
         }
     }
-    assert!(points > 3, "it was dropped at several points: {points}");
-    watched.settles("connect").await;
+    assert!(points > 3, "{what}: it was dropped at several points: {points}");
+    watched.settles(what).await;
+}
+
+async fn connect() {
+    dropped_at_every_point("connect", async |it| drop(it.connect().await)).await;
 }
 
 async fn tokio_postgres() {
-    let watched = Watched::new();
-    let mut points = 0;
-    for count in 0..ENOUGH {
-        let lakebase = watched.cold();
-        let work = async {
-            let (client, connection) = lakebase.tokio_postgres().await.unwrap();
-            // Driven beside the statement, and dropped with it.
-            let statement = client.query_one("select count(*) from generate_series(1, 9)", &[]);
-            match select(Box::pin(statement), connection).await {
-                Either::Left((row, _)) => row.unwrap().get::<_, i64>(0),
-                Either::Right((ended, _)) => panic!("the connection ended: {ended:?}"),
-            }
-        };
-        if let Some(found) = watched.polls(count, work).await {
-            assert_eq!(found, 9);
-            points = count;
-            break;
+    let work = async |lakebase: &Lakebase| {
+        let (client, connection) = lakebase.tokio_postgres().await.unwrap();
+        // Driven beside the statement, and dropped with it.
+        let statement = client.query_one("select count(*) from generate_series(1, 9)", &[]);
+        match select(Box::pin(statement), connection).await {
+            Either::Left((row, _)) => assert_eq!(row.unwrap().get::<_, i64>(0), 9),
+            Either::Right((ended, _)) => panic!("the connection ended: {ended:?}"),
         }
-    }
-    assert!(points > 3, "it was dropped at several points: {points}");
-    watched.settles("tokio_postgres").await;
+    };
+    dropped_at_every_point("tokio_postgres", work).await;
 }
 
+/// Without `close`, too.
 async fn pool() {
-    let watched = Watched::new();
-    let mut points = 0;
-    for count in 0..ENOUGH {
-        let lakebase = watched.cold();
-        if let Some(pool) = watched.polls(count, lakebase.pool(PoolOptions::new())).await {
-            // Without `close`, too.
-            drop(pool);
-            points = count;
-            break;
-        }
-    }
-    assert!(points > 3, "{points}");
-    watched.settles("pool").await;
+    dropped_at_every_point("pool", async |it| drop(it.pool(PoolOptions::new()).await)).await;
 }
 
 async fn acquire() {

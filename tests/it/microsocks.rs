@@ -1,23 +1,15 @@
 //! Logins through a real SOCKS proxy, the program microsocks, with a password and without: Postgres and HTTP.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Error, ErrorKind, PoolOptions};
-use lakebase_emulator::Emulator;
+use lakebase_testkit::assert_error;
 
-use crate::support::Setup;
+use crate::support::{self, Setup, free_port, secure, select_one};
 
 on_each_runtime! { names_that_only_the_proxy_knows with_a_password refusals }
-
-/// An emulator whose workspace speaks HTTPS.
-fn secure() -> &'static Emulator {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(|| Emulator::builder().https(true).start().unwrap())
-}
 
 /// A running proxy, which ends when dropped.
 struct Microsocks {
@@ -74,26 +66,18 @@ impl Drop for Microsocks {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// As the service principal; nobody here finds the server's host, and HTTP goes through the proxy at `address`, too.
 fn setup(address: &str) -> Setup {
     Setup::m2m(secure()).set("LAKEBASE_DNS", "127.0.0.1:1").set("ALL_PROXY", address)
 }
 
+/// Directly and by a pool.
 async fn log_in(setup: Setup) -> Result<(), Error> {
     let setup = setup.set("PGCONNECT_TIMEOUT", 5);
-    let builder = setup.builder().root_certificates(secure().ca_pem().to_owned());
-    let lakebase = builder.build()?;
-    let mut connection = lakebase.connect().await?;
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(one, 1);
-    connection.close().await.unwrap();
-    let pool = lakebase.pool(PoolOptions::new()).await?;
-    let one: i32 = query_scalar("select 1").fetch_one(&pool).await.unwrap();
-    assert_eq!(one, 1);
+    let builder = || setup.builder().root_certificates(secure().ca_pem().to_owned());
+    support::log_in(builder()).await?;
+    let pool = builder().build()?.pool(PoolOptions::new()).await?;
+    assert_eq!(select_one(&pool).await, 1);
     pool.close().await;
     Ok(())
 }
@@ -129,6 +113,5 @@ async fn refusals() {
     let proxy = Microsocks::start(&[]);
     let setup = setup(&proxy.url("socks5h", "")).set("PGPORT", free_port());
     let error = log_in(setup).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TimedOut, "{}", error.report());
-    assert!(error.report().contains("the proxy answered 5: connection refused"), "{error:?}");
+    assert_error(&error, ErrorKind::TimedOut, &["the proxy answered 5: connection refused"]);
 }

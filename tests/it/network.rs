@@ -4,17 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use lakebase::core::ErrorKind;
 use lakebase::core::connect::ConnectPolicy;
-use lakebase::sqlx::{Connection as _, query_scalar};
+use lakebase::sqlx::Connection as _;
 use lakebase::{Lakebase, LakebasePool, PoolOptions, RecyclingOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, ForgetfulLink};
 
 use crate::log::{Log, listen};
 use crate::psql::psql;
-use crate::support::{SOON, Setup, block_on, shared, until, within};
+use crate::support::{SOON, Setup, block_on, select_one, shared, until, within};
 use crate::tokio_postgres::pool::kinds;
 
 on_each_runtime! {
@@ -51,8 +51,7 @@ async fn a_dead_address_costs_little() {
         let lakebase = at(&addresses, ConnectPolicy::default());
         for _ in 0..2 {
             let mut connection = within(&lakebase, SOON, lakebase.connect()).await.unwrap();
-            let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-            assert_eq!(one, 1);
+            assert_eq!(select_one(&mut connection).await, 1);
             connection.close().await.unwrap();
             drop(within(&lakebase, SOON, lakebase.tokio_postgres()).await.unwrap());
         }
@@ -139,15 +138,12 @@ async fn idle_connections_that_were_forgotten() {
     let (lakebase, pool) = idle(&link, 10).await;
     link.forget();
     // As many tasks as there were connections: none gets an error, and none waits a minute.
-    let asks = (0..10).map(|_| query_scalar("select 1").fetch_one(&pool));
-    let answers: Vec<i32> = within(&lakebase, SOON, try_join_all(asks)).await.unwrap();
-    assert_eq!(answers, [1; 10]);
+    let asks = (0..10).map(|_| select_one(&pool));
+    assert_eq!(within(&lakebase, SOON, join_all(asks)).await, [1; 10]);
     // One task meets them all, one after the other: the first costs two seconds, the others little.
     let (lakebase, pool) = idle(&link, 10).await;
     link.forget();
-    let one: i32 =
-        within(&lakebase, SOON, query_scalar("select 1").fetch_one(&pool)).await.unwrap();
-    assert_eq!(one, 1);
+    assert_eq!(within(&lakebase, SOON, select_one(&pool)).await, 1);
 }
 
 /// Checkouts that met them tell how many, together and not one by one.
@@ -162,9 +158,8 @@ fn what_was_replaced_is_counted() {
             let (lakebase, pool) = idle(&link, 3).await;
             link.forget();
             log.take();
-            let asks = (0..3).map(|_| query_scalar("select 1").fetch_one(&pool));
-            let answers: Vec<i32> = within(&lakebase, SOON, try_join_all(asks)).await.unwrap();
-            assert_eq!(answers, [1; 3]);
+            let asks = (0..3).map(|_| select_one(&pool));
+            assert_eq!(within(&lakebase, SOON, join_all(asks)).await, [1; 3]);
         });
     });
     let log = log.take();

@@ -33,9 +33,7 @@ async fn session(emulator: &Emulator) {
     assert_eq!(wrong.connect().await.unwrap_err().kind(), ErrorKind::NotFound);
 
     emulator.inject(Fault::new(Operation::Credentials, Effect::reply(503)));
-    let policy =
-        lakebase::ConnectPolicy { budget: Duration::from_millis(1500), ..Default::default() };
-    let unlucky = Setup::m2m(emulator).builder().connect_policy(policy).build().unwrap();
+    let unlucky = Setup::m2m(emulator).build_within(Duration::from_millis(1500));
     assert_eq!(unlucky.connect().await.unwrap_err().kind(), ErrorKind::TimedOut);
 }
 

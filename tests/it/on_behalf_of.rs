@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, Lakebase};
 use lakebase_emulator::{Emulator, TokenFor};
+use lakebase_testkit::assert_error;
 
 use crate::identities::rows::HOUR;
-use crate::support::{Setup, shared};
+use crate::support::{Setup, current_user, shared};
 
 on_each_runtime! {
     the_user_logs_in_with_a_name_of_their_own what_is_not_secret_is_shared requests_of_one_user_share_a_credential
@@ -16,10 +16,7 @@ on_each_runtime! {
 }
 
 async fn who(lakebase: &Lakebase) -> String {
-    let mut conn = lakebase.connect().await.unwrap();
-    let who = sqlx::query_scalar("select current_user::text").fetch_one(&mut conn).await.unwrap();
-    conn.close().await.unwrap();
-    who
+    current_user(lakebase).await.unwrap()
 }
 
 fn token(emulator: &Emulator) -> String {
@@ -82,9 +79,11 @@ async fn a_refused_token_harms_nobody_else() {
     let good = service.on_behalf_of(token(&emulator)).unwrap();
     let bad = service.on_behalf_of("hush-expired-token").unwrap();
     let error = bad.connect().await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    let report = error.report();
-    assert!(report.contains("the token that the user's request brought"), "{report}");
+    assert_error(
+        &error,
+        ErrorKind::Unauthenticated,
+        &["the token that the user's request brought"],
+    );
     assert!(!format!("{error:?}").contains("hush"));
     assert_eq!(who(&good).await, emulator.description().user);
     assert_eq!(who(&service).await, emulator.description().client_id);

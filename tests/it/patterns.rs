@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use lakebase::core::connect::ConnectPolicy;
 use lakebase::sqlx::{self, Connection as _, Executor as _, PgPool, Row as _};
-use lakebase::{Access, ErrorKind, LakebasePool, PoolOptions};
+use lakebase::{Access, ErrorKind, Lakebase, LakebasePool, PoolOptions};
+use lakebase_testkit::assert_error;
 
-use crate::support::{Setup, shared};
+use crate::support::{Setup, current_user, endpoint_name, select_one, shared};
 
 on_each_runtime! {
     direct pool pool_is_used_like_a_pg_pool local_url remote_url hostaddr native_password pooled_host
@@ -17,28 +17,21 @@ on_each_runtime! {
     own_runtime
 }
 
-async fn current_user(conn: &mut sqlx::PgConnection) -> String {
-    sqlx::query_scalar("select current_user::text").fetch_one(conn).await.unwrap()
+/// Logs in, and must be this user there.
+async fn is_user(lakebase: &Lakebase, user: &str) {
+    assert_eq!(current_user(lakebase).await.unwrap(), user);
 }
 
 async fn direct() {
     let emulator = shared();
-    let lakebase = Setup::m2m(emulator).build();
-    let mut conn = lakebase.connect().await.unwrap();
-    assert_eq!(current_user(&mut conn).await, emulator.description().client_id);
-    conn.close().await.unwrap();
-
-    let lakebase = Setup::pat(emulator).build();
-    let mut conn = lakebase.connect().await.unwrap();
-    assert_eq!(current_user(&mut conn).await, emulator.description().user);
-    conn.close().await.unwrap();
+    is_user(&Setup::m2m(emulator).build(), &emulator.description().client_id).await;
+    is_user(&Setup::pat(emulator).build(), &emulator.description().user).await;
 }
 
 async fn pool() {
     let lakebase = Setup::m2m(shared()).build();
     let pool = lakebase.pool(PoolOptions::new().max_connections(5)).await.unwrap();
-    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
-    assert_eq!(one, 1);
+    assert_eq!(select_one(&pool).await, 1);
     assert!(pool.close().await);
     assert!(pool.is_closed());
 }
@@ -77,7 +70,8 @@ async fn pool_is_used_like_a_pg_pool() {
     }
     assert_eq!(generic(&pool).await, 7);
     let mut conn = sqlx::Acquire::acquire(&pool).await.unwrap();
-    assert_eq!(current_user(&mut conn).await, shared().description().client_id);
+    let who = sqlx::query_scalar::<_, String>("select current_user::text");
+    assert_eq!(who.fetch_one(&mut *conn).await.unwrap(), shared().description().client_id);
     drop(conn);
 
     // Clones are the same pool, and so is the `PgPool` inside.
@@ -101,9 +95,7 @@ async fn local_url() {
         let lakebase = setup.build();
         assert!(lakebase.workspace().is_none());
         assert!(lakebase.endpoint().await.unwrap().is_none());
-        let mut conn = lakebase.connect().await.unwrap();
-        assert_eq!(current_user(&mut conn).await, "postgres");
-        conn.close().await.unwrap();
+        is_user(&lakebase, "postgres").await;
         let error = lakebase.credential().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
@@ -127,29 +119,21 @@ async fn remote_url() {
 async fn hostaddr() {
     // No DNS server is asked that could know the name.
     let setup = Setup::m2m(shared()).unset("LAKEBASE_DNS").set("PGHOSTADDR", "127.0.0.1");
-    let mut conn = setup.build().connect().await.unwrap();
-    assert_eq!(current_user(&mut conn).await, shared().description().client_id);
-    conn.close().await.unwrap();
+    is_user(&setup.build(), &shared().description().client_id).await;
 }
 
 async fn native_password() {
-    let lakebase = Setup::password(shared()).build();
-    let mut conn = lakebase.connect().await.unwrap();
-    assert_eq!(current_user(&mut conn).await, shared().description().password_user);
-    conn.close().await.unwrap();
+    is_user(&Setup::password(shared()).build(), &shared().description().password_user).await;
 
     let wrong = Setup::password(shared()).set("PGPASSWORD", "wrong").refused().await;
-    assert_eq!(wrong.kind(), ErrorKind::LoginRefused, "{}", wrong.report());
-    assert!(wrong.report().contains("password authentication failed"), "{}", wrong.report());
+    assert_error(&wrong, ErrorKind::LoginRefused, &["password authentication failed"]);
 }
 
 async fn pooled_host() {
     let lakebase = Setup::password(shared()).builder().pooled(true).build().unwrap();
     let login = lakebase.connector().login().await.unwrap();
     assert!(login.params.host.contains("-pooler."), "{}", login.params.host);
-    let mut conn = lakebase.connect().await.unwrap();
-    assert_eq!(current_user(&mut conn).await, shared().description().password_user);
-    conn.close().await.unwrap();
+    is_user(&lakebase, &shared().description().password_user).await;
 }
 
 async fn tokens_are_refused_by_the_pooler() {
@@ -159,10 +143,10 @@ async fn tokens_are_refused_by_the_pooler() {
 
     let host = shared().endpoint_host(&shared().description().endpoint, true).unwrap();
     let error = Setup::m2m(shared()).set("PGHOST", host).refused().await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error.report().contains("is a pooled host, which takes native passwords only"),
-        "{error}"
+    assert_error(
+        &error,
+        ErrorKind::Config,
+        &["is a pooled host, which takes native passwords only"],
     );
 }
 
@@ -170,14 +154,11 @@ async fn by_project_and_branch() {
     let it = shared().description();
     let lakebase = Setup::m2m(shared()).branch(&it.project, &it.branch).build();
     let mut conn = lakebase.connect().await.unwrap();
-    let writable: String = sqlx::query_scalar("show default_transaction_read_only")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
-    assert_eq!(writable, "off");
+    let show = sqlx::query_scalar::<_, String>("show default_transaction_read_only");
+    assert_eq!(show.fetch_one(&mut conn).await.unwrap(), "off");
     conn.close().await.unwrap();
     // The read-only one is listed first.
-    assert_eq!(lakebase.endpoint().await.unwrap().unwrap().name.to_string(), it.endpoint);
+    assert_eq!(endpoint_name(&lakebase).await, it.endpoint);
 }
 
 async fn read_only_on_request() {
@@ -185,10 +166,7 @@ async fn read_only_on_request() {
     let setup = Setup::m2m(shared()).branch(&it.project, &it.branch);
     for access in [Access::ReadOnly, Access::PreferReadOnly] {
         let lakebase = setup.builder().access(access).build().unwrap();
-        assert_eq!(
-            lakebase.endpoint().await.unwrap().unwrap().name.to_string(),
-            it.read_only_endpoint
-        );
+        assert_eq!(endpoint_name(&lakebase).await, it.read_only_endpoint);
         let mut conn = lakebase.connect().await.unwrap();
         let error = sqlx::query("create table never (n int)").execute(&mut conn).await.unwrap_err();
         assert!(error.to_string().contains("read-only transaction"), "{error}");
@@ -217,8 +195,7 @@ async fn disabled_endpoint() {
     let by_name = Setup::m2m(shared()).set("LAKEBASE_ENDPOINT", name);
     for setup in [by_branch, by_name] {
         let error = setup.refused().await;
-        assert_eq!(error.kind(), ErrorKind::Disabled, "{}", error.report());
-        assert!(error.report().contains("disabled"), "{}", error.report());
+        assert_error(&error, ErrorKind::Disabled, &["disabled"]);
     }
 }
 
@@ -226,8 +203,7 @@ async fn settings_reach_the_server() {
     let setup = Setup::m2m(shared())
         .set("PGAPPNAME", "nightly report")
         .set("PGOPTIONS", "-c statement_timeout=7s --lakebase.note=a\\ b");
-    let policy = ConnectPolicy { budget: Duration::from_secs(20), ..ConnectPolicy::default() };
-    let lakebase = setup.builder().connect_policy(policy).build().unwrap();
+    let lakebase = setup.build_within(Duration::from_secs(20));
     let mut conn = lakebase.connect().await.unwrap();
     let row = conn
         .fetch_one(
@@ -257,8 +233,6 @@ async fn own_runtime() {
     runtimes.push(lakebase_runtime::smol_with(&options));
     for runtime in runtimes {
         let lakebase = Setup::m2m(shared()).builder().build_with(runtime.unwrap()).unwrap();
-        let mut conn = lakebase.connect().await.unwrap();
-        assert_eq!(current_user(&mut conn).await, it.client_id);
-        conn.close().await.unwrap();
+        is_user(&lakebase, &it.client_id).await;
     }
 }

@@ -8,8 +8,9 @@ use lakebase::sqlx::{self, ConnectOptions as _, Connection as _};
 use lakebase::{ErrorKind, Lakebase, LakebasePool, PoolOptions, lakebase_error};
 use lakebase_emulator::{Effect, Fault, Operation};
 use lakebase_sqlx::SqlxFactory;
+use lakebase_testkit::assert_error;
 
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{Setup, endpoint, own_endpoint, select_one, shared, until};
 
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused_is_an_error
@@ -30,8 +31,7 @@ async fn open(name: &str, options: PoolOptions) -> (Lakebase, LakebasePool) {
 }
 
 async fn what_exceeds_keep_idle_is_closed() {
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (name, lakebase) = own_endpoint();
     let options = PoolOptions::new().max_connections(6).keep_idle(2);
     let pool = lakebase.pool(options).await.unwrap();
     // Opens six at once, and releases them at once.
@@ -105,11 +105,10 @@ async fn all_in_use_is_the_cause() {
     let held = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
     let error = pool.acquire().await.map(drop).unwrap_err();
     let error = lakebase_error(&error).unwrap();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
-    let report = error.report();
-    assert!(
-        report.contains("all 2 connections of the pool are in use or being opened"),
-        "{report}"
+    assert_error(
+        &error,
+        ErrorKind::TimedOut,
+        &["all 2 connections of the pool are in use or being opened"],
     );
     drop(held);
     // It recovers as soon as one is free.
@@ -134,8 +133,7 @@ async fn limits_of_zero() {
 async fn a_missing_database_is_no_riddle() {
     let setup = Setup::m2m(shared()).set("PGDATABASE", "nowhere");
     let error = setup.build().pool(PoolOptions::new()).await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.report().contains("database \"nowhere\" does not exist"), "{}", error.report());
+    assert_error(&error, ErrorKind::NotFound, &["database \"nowhere\" does not exist"]);
 }
 
 async fn close_waits_for_those_in_use() {
@@ -190,7 +188,7 @@ async fn plain_clones_keep_working() {
     let (name, _) = endpoint(shared());
     let (_, pool) = open(&name, PoolOptions::new().max_connections(2)).await;
     let plain = (*pool).clone();
-    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&plain).await.unwrap();
+    let one = select_one(&plain).await;
     let mut transaction = plain.begin().await.unwrap();
     let two: i32 = sqlx::query_scalar("select 2").fetch_one(&mut *transaction).await.unwrap();
     transaction.commit().await.unwrap();
@@ -222,8 +220,7 @@ async fn plain_clones_outlive_the_pool_and_have_all_it_has() {
     let error = plain.acquire().await.map(drop).unwrap_err();
     assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("3D000"), "{error}");
     let ours = lakebase_error(&error).expect("the error itself");
-    assert_eq!(ours.kind(), ErrorKind::NotFound);
-    assert!(ours.report().contains("no such database"), "{}", ours.report());
+    assert_error(&ours, ErrorKind::NotFound, &["no such database"]);
     plain.close().await;
     until(&lakebase, "its sessions end", || shared().counters(&name).unwrap().open == 0).await;
 }
@@ -234,7 +231,7 @@ async fn sessions_over_loopback() {
     let connector = lakebase.connector();
     let factory = SqlxFactory::new(connector.runtime()).over_tcp();
     let mut direct = connector.connect(&factory).await.unwrap();
-    let one: i32 = sqlx::query_scalar("select 1").fetch_one(&mut direct).await.unwrap();
+    let one = select_one(&mut direct).await;
     direct.close().await.unwrap();
     let pool = LakebasePool::open(connector.clone(), factory, PoolOptions::new()).await.unwrap();
     let two: i32 = sqlx::query_scalar("select 2").fetch_one(&pool).await.unwrap();

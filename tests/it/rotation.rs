@@ -6,21 +6,20 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::future::try_join_all;
-#[cfg(feature = "tokio")]
-use lakebase::LakebasePool;
 use lakebase::core::Runtime;
 use lakebase::sqlx::{self, Connection as _};
 use lakebase::{ErrorKind, Lakebase, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation};
 use lakebase_testkit::FakeTime;
+use lakebase_testkit::assert_error;
 
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{Setup, own_endpoint, select_one, shared, until};
 
 on_each_runtime! { rotation_under_load outage_while_the_token_lives outage_from_minute_to_minute }
 
 /// Eight tasks, connections that are replaced all the time, tokens that live for four seconds.
 async fn rotation_under_load() {
-    let (name, lakebase) = short_tokens();
+    let (name, lakebase) = short_tokens(4);
     let options = PoolOptions::new().max_connections(6).max_lifetime(Duration::from_millis(100));
     let pool = lakebase.pool(options).await.unwrap();
     let asked = pool.clone();
@@ -35,12 +34,11 @@ async fn rotation_under_load() {
     assert!(pool.close().await);
 }
 
-/// An endpoint of its own whose tokens live for four seconds.
-pub(crate) fn short_tokens() -> (String, Lakebase) {
-    let (name, _) = endpoint(shared());
-    let lifetime = Effect::Lifetime { duration: Duration::from_secs(4) };
+/// An endpoint of its own whose tokens live for so many seconds.
+pub(crate) fn short_tokens(seconds: u64) -> (String, Lakebase) {
+    let (name, lakebase) = own_endpoint();
+    let lifetime = Effect::Lifetime { duration: Duration::from_secs(seconds) };
     shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
     (name, lakebase)
 }
 
@@ -97,8 +95,7 @@ async fn outage_while_the_token_lives() {
     emulator.inject(Fault::new(Operation::Any, Effect::reply(503)));
     emulator.clear_requests();
     for _ in 0..20 {
-        let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
-        assert_eq!(one, 1);
+        assert_eq!(select_one(&pool).await, 1);
         lakebase.connect().await.unwrap().close().await.unwrap();
     }
     let accepted = emulator.counters(&emulator.description().endpoint).unwrap().accepted;
@@ -135,8 +132,7 @@ async fn outage_from_minute_to_minute() {
     // Dead: never the old token, but the cause.
     minutes(3);
     let error = lakebase.credential().await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
-    assert!(error.report().contains("answered 503"), "{}", error.report());
+    assert_error(&error, ErrorKind::Unavailable, &["answered 503"]);
     // Whatever the length of the outage, the next one after it works.
     minutes(600);
     emulator.clear();
@@ -151,25 +147,19 @@ async fn outage_from_minute_to_minute() {
 fn a_pool_outlives_its_runtime() {
     use crate::support::on_tokio;
 
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
-    let select = async |pool: &LakebasePool| {
-        let one: i32 = sqlx::query_scalar("select 1").fetch_one(pool).await.unwrap();
-        assert_eq!(one, 1);
-    };
+    let (_, lakebase) = own_endpoint();
     // What is idle belongs to the runtime that opened it.
     let options = PoolOptions::new().max_connections(2).keep_idle(0);
     let pool = on_tokio(async {
         assert!(!lakebase.connector().login().await.unwrap().params.addresses.is_empty());
         let pool = lakebase.pool(options).await.unwrap();
-        select(&pool).await;
+        assert_eq!(select_one(&pool).await, 1);
         until(&lakebase, "nothing is idle", || pool.size() == 0).await;
         pool
     });
     for _ in 0..2 {
         on_tokio(async {
-            select(&pool).await;
-            select(&pool).await;
+            assert_eq!((select_one(&pool).await, select_one(&pool).await), (1, 1));
             until(&lakebase, "nothing is idle", || pool.size() == 0).await;
         });
     }
@@ -181,16 +171,12 @@ fn a_pool_outlives_its_runtime() {
 fn runtimes_come_and_go() {
     use crate::support::on_tokio;
 
-    let (name, _) = endpoint(shared());
-    let lifetime = Effect::Lifetime { duration: Duration::from_secs(2) };
-    shared().inject(Fault::new(Operation::Credentials, lifetime).only(&name));
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (_, lakebase) = short_tokens(2);
     let mut generations = Vec::new();
     for _ in 0..3 {
         let pool = on_tokio(async {
             let pool = lakebase.pool(PoolOptions::new().max_connections(2)).await.unwrap();
-            let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
-            assert_eq!(one, 1);
+            assert_eq!(select_one(&pool).await, 1);
             pool
         });
         // Its runtime is gone, and with it the tasks and connections.

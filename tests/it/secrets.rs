@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Once};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use lakebase::core::{Claim, Secret};
-use lakebase::sqlx::{self, Connection as _};
+use lakebase::sqlx::Connection as _;
 use lakebase::{Access, Error, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor};
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
@@ -15,7 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::identities::rows::{HOUR, rows};
 use crate::log::Log;
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, endpoint, select_one, shared};
 
 on_each_runtime! { canary }
 
@@ -73,8 +73,7 @@ async fn canary() {
         printed.debug(&builder);
         let lakebase = builder.build().unwrap();
         let pool = lakebase.pool(PoolOptions::new().max_connections(3)).await.unwrap();
-        let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
-        assert_eq!(one, 1);
+        assert_eq!(select_one(&pool).await, 1);
         let login = lakebase.connector().login().await.unwrap();
         secrets.extend(login.params.password.iter().map(|secret| secret.expose().to_owned()));
         printed.debug(&login);

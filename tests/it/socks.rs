@@ -4,12 +4,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use lakebase::sqlx::{Connection as _, query_scalar};
-use lakebase::{Builder, Error, ErrorKind, PoolOptions};
+use lakebase::{ErrorKind, PoolOptions};
 use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 
 use crate::psql::{Psql, psql};
-use crate::support::{Setup, shared, until};
+use crate::support::{Setup, log_in, select_one, shared, until};
 
 on_each_runtime! { by_every_door addresses_where_names_are_looked_up_here as_the_program_says refusals }
 
@@ -30,26 +30,16 @@ fn asked() -> String {
     format!("{}:{}", it.pg_host, it.pg_port)
 }
 
-async fn log_in(builder: Builder) -> Result<(), Error> {
-    let mut connection = builder.build()?.connect().await?;
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(one, 1);
-    connection.close().await.unwrap();
-    Ok(())
-}
-
 async fn by_every_door() {
     let proxy = proxy();
     let url = format!("socks5h://me:canary%201@{}", proxy.host());
     let lakebase = setup().set("ALL_PROXY", &url).build();
     let mut connection = lakebase.connect().await.unwrap_or_else(|e| panic!("{}", e.report()));
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!((one, proxy.requests()), (1, vec![asked()]));
+    assert_eq!((select_one(&mut connection).await, proxy.requests()), (1, vec![asked()]));
 
     // A larger one may still be opening another session.
     let pool = lakebase.pool(PoolOptions::new().max_connections(1)).await.unwrap();
-    let one: i32 = query_scalar("select 1").fetch_one(&pool).await.unwrap();
-    assert_eq!(one, 1);
+    assert_eq!(select_one(&pool).await, 1);
     let before = proxy.requests().len();
     assert!(before > 1, "the pool's login went elsewhere");
 

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use lakebase::core::connect::ConnectPolicy;
 use lakebase::core::{Clock, Environment, Timer};
+use lakebase::sqlx::{Connection as _, PgExecutor, query_scalar};
 use lakebase::{Builder, Error, Lakebase};
 use lakebase_emulator::{Emulator, EndpointKind};
 
@@ -89,6 +91,51 @@ pub(crate) fn endpoint(emulator: &Emulator) -> (String, String) {
     emulator.add_endpoint(&name, EndpointKind::ReadWrite).unwrap();
     let host = emulator.endpoint_host(&name, false).unwrap();
     (name, host)
+}
+
+/// A handle of such an endpoint, with its name.
+pub(crate) fn own_endpoint() -> (String, Lakebase) {
+    let (name, _) = endpoint(shared());
+    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    (name, lakebase)
+}
+
+/// The emulator whose workspace speaks HTTPS, of tests that change nothing in it.
+pub(crate) fn secure() -> &'static Emulator {
+    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+    EMULATOR.get_or_init(|| Emulator::builder().https(true).start().unwrap())
+}
+
+/// A port of loopback that was free a moment ago.
+#[cfg(feature = "proxies")]
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The full name of the endpoint that `lakebase` connects to.
+pub(crate) async fn endpoint_name(lakebase: &Lakebase) -> String {
+    lakebase.endpoint().await.unwrap().unwrap().name.to_string()
+}
+
+/// What the server answers to a statement that has no other answer than 1.
+pub(crate) async fn select_one<'c>(executor: impl PgExecutor<'c>) -> i32 {
+    query_scalar("select 1").fetch_one(executor).await.unwrap()
+}
+
+/// Logs in once and asks for a row.
+pub(crate) async fn log_in(builder: Builder) -> Result<(), Error> {
+    let mut connection = builder.build()?.connect().await?;
+    assert_eq!(select_one(&mut connection).await, 1);
+    connection.close().await.unwrap();
+    Ok(())
+}
+
+/// Who is logged in at the server.
+pub(crate) async fn current_user(lakebase: &Lakebase) -> Result<String, Error> {
+    let mut connection = lakebase.connect().await?;
+    let user = query_scalar("select current_user::text").fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    Ok(user)
 }
 
 /// Variables and files that a program finds, instead of the process's.
@@ -190,6 +237,12 @@ impl Setup {
     /// The handle.
     pub(crate) fn build(&self) -> Lakebase {
         self.builder().build().unwrap()
+    }
+
+    /// The handle, whose logins may take this long.
+    pub(crate) fn build_within(&self, budget: Duration) -> Lakebase {
+        let policy = ConnectPolicy { budget, ..ConnectPolicy::default() };
+        self.builder().connect_policy(policy).build().unwrap()
     }
 
     /// The first error on the way to a connection.

@@ -1,27 +1,17 @@
 //! Logins whose HTTP goes through a real proxy, the program tinyproxy, with a password and without.
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
-use lakebase::sqlx::{Connection as _, query_scalar};
 use lakebase::{Error, ErrorKind};
-use lakebase_emulator::Emulator;
 
-use crate::support::Setup;
+use crate::support::{self, Setup, free_port, secure};
 
 /// reqwest tells no status but 407, and tinyproxy says 401; what it does not know is tried again.
 const REQWEST: bool = cfg!(feature = "http-reqwest");
 
 on_each_runtime! { without_a_password with_a_password refusals }
-
-/// An emulator whose workspace speaks HTTPS.
-fn secure() -> &'static Emulator {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(|| Emulator::builder().https(true).start().unwrap())
-}
 
 /// The authority of its workspace, as in a CONNECT request.
 fn workspace() -> &'static str {
@@ -87,19 +77,10 @@ impl Drop for Tinyproxy {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// Logs in, with the workspace behind the proxy at `address`.
 async fn log_in(address: &str) -> Result<(), Error> {
     let setup = Setup::m2m(secure()).set("HTTPS_PROXY", address).set("PGCONNECT_TIMEOUT", 5);
-    let builder = setup.builder().root_certificates(secure().ca_pem().to_owned());
-    let mut connection = builder.build()?.connect().await?;
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(one, 1);
-    connection.close().await.unwrap();
-    Ok(())
+    support::log_in(setup.builder().root_certificates(secure().ca_pem().to_owned())).await
 }
 
 async fn without_a_password() {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use lakebase::core::connect::ConnectPolicy;
-use lakebase::sqlx::{self, Connection as _};
+use lakebase::sqlx::Connection as _;
 use lakebase::{ErrorKind, PoolOptions};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, SessionEnd, WakeStyle};
+use lakebase_testkit::assert_error;
 
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, endpoint, select_one, shared};
 
 on_each_runtime! {
     connection_wakes_the_compute pool_wakes_the_compute idle_connections_end_with_the_compute
@@ -60,7 +61,7 @@ async fn pool_wakes_the_compute() {
         let pool = pool.unwrap_or_else(|e| panic!("{style:?}: {e:?}"));
         // The second time the pool has had a connection, which ended with the compute.
         for wakes in 1..=2 {
-            let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
+            let one = select_one(&pool).await;
             assert_eq!((one, emulator.counters(&name).unwrap().wakes), (1, wakes), "{style:?}");
             let conn = pool.acquire().await.unwrap();
             emulator.suspend(&name).unwrap();
@@ -80,8 +81,7 @@ async fn idle_connections_end_with_the_compute() {
         pool.warm_up(3).await.unwrap();
         emulator.suspend(&name).unwrap();
         for _ in 0..5 {
-            let one: i32 = sqlx::query_scalar("select 1").fetch_one(&pool).await.unwrap();
-            assert_eq!(one, 1, "{style:?}");
+            assert_eq!(select_one(&pool).await, 1, "{style:?}");
         }
         assert_eq!(emulator.counters(&name).unwrap().wakes, 2);
         assert!(pool.close().await);
@@ -112,9 +112,7 @@ async fn patience_has_an_end() {
         let setup = Setup::m2m(shared()).endpoint(&name);
         let lakebase = setup.builder().connect_policy(policy).build().unwrap();
         let error = lakebase.connect().await.map(drop).unwrap_err();
-        let report = error.report();
-        assert_eq!(error.kind(), ErrorKind::TimedOut, "{report}");
-        assert!(report.contains("within 5s (") && report.contains(cause), "{cause}: {report}");
+        assert_error(&error, ErrorKind::TimedOut, &["within 5s (", cause]);
     }))
     .await;
 }

@@ -12,6 +12,7 @@
 //! | a fleet over a month | [`simulation`] |
 //! | passwords in URLs, and whether a text shows one | [`passwords`] |
 //! | expectations about calls | [`mocks`] |
+//! | what an error says | [`assert_error`] |
 //! | services with names of their own, played by one server | [`RedirectedHttp`] |
 //! | what every implementation of a trait must do | [`conformance`] |
 //! | a server that misbehaves during a login | `bad_server` |
@@ -21,6 +22,7 @@
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub mod bad_server;
 pub mod conformance;
+mod errors;
 mod executor;
 mod idle;
 #[cfg(target_os = "linux")]
@@ -40,6 +42,7 @@ pub mod scenario;
 pub mod simulation;
 mod time;
 
+pub use errors::assert_error;
 pub use executor::FakeSpawn;
 pub use idle::TrackedSpawn;
 pub use origin::{Answer, Reply, ScriptedOrigin};

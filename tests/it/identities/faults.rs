@@ -8,6 +8,7 @@ use futures::future::join_all;
 use lakebase::core::Environment;
 use lakebase::{ErrorKind, Lakebase};
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, TokenFor};
+use lakebase_testkit::assert_error;
 
 use super::rows::{HOUR, row};
 use crate::support::Setup;
@@ -110,9 +111,7 @@ async fn a_refused_request_token_is_told() {
     let builder = row.setup.clone().set("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "wrong-request-token");
     let lakebase = row.build_as(&emulator, builder.builder());
     let error = lakebase.connect().await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    let report = error.report();
-    assert!(report.contains("GitHub's token service answered 401"), "{report}");
+    assert_error(&error, ErrorKind::Unauthenticated, &["GitHub's token service answered 401"]);
     assert!(!format!("{error:?}").contains("wrong-request-token"));
 }
 

@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use lakebase::sqlx::{Connection as _, query_scalar};
+use lakebase::sqlx::Connection as _;
 use lakebase::{Lakebase, PoolOptions};
 use lakebase_testkit::mocks::MockHostResolver;
 use lakebase_testkit::network::{DeadAddress, Link};
 
 use super::{link, start};
-use crate::support::{SOON, Setup, eventually, shared, within};
+use crate::support::{SOON, Setup, eventually, select_one, shared, within};
 
 on_each_runtime! { of_a_server of_the_workspace }
 
@@ -30,8 +30,7 @@ async fn of_a_server() {
     let link = link();
     let lakebase = cold(&link);
     let mut connection = within(&lakebase, SOON, lakebase.connect()).await.unwrap();
-    let one: i32 = query_scalar("select 1").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(one, 1);
+    assert_eq!(select_one(&mut connection).await, 1);
     connection.close().await.unwrap();
 
     let lakebase = cold(&link);

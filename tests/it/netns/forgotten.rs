@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use lakebase::PoolOptions;
-use lakebase::sqlx::query_scalar;
 
 use super::{behind, link};
-use crate::support::{SOON, until, within};
+use crate::support::{SOON, select_one, until, within};
 
 on_each_runtime! { nobody_waits_for_them }
 
@@ -20,6 +19,6 @@ async fn nobody_waits_for_them() {
     pool.warm_up(10).await.unwrap();
     until(&lakebase, "all are idle", || pool.num_idle() == 10).await;
     link.forget().unwrap();
-    let asks = (0..10).map(|_| query_scalar::<_, i32>("select 1").fetch_one(&pool));
-    assert_eq!(within(&lakebase, SOON, try_join_all(asks)).await.unwrap(), [1; 10]);
+    let asks = (0..10).map(|_| select_one(&pool));
+    assert_eq!(within(&lakebase, SOON, join_all(asks)).await, [1; 10]);
 }

@@ -1,10 +1,9 @@
 //! A connection is released whose packets have stopped: its place does not stay taken.
 
 use lakebase::PoolOptions;
-use lakebase::sqlx::query_scalar;
 
 use super::{GIVEN_UP, behind, link};
-use crate::support::{SOON, eventually, within};
+use crate::support::{SOON, eventually, select_one, within};
 
 on_each_runtime! { its_place_is_free_again }
 
@@ -17,6 +16,5 @@ async fn its_place_is_free_again() {
     drop(connection);
     eventually(&lakebase, GIVEN_UP, "its place is free", || pool.size() == 0).await;
     link.up().unwrap();
-    let one = query_scalar::<_, i32>("select 1").fetch_one(&pool);
-    assert_eq!(within(&lakebase, SOON, one).await.unwrap(), 1);
+    assert_eq!(within(&lakebase, SOON, select_one(&pool)).await, 1);
 }

@@ -4,7 +4,7 @@ use futures::channel::oneshot;
 use lakebase::{ErrorKind, Lakebase};
 
 use super::{cancels, client};
-use crate::support::{Setup, endpoint, shared};
+use crate::support::{Setup, own_endpoint, shared};
 
 on_each_runtime! { a_statement_is_cancelled whose_session_it_is }
 
@@ -19,8 +19,7 @@ async fn a_statement_is_cancelled() {
 }
 
 async fn whose_session_it_is() {
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (name, lakebase) = own_endpoint();
     let (client, connection) = lakebase.tokio_postgres().await.unwrap();
     let (over, ended) = oneshot::channel();
     let spawn = lakebase.connector().runtime().spawn.clone().unwrap();

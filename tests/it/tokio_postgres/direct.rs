@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures::channel::mpsc;
 use futures::future::{join_all, join3, try_join_all};
 use futures::{SinkExt as _, StreamExt as _, TryStreamExt as _};
-use lakebase::core::connect::ConnectPolicy;
 use lakebase::tokio_postgres::error::SqlState;
 use lakebase::tokio_postgres::{AsyncMessage, Client};
 use lakebase::{ErrorKind, SslMode};
 use lakebase_emulator::{Effect, Fault, Operation};
+use lakebase_testkit::assert_error;
 
 use super::{cancels, client, drive};
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{Setup, endpoint, own_endpoint, shared, until};
 
 on_each_runtime! {
     logs_in_as_the_identity local_url pipelining copy_in_and_out notifications transactions large_results
@@ -169,21 +169,16 @@ async fn wakes_the_compute() {
 async fn failures_are_ours() {
     let missing = Setup::m2m(shared()).set("PGDATABASE", "nowhere").build();
     let error = missing.tokio_postgres().await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.report().contains("database \"nowhere\" does not exist"), "{}", error.report());
-    let budget = Duration::from_secs(3);
-    let policy = ConnectPolicy { budget, ..ConnectPolicy::default() };
+    assert_error(&error, ErrorKind::NotFound, &["database \"nowhere\" does not exist"]);
     let nobody = Setup::m2m(shared()).set("PGHOSTADDR", "127.0.0.1").set("PGPORT", 1);
-    let lakebase = nobody.builder().connect_policy(policy).build().unwrap();
+    let lakebase = nobody.build_within(Duration::from_secs(3));
     let error = lakebase.tokio_postgres().await.map(drop).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TimedOut);
-    assert!(error.report().contains("onnection refused"), "{}", error.report());
+    assert_error(&error, ErrorKind::TimedOut, &["onnection refused"]);
 }
 
 /// Either half ends the session, whichever is dropped.
 async fn ends_with_its_client() {
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (name, lakebase) = own_endpoint();
     let open = || shared().counters(&name).unwrap().open;
     let (client, connection) = lakebase.tokio_postgres().await.unwrap();
     assert_eq!(open(), 1);

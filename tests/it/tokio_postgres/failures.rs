@@ -13,7 +13,7 @@ use lakebase_testkit::network::ForgetfulLink;
 
 use super::pool::{Kind, Pool, kinds};
 use crate::log::{Log, listen};
-use crate::support::{SOON, Setup, block_on, endpoint, shared, until, within};
+use crate::support::{SOON, Setup, block_on, endpoint, own_endpoint, shared, until, within};
 
 on_each_runtime! {
     a_refused_token_is_replaced_once a_role_that_stays_refused idle_connections_end_with_the_compute
@@ -67,8 +67,7 @@ async fn a_role_that_stays_refused() {
 /// The end of a session is seen by its task; nobody has to ask, and no statement fails.
 async fn idle_connections_end_with_the_compute() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = own_endpoint();
         let options = RecyclingOptions::new().ping_after_idle(Duration::ZERO);
         let pool = kind.open(&lakebase, 3, options).await.unwrap();
         for _ in 0..3 {

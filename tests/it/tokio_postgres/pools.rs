@@ -10,7 +10,7 @@ use lakebase::RecyclingOptions;
 use super::cancels;
 use super::pool::{Kind, kinds};
 use crate::rotation::{load_through_rotations, short_tokens};
-use crate::support::{Setup, endpoint, shared, until};
+use crate::support::{Setup, own_endpoint, shared, until};
 
 on_each_runtime! {
     connections_are_used_again rotation_under_load old_ones_are_replaced idle_ones_are_closed a_pool_that_is_dropped_leaves_nothing
@@ -19,8 +19,7 @@ on_each_runtime! {
 
 async fn connections_are_used_again() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = own_endpoint();
         let pool = kind.open(&lakebase, 3, RecyclingOptions::new()).await.unwrap();
         let pid = "select pg_backend_pid()";
         let first: i32 = pool.get().await.unwrap().query_one(pid, &[]).await.unwrap().get(0);
@@ -45,10 +44,10 @@ async fn connections_are_used_again() {
     }
 }
 
-/// Eight tasks, connections that are replaced all the time, tokens that live for two seconds.
+/// Eight tasks, connections that are replaced all the time, tokens that live for four seconds.
 async fn rotation_under_load() {
     for kind in kinds() {
-        let (name, lakebase) = short_tokens();
+        let (name, lakebase) = short_tokens(4);
         let options = RecyclingOptions::new().max_lifetime(Duration::from_millis(100));
         let pool = kind.open(&lakebase, 6, options).await.unwrap();
         assert_eq!(pool.one().await.unwrap(), 1);
@@ -62,8 +61,7 @@ async fn rotation_under_load() {
 
 async fn old_ones_are_replaced() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = own_endpoint();
         let options = RecyclingOptions::new().max_lifetime(Duration::ZERO);
         let pool = kind.open(&lakebase, 1, options).await.unwrap();
         let before = shared().counters(&name).unwrap().accepted;
@@ -78,8 +76,7 @@ async fn old_ones_are_replaced() {
 
 /// Nobody has to ask for one.
 async fn idle_ones_are_closed() {
-    let (name, _) = endpoint(shared());
-    let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+    let (name, lakebase) = own_endpoint();
     let options = RecyclingOptions::new().idle_timeout(Duration::from_millis(200));
     let pool = Kind::Deadpool.open(&lakebase, 3, options).await.unwrap();
     pool.warm_up(3).await;
@@ -92,8 +89,7 @@ async fn idle_ones_are_closed() {
 
 async fn a_pool_that_is_dropped_leaves_nothing() {
     for kind in kinds() {
-        let (name, _) = endpoint(shared());
-        let lakebase = Setup::m2m(shared()).endpoint(&name).build();
+        let (name, lakebase) = own_endpoint();
         let pool = kind.open(&lakebase, 4, RecyclingOptions::new()).await.unwrap();
         pool.warm_up(4).await;
         let held = pool.get().await.unwrap();
