@@ -2,16 +2,7 @@
 
 use tokio::time::Duration;
 
-use crate::support::{Raw, Running, field, until, with_length, within};
-
-/// The key in `BackendKeyData`.
-fn key(greeting: &[(u8, Vec<u8>)]) -> Vec<u8> {
-    greeting.iter().find(|(kind, _)| *kind == b'K').unwrap().1.clone()
-}
-
-fn request(key: &[u8]) -> Vec<u8> {
-    with_length(&[&80_877_102_u32.to_be_bytes()[..], key].concat())
-}
+use crate::support::{Raw, Running, field, key, until, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_statement_is_cancelled() {
@@ -24,9 +15,7 @@ async fn a_running_statement_is_cancelled() {
     // The statement may not run yet when the first request arrives.
     let cancelling = async {
         while !answer.is_finished() {
-            let mut raw = Raw::open(&proxy).await;
-            raw.send(&request(&key(&greeting))).await;
-            assert!(raw.rest().await.is_empty(), "cancel requests get no answer");
+            proxy.cancel(&key(&greeting)).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -46,15 +35,11 @@ async fn keys_that_are_not_known_go_nowhere() {
     let mut wrong = key(&greeting);
     *wrong.last_mut().unwrap() ^= 1;
     for key in [&wrong[..], &[0; 8], &[1; 260]] {
-        let mut raw = Raw::open(&proxy).await;
-        raw.send(&request(key)).await;
-        assert!(raw.rest().await.is_empty());
+        proxy.cancel(key).await;
     }
     assert_eq!(proxy.monitor.stats().cancel_requests, 0);
     drop(victim);
     until("the session has ended", || proxy.monitor.stats().sessions == 0).await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&request(&key(&greeting))).await;
-    assert!(raw.rest().await.is_empty());
+    proxy.cancel(&key(&greeting)).await;
     assert_eq!(proxy.monitor.stats().cancel_requests, 0, "a session that ended is forgotten");
 }

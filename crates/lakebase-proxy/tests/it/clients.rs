@@ -1,10 +1,10 @@
 //! What clients see once they are in, and when they cannot get in.
 
 use lakebase_emulator::{Effect, Fault, Operation};
-use lakebase_proxy::{Limits, Listener, Proxy};
+use lakebase_proxy::{Limits, Proxy};
 
 use crate::support::{
-    Raw, Running, connector, failure, field, loopback, own_endpoint, shared, startup, success,
+    Raw, Running, failure, field, listener, listener_to, own_endpoint, shared, startup, success,
     until, within,
 };
 
@@ -24,9 +24,7 @@ async fn psql_needs_no_password_and_is_the_configured_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_ready_once_it_has_a_token() {
-    let connector = connector(shared(), &shared().description().endpoint);
-    let proxy = Proxy::bind([Listener::new(loopback(), connector)], Limits::default()).await;
-    let proxy = proxy.unwrap();
+    let proxy = Proxy::bind([listener()], Limits::default()).await.unwrap();
     let monitor = proxy.monitor();
     assert!(!monitor.is_ready(), "nobody has asked for one");
     let running = tokio::spawn(proxy.run(std::future::pending()));
@@ -92,8 +90,7 @@ async fn copies_come_and_go_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_of_the_server_keep_their_sqlstate() {
     let proxy = Running::usual().await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x"), ("database", "no_such_database")])).await;
+    let mut raw = Raw::start(&proxy, &[("user", "x"), ("database", "no_such_database")]).await;
     let (kind, body) = raw.message().await;
     assert_eq!(kind, b'E');
     assert_eq!((field(&body, b'S'), field(&body, b'C')), ("FATAL".into(), "3D000".into()));
@@ -105,11 +102,7 @@ async fn refusals_of_the_server_keep_their_sqlstate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_token_is_replaced_and_a_sleeping_compute_waited_for() {
     let endpoint = own_endpoint("patient");
-    let proxy = Running::start(
-        [Listener::new(loopback(), connector(shared(), &endpoint))],
-        Limits::default(),
-    )
-    .await;
+    let proxy = Running::of(listener_to(&endpoint)).await;
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
     shared().suspend(&endpoint).unwrap();
     assert_eq!(success(proxy.psql(&["-c", "select 2"])).await, "2");
@@ -123,11 +116,7 @@ async fn a_refused_token_is_replaced_and_a_sleeping_compute_waited_for() {
 async fn a_disabled_endpoint_is_explained() {
     let endpoint = own_endpoint("disabled");
     shared().set_disabled(&endpoint, true).unwrap();
-    let proxy = Running::start(
-        [Listener::new(loopback(), connector(shared(), &endpoint))],
-        Limits::default(),
-    )
-    .await;
+    let proxy = Running::of(listener_to(&endpoint)).await;
     let error = failure(proxy.psql(&["-c", "select 1"])).await;
     assert!(error.contains("FATAL") && error.contains("disabled"), "{error}");
     assert!(!error.contains("eyJ"), "{error}");

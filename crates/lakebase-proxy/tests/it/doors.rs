@@ -20,12 +20,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::{
-    Raw, Running, connector, failure, field, loopback, shared, startup, success, within,
+    GSS, Raw, Running, SSL, connector, failure, field, listener, startup, success, within,
 };
-
-fn listener() -> Listener {
-    Listener::new(loopback(), connector(shared(), &shared().description().endpoint))
-}
 
 /// An authority, and what it signed: files as libpq takes them.
 struct Files {
@@ -75,21 +71,26 @@ impl Files {
         within(TlsConnector::from(Arc::new(config)).connect(name, tcp)).await.unwrap()
     }
 
+    /// TLS with a certificate for `localhost`; clients need one of `authority`, if there is one.
+    fn tls(&self, authority: Option<&[u8]>) -> ClientTls {
+        let (certificate, key) = self.issue("localhost");
+        ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), authority).unwrap()
+    }
+
+    /// A proxy that offers TLS.
+    async fn start(&self) -> Running {
+        Running::of(listener().tls(self.tls(None))).await
+    }
+
     fn path(&self, name: &str) -> String {
         Path::join(self.folder.path(), name).display().to_string()
     }
 }
 
-async fn start(listener: Listener) -> Running {
-    Running::start([listener], Limits::default()).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_may_use_tls_and_need_not() {
     let files = Files::new();
-    let (certificate, key) = files.issue("localhost");
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
-    let proxy = start(listener().tls(tls)).await;
+    let proxy = files.start().await;
     for (mode, encrypted) in [("verify-full", "t"), ("disable", "f")] {
         let mut psql = proxy.psql(&["-h", "localhost", "-c", "select 1", "-c", "\\conninfo"]);
         psql.env("PGSSLMODE", mode).env("PGSSLROOTCERT", files.path("ca.pem"));
@@ -100,9 +101,8 @@ async fn clients_may_use_tls_and_need_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_for_encryption_are_answered_and_not_more_than_once() {
-    let proxy = start(listener()).await;
-    let (ssl, gss) = ([0, 0, 0, 8, 4, 210, 22, 47], [0, 0, 0, 8, 4, 210, 22, 48]);
-    for order in [[gss, ssl], [ssl, gss]] {
+    let proxy = Running::usual().await;
+    for order in [[GSS, SSL], [SSL, GSS]] {
         let mut raw = Raw::open(&proxy).await;
         for request in order {
             raw.send(&request).await;
@@ -111,13 +111,12 @@ async fn requests_for_encryption_are_answered_and_not_more_than_once() {
         raw.send(&startup(0, &[("user", "x")])).await;
         assert_eq!(raw.message().await, (b'R', vec![0; 4]));
     }
-    for request in [ssl, gss] {
+    for request in [SSL, GSS] {
         let mut raw = Raw::open(&proxy).await;
         raw.send(&request).await;
         assert_eq!(raw.byte().await, b'N');
         raw.send(&request).await;
-        let (kind, body) = raw.message().await;
-        assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "0A000"));
+        assert_eq!(raw.sqlstate().await, "0A000");
     }
     // TLS at once, where none is offered: closed.
     let mut raw = Raw::open(&proxy).await;
@@ -129,9 +128,7 @@ async fn requests_for_encryption_are_answered_and_not_more_than_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_may_begin_at_once_if_it_names_the_protocol() {
     let files = Files::new();
-    let (certificate, key) = files.issue("localhost");
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
-    let proxy = start(listener().tls(tls)).await;
+    let proxy = files.start().await;
     for (protocols, expected) in [(vec![b"postgresql".to_vec()], Some(b'R')), (vec![], None)] {
         let tcp = TcpStream::connect(proxy.tcp()).await.unwrap();
         let mut stream = files.handshake(tcp, protocols).await;
@@ -144,25 +141,22 @@ async fn tls_may_begin_at_once_if_it_names_the_protocol() {
 #[tokio::test(flavor = "multi_thread")]
 async fn first_packets_inside_tls_are_dealt_with_as_by_postgres() {
     let files = Files::new();
-    let (certificate, key) = files.issue("localhost");
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
-    let proxy = start(listener().tls(tls)).await;
-    let (ssl, gss) = ([0, 0, 0, 8, 4, 210, 22, 47], [0, 0, 0, 8, 4, 210, 22, 48]);
+    let proxy = files.start().await;
     let nobody = startup(0, &[]);
     for (asks, bytes, answer) in [
-        (true, &ssl[..], "0A000"),
-        (true, &gss, "0A000"),
+        (true, &SSL[..], "0A000"),
+        (true, &GSS, "0A000"),
         (true, &nobody, "28000"),
         (true, b"X\0\0\0\x04", ""),
         (true, b"GET / HTTP/1.1\r\n\r\n", ""),
-        (false, &ssl, "N"),
-        (false, &gss, "N"),
+        (false, &SSL, "N"),
+        (false, &GSS, "N"),
         (false, &nobody, "28000"),
         (false, b"GET / HTTP/1.1\r\n\r\n", ""),
     ] {
         let mut raw = Raw::open(&proxy).await;
         if asks {
-            raw.send(&ssl).await;
+            raw.send(&SSL).await;
             assert_eq!(raw.byte().await, b'S');
         }
         let mut stream = files.handshake(raw.0, vec![b"postgresql".to_vec()]).await;
@@ -182,12 +176,10 @@ async fn first_packets_inside_tls_are_dealt_with_as_by_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_before_tls_stands_is_not_believed() {
     let files = Files::new();
-    let (certificate, key) = files.issue("localhost");
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
-    let proxy = start(listener().tls(tls)).await;
+    let proxy = files.start().await;
     let mut raw = Raw::open(&proxy).await;
     let injected = startup(0, &[("user", "x")]);
-    raw.send(&[&[0, 0, 0, 8, 4, 210, 22, 47][..], &injected].concat()).await;
+    raw.send(&[&SSL[..], &injected].concat()).await;
     assert_eq!(raw.byte().await, b'S');
     let rest = raw.rest().await;
     assert_ne!(rest.first(), Some(&b'R'), "{rest:?}");
@@ -196,7 +188,7 @@ async fn what_is_sent_before_tls_stands_is_not_believed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_asked_for_by_scram() {
-    let proxy = start(listener().password(Secret::new("open sesame"))).await;
+    let proxy = Running::of(listener().password(Secret::new("open sesame"))).await;
     let psql = |password: &str| {
         let mut psql = proxy.psql(&["-w", "-c", "select 1"]);
         psql.env("PGPASSWORD", password);
@@ -213,12 +205,10 @@ async fn a_password_is_asked_for_by_scram() {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_of_clients_are_checked() {
     let (files, strangers) = (Files::new(), Files::new());
-    let (certificate, key) = files.issue("localhost");
     files.issue("friend");
     strangers.issue("stranger");
     let ca = fs::read(files.path("ca.pem")).unwrap();
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), Some(&ca)).unwrap();
-    let proxy = start(listener().tls(tls)).await;
+    let proxy = Running::of(listener().tls(files.tls(Some(&ca)))).await;
     let psql = |mode: &str, shown: Option<(&Files, &str)>| {
         let mut psql = proxy.psql(&["-h", "localhost", "-c", "select 1"]);
         psql.env("PGSSLMODE", mode).env("PGSSLROOTCERT", files.path("ca.pem"));
@@ -238,19 +228,15 @@ async fn certificates_of_clients_are_checked() {
 
 #[tokio::test]
 async fn other_machines_are_let_in_only_by_name_and_with_proof() {
-    let everywhere = || {
-        let address = Address::Tcp(SocketAddr::from(([0, 0, 0, 0], 0)));
-        Listener::new(address, connector(shared(), &shared().description().endpoint))
-    };
+    let everywhere =
+        || Listener::new(Address::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))), connector());
     let bind = async |listener: Listener| Proxy::bind([listener], Limits::default()).await;
     let error = bind(everywhere().password(Secret::new("x"))).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("other machines"), "{error}");
     let error = bind(everywhere().allow_remote(true)).await.unwrap_err();
     assert!(error.to_string().contains("needs a password or client certificates"), "{error}");
-    let files = Files::new();
-    let (certificate, key) = files.issue("localhost");
-    let tls = ClientTls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
+    let tls = Files::new().tls(None);
     let error = bind(everywhere().allow_remote(true).tls(tls)).await.unwrap_err();
     assert!(error.to_string().contains("needs a password or client certificates"), "{error}");
     bind(everywhere().allow_remote(true).password(Secret::new("x"))).await.unwrap();

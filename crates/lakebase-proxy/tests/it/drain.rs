@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use lakebase_proxy::{Limits, Listener};
+use lakebase_proxy::Limits;
 use tokio::net::TcpStream;
 
-use crate::support::{Raw, Running, connector, field, loopback, shared, within};
+use crate::support::{Raw, Running, TERMINATE, listener, within};
 
 async fn with_patience(drain_timeout: Duration) -> Running {
-    let connector = connector(shared(), &shared().description().endpoint);
-    let limits = Limits { drain_timeout, ..Limits::default() };
-    Running::start([Listener::new(loopback(), connector)], limits).await
+    Running::start([listener()], Limits { drain_timeout, ..Limits::default() }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,7 +23,7 @@ async fn sessions_may_end_and_nobody_else_gets_in() {
     assert!(raw.messages_until(b'Z').await.iter().any(|(kind, _)| *kind == b'D'));
     assert!(!ending.is_finished());
     assert_eq!(monitor.stats().sessions, 1);
-    raw.send(b"X\0\0\0\x04").await;
+    raw.send(TERMINATE).await;
     assert!(raw.rest().await.is_empty());
     assert_eq!(within(ending).await.unwrap().cut, 0);
 }
@@ -42,8 +40,7 @@ async fn sessions_that_stay_are_told_where_they_can_be() {
     assert_eq!(copying.byte().await, b'H');
     let ending = proxy.stop();
     assert_eq!(within(ending).await.unwrap().cut, 2);
-    let (kind, body) = idle.message().await;
-    assert_eq!((kind, field(&body, b'C')), (b'E', "57P01".to_owned()));
+    assert_eq!(idle.sqlstate().await, "57P01");
     assert!(idle.rest().await.is_empty());
     let rest = copying.rest().await;
     assert!(!rest.windows(5).any(|bytes| bytes == b"57P01"), "no message inside another");

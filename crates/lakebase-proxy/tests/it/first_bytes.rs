@@ -11,12 +11,9 @@ use proptest::test_runner::TestRunner;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::support::{Running, connector, loopback, shared, startup, with_length, within};
-
-const SSL: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-const GSS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
-/// `Terminate`: a client may send it as its first message, as one of node-postgres' tests does.
-const TERMINATE: &[u8] = b"X\0\0\0\x04";
+use crate::support::{
+    GSS, Running, SSL, TERMINATE, connector, loopback, shared, startup, with_length, within,
+};
 
 /// What a server says to a client, and then closes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +86,7 @@ struct Doors {
 
 impl Doors {
     async fn open() -> Self {
-        let connector = connector(shared(), &shared().description().endpoint);
+        let connector = connector();
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let unix = Address::Unix(folder.path().to_owned(), 5432);
@@ -178,6 +175,7 @@ async fn they_are_dealt_with_as_by_postgres() {
         (vec![vec![0x16, 3, 1, 0, 0xc8, 1, 0, 0, 0xc4]], false, "", Nothing),
         (vec![b"SSH-2.0-OpenSSH\r\n".to_vec()], false, "", Nothing),
         (vec![b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n".to_vec()], false, "", Nothing),
+        // A client may send it as its first message, as one of node-postgres' tests does.
         (vec![TERMINATE.to_vec()], false, "", Nothing),
         (vec![SSL.to_vec(), TERMINATE.to_vec()], false, "N", Nothing),
         // Requests for encryption.

@@ -7,12 +7,12 @@ use lakebase_proxy::{Limits, Listener};
 use tokio::io::AsyncReadExt as _;
 
 use crate::support::{
-    Raw, Running, connector, field, loopback, shared, startup, success, until, with_length, within,
+    Raw, Running, connector_to, listener, loopback, shared, startup, success, until, with_length,
+    within,
 };
 
 async fn with_limits(limits: Limits) -> Running {
-    let connector = connector(shared(), &shared().description().endpoint);
-    Running::start([Listener::new(loopback(), connector)], limits).await
+    Running::start([listener()], limits).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,8 +29,7 @@ async fn malformed_packets_disturb_nobody() {
         let mut raw = Raw::open(&proxy).await;
         raw.send(&packet).await;
         if let Some(sqlstate) = answer {
-            let (kind, body) = raw.message().await;
-            assert_eq!((kind, field(&body, b'C').as_str()), (b'E', sqlstate), "{packet:?}");
+            assert_eq!(raw.sqlstate().await, sqlstate, "{packet:?}");
         }
         // A client that goes on talking is not read for ever, and sees an end and no reset.
         let mut rest = Vec::new();
@@ -65,10 +64,8 @@ async fn one_session_too_many_is_told_so() {
     let proxy = with_limits(Limits { max_connections: 2, ..Limits::default() }).await;
     let (first, _) = Raw::session(&proxy, 0).await;
     let (_second, _) = Raw::session(&proxy, 0).await;
-    let mut third = Raw::open(&proxy).await;
-    third.send(&startup(0, &[("user", "x")])).await;
-    let (kind, body) = third.message().await;
-    assert_eq!((kind, field(&body, b'C').as_str()), (b'E', "53300"));
+    let mut third = Raw::start(&proxy, &[("user", "x")]).await;
+    assert_eq!(third.sqlstate().await, "53300");
     drop(first);
     until("there is room", || proxy.monitor.stats().sessions == 1).await;
     Raw::session(&proxy, 0).await;
@@ -117,14 +114,9 @@ async fn a_login_ends_with_the_client_that_wanted_it() {
     // Nothing answers at this address, so logins take their time.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
-    let connector = crate::support::connector_with(
-        shared(),
-        &shared().description().endpoint,
-        &[("PGPORT", &port)],
-    );
-    let proxy = Running::start([Listener::new(loopback(), connector)], Limits::default()).await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x")])).await;
+    let connector = connector_to(&shared().description().endpoint, &[("PGPORT", &port)]);
+    let proxy = Running::of(Listener::new(loopback(), connector)).await;
+    let raw = Raw::start(&proxy, &[("user", "x")]).await;
     until("it is logging in", || proxy.monitor.stats().sessions == 1).await;
     drop(raw);
     until("the login was given up", || proxy.monitor.stats().sessions == 0).await;
@@ -133,8 +125,7 @@ async fn a_login_ends_with_the_client_that_wanted_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_before_the_login_is_answered_is_not_lost() {
     let proxy = Running::usual().await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x")])).await;
+    let mut raw = Raw::start(&proxy, &[("user", "x")]).await;
     raw.query("select 2").await;
     raw.messages_until(b'Z').await;
     assert_eq!(raw.messages_until(b'Z').await[1].1, b"\0\x01\0\0\0\x012");

@@ -1,33 +1,19 @@
 //! A cancel request reaches the statement of the client that sent it and no other, also when the session changes hands.
 
-use lakebase_proxy::{Limits, Listener, PoolOptions};
+use lakebase_proxy::PoolOptions;
 
-use crate::support::{
-    Raw, Running, connector, field, loopback, shared, until, with_length, within,
-};
+use crate::support::{Raw, Running, TERMINATE, field, key, listener, until, within};
 
 /// Clients that end while a request of theirs is under way.
 const ROUNDS: usize = 150;
-const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 async fn pooled() -> Running {
-    let connector = connector(shared(), &shared().description().endpoint);
-    let listener = Listener::new(loopback(), connector)
-        .pool(PoolOptions { size: 1, ..PoolOptions::default() });
-    Running::start([listener], Limits::default()).await
+    Running::of(listener().pool(PoolOptions { size: 1, ..PoolOptions::default() })).await
 }
 
 async fn session(proxy: &Running) -> (Raw, Vec<u8>) {
     let (raw, greeting) = within(Raw::session(proxy, 0)).await;
-    let key = greeting.iter().find(|(kind, _)| *kind == b'K').unwrap().1.clone();
-    (raw, key)
-}
-
-/// Sends a request; done when the proxy has dealt with it.
-async fn request(proxy: &Running, key: &[u8]) {
-    let mut raw = Raw::open(proxy).await;
-    raw.send(&with_length(&[&80_877_102_u32.to_be_bytes()[..], key].concat())).await;
-    raw.rest().await;
+    (raw, key(&greeting))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +25,7 @@ async fn a_client_of_a_used_session_cancels_its_own_statement() {
     assert_eq!(old[..4], key[..4], "the same session");
     second.query("select pg_sleep(600)").await;
     // The key of a client that left is nobody's.
-    request(&proxy, &old).await;
+    proxy.cancel(&old).await;
     let answer = tokio::spawn(async move { second.messages_until(b'Z').await });
     // The proxy has dealt with the request by now, and passed none on.
     assert_eq!(proxy.monitor.stats().cancel_requests, 0);
@@ -47,7 +33,7 @@ async fn a_client_of_a_used_session_cancels_its_own_statement() {
     // The statement may not run yet when the first request arrives.
     within(async {
         while !answer.is_finished() {
-            request(&proxy, &key).await;
+            proxy.cancel(&key).await;
         }
     })
     .await;
@@ -72,7 +58,7 @@ async fn requests_that_are_late_reach_nobody_else() {
             for _ in 0..round % 7 {
                 tokio::task::yield_now().await;
             }
-            request(&proxy, &key).await;
+            proxy.cancel(&key).await;
         };
         let next = async {
             let (mut second, _) = session(&proxy).await;
@@ -96,8 +82,8 @@ async fn requests_that_are_late_reach_nobody_else() {
         };
         assert!(answer.iter().all(|(kind, _)| *kind != b'E'), "round {round}: {answer:?}");
     }
-    until("nobody has a session", || proxy.monitor.pools()[0].as_ref().unwrap().active == 0).await;
-    let stats = proxy.monitor.pools().remove(0).unwrap();
+    until("nobody has a session", || proxy.pool().active == 0).await;
+    let stats = proxy.pool();
     // Both happened: requests in time, after which the session is closed, and requests that came too late.
     let in_time = proxy.monitor.stats().cancel_requests;
     assert!(in_time > 0 && stats.unsettled == in_time, "{in_time}, {stats:?}");

@@ -4,33 +4,27 @@ use std::time::Duration;
 
 use lakebase::Lakebase;
 use lakebase::core::Environment;
-use lakebase_proxy::{Limits, Listener, PoolOptions, PoolStats};
+use lakebase_proxy::{Listener, PoolOptions};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::{
-    Raw, Running, connector, field, loopback, own_endpoint, shared, startup, success, until,
-    with_length, within,
+    Raw, Running, TERMINATE, field, listener, listener_to, loopback, message, own_endpoint, query,
+    shared, success, until, within,
 };
 
 /// A proxy with a pool in front of the shared emulator.
 async fn pooled(options: PoolOptions) -> Running {
-    let connector = connector(shared(), &shared().description().endpoint);
-    let listener = Listener::new(loopback(), connector).pool(options);
-    Running::start([listener], Limits::default()).await
+    Running::of(listener().pool(options)).await
 }
 
 async fn pooled_by(size: usize) -> Running {
     pooled(PoolOptions { size, ..PoolOptions::default() }).await
 }
 
-fn stats(proxy: &Running) -> PoolStats {
-    proxy.monitor.pools().remove(0).unwrap()
-}
-
 /// Until nobody has a session any more.
 async fn at_rest(proxy: &Running) {
-    until("all sessions are idle", || stats(proxy).active == 0).await;
+    until("all sessions are idle", || proxy.pool().active == 0).await;
 }
 
 /// The process that serves a session, as its greeting and it itself says.
@@ -47,8 +41,6 @@ async fn rows(raw: &mut Raw, sql: &str) -> Vec<String> {
     let rows = answer.iter().filter(|(kind, _)| *kind == b'D');
     rows.map(|(_, body)| String::from_utf8(body[6..].to_vec()).unwrap()).collect()
 }
-
-const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_client_gets_the_session_as_good_as_new() {
@@ -71,7 +63,7 @@ async fn the_next_client_gets_the_session_as_good_as_new() {
         assert_eq!(success(psql).await, format!("t|t|t|0|0|0|0|{name}"));
     }
     at_rest(&proxy).await;
-    let stats = stats(&proxy);
+    let stats = proxy.pool();
     assert_eq!((stats.opened, stats.reused, stats.resets_failed), (1, 2, 0), "{stats:?}");
 }
 
@@ -120,16 +112,16 @@ async fn clients_wait_in_line_and_are_told_when_it_takes_too_long() {
     let (mut first, _) = Raw::session(&proxy, 0).await;
     let mut line = Vec::new();
     for number in 1..=4 {
-        let mut raw = Raw::open(&proxy).await;
+        let name = number.to_string();
+        let mut raw = Raw::start(&proxy, &[("user", "x"), ("application_name", &name)]).await;
         // What is said early is heard later.
-        raw.send(&startup(0, &[("user", "x"), ("application_name", &number.to_string())])).await;
         raw.query("select now()::text").await;
         line.push(raw);
-        until("it waits", || stats(&proxy).waiting == number).await;
+        until("it waits", || proxy.pool().waiting == number).await;
     }
     // A client that leaves makes room.
     drop(line.remove(1));
-    until("it is gone", || stats(&proxy).waiting == 3).await;
+    until("it is gone", || proxy.pool().waiting == 3).await;
     first.send(TERMINATE).await;
     for mut raw in line {
         raw.messages_until(b'Z').await;
@@ -138,17 +130,16 @@ async fn clients_wait_in_line_and_are_told_when_it_takes_too_long() {
         raw.send(TERMINATE).await;
     }
     at_rest(&proxy).await;
-    assert_eq!((stats(&proxy).opened, stats(&proxy).reused), (1, 3));
+    assert_eq!((proxy.pool().opened, proxy.pool().reused), (1, 3));
 
     let wait = Duration::from_millis(50);
     let proxy = pooled(PoolOptions { size: 1, wait, ..PoolOptions::default() }).await;
     let (_first, _) = Raw::session(&proxy, 0).await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x")])).await;
+    let mut raw = Raw::start(&proxy, &[("user", "x")]).await;
     let (kind, body) = raw.message().await;
     assert_eq!((kind, field(&body, b'C')), (b'E', "53300".to_owned()));
     assert!(field(&body, b'H').contains("--pool-size"), "{}", field(&body, b'H'));
-    assert_eq!(stats(&proxy).timed_out, 1);
+    assert_eq!(proxy.pool().timed_out, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,14 +147,13 @@ async fn a_session_of_another_kind_makes_room() {
     let proxy = pooled_by(1).await;
     let mut processes = Vec::new();
     for database in ["postgres", "x", "postgres"] {
-        let mut raw = Raw::open(&proxy).await;
-        raw.send(&startup(0, &[("user", "x"), ("database", database)])).await;
+        let mut raw = Raw::start(&proxy, &[("user", "x"), ("database", database)]).await;
         raw.messages_until(b'Z').await;
         processes.push(process(&mut raw).await);
         raw.send(TERMINATE).await;
         at_rest(&proxy).await;
     }
-    let stats = stats(&proxy);
+    let stats = proxy.pool();
     assert_eq!((stats.opened, stats.reused, stats.idle), (3, 0, 1), "{stats:?}");
     processes.dedup();
     assert_eq!(processes.len(), 3);
@@ -172,11 +162,7 @@ async fn a_session_of_another_kind_makes_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_in_which_something_is_open_are_not_used_again() {
     let proxy = pooled_by(1).await;
-    let query = |sql: &str| {
-        let body = [sql.as_bytes(), &[0]].concat();
-        [&b"Q"[..], &with_length(&body)].concat()
-    };
-    let parse = [&b"P"[..], &with_length(b"\0select 1\0\0\0")].concat();
+    let parse = message(b'P', b"\0select 1\0\0\0");
     let mut closed = 0;
     for (what, said, last) in [
         ("the middle of a message", vec![b'Q', 0, 0, 0, 100, b's'], None),
@@ -210,7 +196,7 @@ async fn sessions_in_which_something_is_open_are_not_used_again() {
             assert_ne!(self::process(&mut next).await, process, "{what}, {terminate}");
             next.send(TERMINATE).await;
             at_rest(&proxy).await;
-            let all = stats(&proxy);
+            let all = proxy.pool();
             assert_eq!(all.opened, closed + 1, "{what}, {terminate}: {all:?}");
         }
     }
@@ -231,16 +217,15 @@ async fn small_results_that_nobody_wants_are_dropped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_is_over_leaves_nothing_open() {
     let proxy = pooled_by(1).await;
-    let message = |kind: &[u8], body: &[u8]| [kind, &with_length(body)].concat();
-    let row = message(b"d", b"1\n");
+    let row = message(b'd', b"1\n");
     let copy = "copy t from stdin";
-    let simple = message(b"Q", &[copy.as_bytes(), &[0]].concat());
-    let parse = message(b"P", &[&[0], copy.as_bytes(), &[0, 0, 0]].concat());
-    let (bind, execute) = (message(b"B", &[0; 8]), message(b"E", &[0; 5]));
-    let (sync, done) = (message(b"S", b""), message(b"c", b""));
+    let simple = query(copy);
+    let parse = message(b'P', &[&[0], copy.as_bytes(), &[0, 0, 0]].concat());
+    let (bind, execute) = (message(b'B', &[0; 8]), message(b'E', &[0; 5]));
+    let (sync, done) = (message(b'S', b""), message(b'c', b""));
     // libpq sends a Sync before the data, which is never answered, and one after it.
     let extended = [&parse[..], &bind, &execute, &sync].concat();
-    let bad = message(b"d", b"no number\n");
+    let bad = message(b'd', b"no number\n");
     let (mut first, _) = Raw::session(&proxy, 0).await;
     let process = process(&mut first).await;
     first.send(TERMINATE).await;
@@ -249,7 +234,7 @@ async fn a_copy_that_is_over_leaves_nothing_open() {
         (&extended, [&row[..], &row, &done, &sync].concat()),
         // The server fails while data is still on its way.
         (&simple, [&bad[..], &row, &row, &done].concat()),
-        (&simple, message(b"f", b"enough\0")),
+        (&simple, message(b'f', b"enough\0")),
     ] {
         let (mut raw, _) = Raw::session(&proxy, 0).await;
         assert_eq!(self::process(&mut raw).await, process);
@@ -261,7 +246,7 @@ async fn a_copy_that_is_over_leaves_nothing_open() {
         raw.send(TERMINATE).await;
         at_rest(&proxy).await;
     }
-    let stats = stats(&proxy);
+    let stats = proxy.pool();
     assert_eq!((stats.opened, stats.reused, stats.resets_failed), (1, 4, 0), "{stats:?}");
 }
 
@@ -269,37 +254,34 @@ async fn a_copy_that_is_over_leaves_nothing_open() {
 async fn replication_passes_by() {
     let proxy = pooled_by(1).await;
     let (_first, _) = Raw::session(&proxy, 0).await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x"), ("replication", "database")])).await;
+    let mut raw = Raw::start(&proxy, &[("user", "x"), ("replication", "database")]).await;
     // Whether this role may is for the server to say.
     let (kind, _) = raw.message().await;
     assert!(matches!(kind, b'R' | b'E'));
-    assert_eq!(stats(&proxy).opened, 1);
+    assert_eq!(proxy.pool().opened, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_sessions_end_with_their_compute() {
     let endpoint = own_endpoint("pooling-suspend");
-    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
-    let proxy = Running::start([listener.pool(PoolOptions::default())], Limits::default()).await;
+    let proxy = Running::of(listener_to(&endpoint).pool(PoolOptions::default())).await;
     let mut open = Vec::new();
     for _ in 0..3 {
         open.push(Raw::session(&proxy, 0).await.0);
     }
     drop(open);
-    until("all are idle", || stats(&proxy).idle == 3).await;
+    until("all are idle", || proxy.pool().idle == 3).await;
     shared().suspend(&endpoint).unwrap();
-    until("all are gone", || stats(&proxy).idle == 0).await;
-    assert_eq!(stats(&proxy).ended, 3);
+    until("all are gone", || proxy.pool().idle == 0).await;
+    assert_eq!(proxy.pool().ended, 3);
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reset_that_fails_costs_the_session_and_nobody_notices() {
     let endpoint = own_endpoint("pooling-reset");
-    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
     let options = PoolOptions { size: 1, ..PoolOptions::default() };
-    let proxy = Running::start([listener.pool(options)], Limits::default()).await;
+    let proxy = Running::of(listener_to(&endpoint).pool(options)).await;
     for round in 0..5 {
         let (mut raw, _) = Raw::session(&proxy, 0).await;
         raw.send(TERMINATE).await;
@@ -340,12 +322,11 @@ async fn sessions_that_end_right_after_their_login_are_opened_again() {
     let lakebase = Lakebase::builder().environment(environment).build().unwrap();
     let listener = Listener::new(loopback(), lakebase.connector().clone());
     let options = PoolOptions { size: 1, ..PoolOptions::default() };
-    let proxy = Running::start([listener.pool(options)], Limits::default()).await;
-    let mut raw = Raw::open(&proxy).await;
-    raw.send(&startup(0, &[("user", "x"), ("application_name", "late")])).await;
+    let proxy = Running::of(listener.pool(options)).await;
+    let mut raw = Raw::start(&proxy, &[("user", "x"), ("application_name", "late")]).await;
     let greeting = raw.messages_until(b'Z').await;
     assert!(greeting.iter().any(|(kind, body)| *kind == b'S' && body.ends_with(b"late\0")));
-    assert_eq!(stats(&proxy).opened, 1);
+    assert_eq!(proxy.pool().opened, 1);
     server.abort();
 }
 
@@ -355,8 +336,8 @@ async fn sessions_are_replaced_when_they_are_old() {
     let proxy = pooled(PoolOptions { size: 1, max_lifetime, ..PoolOptions::default() }).await;
     for opened in 1..=3 {
         assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
-        until("it is closed", || stats(&proxy).idle + stats(&proxy).active == 0).await;
-        assert_eq!((stats(&proxy).opened, stats(&proxy).reused), (opened, 0));
+        until("it is closed", || proxy.pool().idle + proxy.pool().active == 0).await;
+        assert_eq!((proxy.pool().opened, proxy.pool().reused), (opened, 0));
     }
 }
 
@@ -370,21 +351,20 @@ async fn idle_sessions_are_closed_in_time_and_the_last_ones_stay() {
         open.push(Raw::session(&proxy, 0).await.0);
     }
     drop(open);
-    until("one is left", || stats(&proxy).idle + stats(&proxy).active == 1).await;
-    assert_eq!(stats(&proxy).ended, 0, "the server has ended none");
+    until("one is left", || proxy.pool().idle + proxy.pool().active == 1).await;
+    assert_eq!(proxy.pool().ended, 0, "the server has ended none");
     assert_eq!(success(proxy.psql(&["-c", "select 1"])).await, "1");
-    assert_eq!(stats(&proxy).opened, 3);
+    assert_eq!(proxy.pool().opened, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_the_proxy_is_that_of_its_sessions() {
     let endpoint = own_endpoint("pooling-drain");
-    let listener = Listener::new(loopback(), connector(shared(), &endpoint));
-    let proxy = Running::start([listener.pool(PoolOptions::default())], Limits::default()).await;
+    let proxy = Running::of(listener_to(&endpoint).pool(PoolOptions::default())).await;
     let (mut stays, _) = Raw::session(&proxy, 0).await;
     let (idle, _) = Raw::session(&proxy, 0).await;
     drop(idle);
-    until("one is idle", || stats(&proxy).idle == 1).await;
+    until("one is idle", || proxy.pool().idle == 1).await;
     let monitor = proxy.monitor.clone();
     let pool = move || monitor.pools().remove(0).unwrap();
     let ending = proxy.stop();

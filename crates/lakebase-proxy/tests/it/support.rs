@@ -9,7 +9,7 @@ use lakebase::Lakebase;
 use lakebase::core::Environment;
 use lakebase::core::connect::Connector;
 use lakebase_emulator::{Emulator, EndpointKind};
-use lakebase_proxy::{Address, Drained, Limits, Listener, Monitor, Proxy};
+use lakebase_proxy::{Address, Drained, Limits, Listener, Monitor, PoolStats, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -29,18 +29,14 @@ pub(crate) fn own_endpoint(name: &str) -> String {
     name
 }
 
-/// What logs in at `emulator` as the service principal.
-pub(crate) fn connector(emulator: &Emulator, endpoint: &str) -> Connector {
-    connector_with(emulator, endpoint, &[])
+/// What logs in at the shared emulator as the service principal.
+pub(crate) fn connector() -> Connector {
+    connector_to(&shared().description().endpoint, &[])
 }
 
-/// The same with more in the environment.
-pub(crate) fn connector_with(
-    emulator: &Emulator,
-    endpoint: &str,
-    more: &[(&str, &str)],
-) -> Connector {
-    let it = emulator.description();
+/// The same at another of its endpoints, with more in the environment.
+pub(crate) fn connector_to(endpoint: &str, more: &[(&str, &str)]) -> Connector {
+    let it = shared().description();
     let port = it.pg_port.to_string();
     let variables = [
         ("DATABRICKS_HOST", it.host.as_str()),
@@ -52,13 +48,23 @@ pub(crate) fn connector_with(
     ];
     let environment = Environment::from_pairs(variables.into_iter().chain(more.iter().copied()));
     let builder = Lakebase::builder().environment(environment);
-    let lakebase = builder.root_certificates(emulator.ca_pem().to_owned()).build().unwrap();
+    let lakebase = builder.root_certificates(shared().ca_pem().to_owned()).build().unwrap();
     lakebase.connector().clone()
 }
 
 /// A loopback address with a port that the system chooses.
 pub(crate) fn loopback() -> Address {
     Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// A listener on loopback, in front of the shared emulator.
+pub(crate) fn listener() -> Listener {
+    Listener::new(loopback(), connector())
+}
+
+/// The same in front of this endpoint.
+pub(crate) fn listener_to(endpoint: &str) -> Listener {
+    Listener::new(loopback(), connector_to(endpoint, &[]))
 }
 
 /// A running proxy.
@@ -84,10 +90,26 @@ impl Running {
         Self { addresses, monitor, stop, task }
     }
 
-    /// One listener on loopback, in front of the shared emulator.
+    /// One listener, with the usual limits.
+    pub(crate) async fn of(listener: Listener) -> Self {
+        Self::start([listener], Limits::default()).await
+    }
+
+    /// The usual listener.
     pub(crate) async fn usual() -> Self {
-        let connector = connector(shared(), &shared().description().endpoint);
-        Self::start([Listener::new(loopback(), connector)], Limits::default()).await
+        Self::of(listener()).await
+    }
+
+    /// How the pool of the first listener is doing.
+    pub(crate) fn pool(&self) -> PoolStats {
+        self.monitor.pools().remove(0).unwrap()
+    }
+
+    /// Has the proxy deal with a cancel request, to which nobody gets an answer.
+    pub(crate) async fn cancel(&self, key: &[u8]) {
+        let mut raw = Raw::open(self).await;
+        raw.send(&with_length(&[&80_877_102_u32.to_be_bytes()[..], key].concat())).await;
+        assert!(raw.rest().await.is_empty());
     }
 
     pub(crate) fn tcp(&self) -> SocketAddr {
@@ -169,12 +191,37 @@ pub(crate) fn with_length(body: &[u8]) -> Vec<u8> {
     [&u32::try_from(body.len() + 4).unwrap().to_be_bytes()[..], body].concat()
 }
 
+/// `SSLRequest` and `GSSENCRequest`.
+pub(crate) const SSL: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+pub(crate) const GSS: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
+pub(crate) const TERMINATE: &[u8] = b"X\0\0\0\x04";
+
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind][..], &with_length(body)].concat()
+}
+
+pub(crate) fn query(sql: &str) -> Vec<u8> {
+    message(b'Q', &[sql.as_bytes(), &[0]].concat())
+}
+
+/// The key in `BackendKeyData`.
+pub(crate) fn key(greeting: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    greeting.iter().find(|(kind, _)| *kind == b'K').unwrap().1.clone()
+}
+
 /// A connection on which the test speaks for itself.
 pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
     pub(crate) async fn open(proxy: &Running) -> Self {
         Self(TcpStream::connect(proxy.tcp()).await.unwrap())
+    }
+
+    /// One that has sent its start-up packet.
+    pub(crate) async fn start(proxy: &Running, parameters: &[(&str, &str)]) -> Self {
+        let mut raw = Self::open(proxy).await;
+        raw.send(&startup(0, parameters)).await;
+        raw
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -192,6 +239,13 @@ impl Raw {
         let mut body = vec![0; usize::try_from(length).unwrap() - 4];
         within(self.0.read_exact(&mut body)).await.unwrap();
         (kind, body)
+    }
+
+    /// The SQLSTATE of the next message, which must be an `ErrorResponse`.
+    pub(crate) async fn sqlstate(&mut self) -> String {
+        let (kind, body) = self.message().await;
+        assert_eq!(kind, b'E');
+        field(&body, b'C')
     }
 
     /// Messages up to and with the first of `kind`.
@@ -213,9 +267,7 @@ impl Raw {
     }
 
     pub(crate) async fn query(&mut self, sql: &str) {
-        let body = [sql.as_bytes(), &[0]].concat();
-        let message = [&b"Q"[..], &with_length(&body)].concat();
-        self.send(&message).await;
+        self.send(&query(sql)).await;
     }
 
     /// A session of protocol 3.`minor`: everything that the proxy said.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::model::Model;
-use super::step::{End, Step, query};
-use crate::support::startup;
+use super::step::{End, Step};
+use crate::support::{TERMINATE, query, startup};
 
 /// What a session shows of itself. Locks are those of this session, channels those that it listens to.
 const SEES: &str = "select concat_ws('|', current_user = session_user, current_setting('application_name'), current_setting('geqo'), \
@@ -21,8 +21,6 @@ const SEES: &str = "select concat_ws('|', current_user = session_user, current_s
     (select coalesce(string_agg(name, ',' order by name), '') from pg_catalog.pg_prepared_statements), \
     (select coalesce(string_agg(name, ',' order by name), '') from pg_catalog.pg_cursors where is_holdable), \
     (select coalesce(string_agg(channel, ',' order by channel), '') from pg_listening_channels() channel))";
-
-const TERMINATE: &[u8] = b"X\0\0\0\x04";
 
 /// What a client says about itself at its start.
 #[derive(Clone, Copy, Debug)]

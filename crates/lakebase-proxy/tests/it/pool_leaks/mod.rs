@@ -11,14 +11,14 @@ mod step;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use lakebase_proxy::{Limits, Listener, PoolOptions};
+use lakebase_proxy::PoolOptions;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use self::client::{Client, Identity};
 use self::model::Model;
 use self::step::{End, Step, end, step};
-use crate::support::{Running, connector, loopback, shared, until};
+use crate::support::{Running, listener, until};
 
 /// Clients in all, each with a sequence of steps and an end of its own, and how many come at the same time.
 const CLIENTS: u32 = 10_000;
@@ -55,11 +55,8 @@ fn lives() -> impl Strategy<Value = Vec<Life>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_one_client_reaches_the_next() {
-    let connector = connector(shared(), &shared().description().endpoint);
     let size = WORKERS as usize;
-    let listener =
-        Listener::new(loopback(), connector).pool(PoolOptions { size, ..PoolOptions::default() });
-    let proxy = Running::start([listener], Limits::default()).await;
+    let proxy = Running::of(listener().pool(PoolOptions { size, ..PoolOptions::default() })).await;
     let address = proxy.tcp();
     let done = AtomicU64::new(0);
     let workers = (0..WORKERS).map(|worker| {
@@ -87,8 +84,8 @@ async fn nothing_of_one_client_reaches_the_next() {
     for outcome in outcomes {
         assert_eq!(outcome, Ok(()));
     }
-    until("nobody has a session", || proxy.monitor.pools()[0].as_ref().unwrap().active == 0).await;
-    let stats = proxy.monitor.pools().remove(0).unwrap();
+    until("nobody has a session", || proxy.pool().active == 0).await;
+    let stats = proxy.pool();
     let clients = done.load(Ordering::Relaxed);
     assert_eq!(clients, u64::from(CLIENTS));
     assert_eq!(stats.opened + stats.reused, clients, "{stats:?}");

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::support::with_length;
+use crate::support::{message, query};
 
 /// One thing that a client does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,16 +103,8 @@ pub(super) fn end() -> impl Strategy<Value = End> {
     ]
 }
 
-pub(super) fn query(sql: &str) -> Vec<u8> {
-    message(b'Q', &[sql.as_bytes(), &[0]].concat())
-}
-
-pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    [&[kind][..], &with_length(body)].concat()
-}
-
 /// `Parse` of `name`, and unless it has one, `Bind`, `Execute`; then `Sync`.
-pub(super) fn extended(name: &str, sql: &str) -> Vec<u8> {
+fn extended(name: &str, sql: &str) -> Vec<u8> {
     let parse = [name.as_bytes(), &[0], sql.as_bytes(), &[0, 0, 0]].concat();
     let mut all = message(b'P', &parse);
     if name.is_empty() {
