@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::database::CREDENTIALS;
-use super::tests::{START, get, handle, json_of, request};
+use super::tests::{START, ask, get, handle, request};
 use crate::fault::{Effect, Fault, Operation};
 use crate::state::State;
 use crate::state::tests::{PRIMARY, state};
@@ -13,14 +13,8 @@ use crate::world::INSTANCE;
 
 const INSTANCES: &str = "/api/2.0/database/instances";
 
-fn mint_at(state: &mut State, real: Duration, body: &Value) -> (u16, Value) {
-    let request = request("POST", CREDENTIALS, Some("Bearer dapi1"), &body.to_string());
-    let response = handle(state, real, &request);
-    (response.status, json_of(&response))
-}
-
 fn mint(state: &mut State, body: &Value) -> (u16, Value) {
-    mint_at(state, START, body)
+    ask(state, "POST", CREDENTIALS, &body.to_string())
 }
 
 #[test]
@@ -62,8 +56,7 @@ fn what_is_missing_is_named() {
     }
     let anonymous = request("GET", INSTANCES, None, "");
     assert_eq!(handle(&mut state(), START, &anonymous).status, 401);
-    let written = request("POST", INSTANCES, Some("Bearer dapi1"), "{}");
-    assert_eq!(handle(&mut state(), START, &written).status, 501);
+    assert_eq!(ask(&mut state(), "POST", INSTANCES, "{}").0, 501);
 }
 
 #[test]
@@ -115,6 +108,7 @@ fn faults_find_each_call() {
     let mut state = state();
     let uid = state.world.endpoint(INSTANCE).unwrap().uid.clone();
     let postgres = "/api/2.0/postgres/projects";
+    let names = r#"{"instance_names":["demo"]}"#;
     for (on, method, target, body) in [
         (Operation::ProjectList, "GET", postgres.to_owned(), ""),
         (Operation::BranchList, "GET", format!("{postgres}/demo/branches"), ""),
@@ -123,17 +117,11 @@ fn faults_find_each_call() {
         (Operation::InstanceList, "GET", INSTANCES.to_owned(), ""),
         (Operation::InstanceGet, "GET", format!("{INSTANCES}/demo"), ""),
         (Operation::InstanceGet, "GET", format!("{INSTANCES}:findByUid?uid={uid}"), ""),
-        (
-            Operation::InstanceCredentials,
-            "POST",
-            CREDENTIALS.to_owned(),
-            r#"{"instance_names":["demo"]}"#,
-        ),
+        (Operation::InstanceCredentials, "POST", CREDENTIALS.to_owned(), names),
     ] {
         let effect = serde_json::from_value(json!({"kind": "reply", "status": 503})).unwrap();
         state.faults.inject(Fault::new(on, effect).times(1));
-        let request = request(method, &target, Some("Bearer dapi1"), body);
-        let statuses = [(), ()].map(|()| handle(&mut state, START, &request).status);
+        let statuses = [(), ()].map(|()| ask(&mut state, method, &target, body).0);
         assert_eq!(statuses, [503, 200], "{on:?} {target}");
         assert!(state.faults.list().is_empty(), "{on:?}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::reply::Ending;
-use super::tests::{START, handle, header, json_of, mint, request};
+use super::tests::{START, handle, header, json_of, me, mint};
 use crate::fault::{Body, Effect, Fault, Operation, RetryAfter};
 use crate::state::tests::{PRIMARY, state};
 
@@ -26,12 +26,11 @@ fn replies_are_replaced_and_garbled() {
             Effect::Reply { status: 429, body, retry_after, error_code: None, message: None };
         state.faults.inject(Fault::new(Operation::Any, effect).times(1));
         state.faults.inject(Fault::new(Operation::Any, Effect::Garble { body }));
-        let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
-        let refused = handle(&mut state, START, &me);
+        let refused = handle(&mut state, START, &me());
         assert_eq!((refused.status, refused.ending), (429, ending));
         assert_eq!(header(&refused, "content-type"), Some(content_type));
         assert_eq!(header(&refused, "retry-after"), Some("Mon, 12 Jan 1970 13:46:49 GMT"));
-        let garbled = handle(&mut state, START, &me);
+        let garbled = handle(&mut state, START, &me());
         assert_eq!((garbled.status, garbled.ending), (200, ending));
         assert_eq!(json_of(&garbled).is_object(), matches!(body, Body::Json | Body::Cut));
     }
@@ -62,8 +61,7 @@ fn redirects_name_their_goal() {
     let mut state = state();
     let location = "/login.html?error=private-link-validation-error".to_owned();
     state.faults.inject(Fault::new(Operation::Me, Effect::Redirect { location: location.clone() }));
-    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
-    let response = handle(&mut state, START, &me);
+    let response = handle(&mut state, START, &me());
     assert_eq!((response.status, header(&response, "location")), (302, Some(location.as_str())));
 }
 
@@ -73,7 +71,6 @@ fn connections_are_dropped_and_delayed() {
     let delay = Duration::from_millis(30);
     state.faults.inject(Fault::new(Operation::Me, Effect::Latency { duration: delay }));
     state.faults.inject(Fault::new(Operation::Me, Effect::Drop));
-    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
-    let response = handle(&mut state, START, &me);
+    let response = handle(&mut state, START, &me());
     assert_eq!((response.delay, response.ending), (delay, Ending::Drop));
 }

@@ -35,7 +35,6 @@ fn ask(
 const EXCHANGE: &str = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt";
 const ENTRA: &str = "grant_type=client_credentials&client_id=app+id+%C3%BC";
 const DATABRICKS: &str = "resource=2ff814a6-3304-4ab8-85cb-cd0e6f879c1d";
-const IAM: &str = "POST /v1/projects/-/serviceAccounts/app@example.com";
 
 #[test]
 fn services_refuse_what_they_should() {
@@ -43,97 +42,68 @@ fn services_refuse_what_they_should() {
     let google =
         state.issue(TokenFor::Google, "", state.clock.now(Duration::ZERO), Duration::from_secs(60));
     let metadata =
-        &[("x-databricks-metadata-version", "1"), ("x-databricks-host", "http://127.0.0.1:1")];
-    let machine = &[("metadata", "true")];
-    let flavor = &[("metadata-flavor", "Google")];
+        &[("x-databricks-metadata-version", "1"), ("x-databricks-host", "http://127.0.0.1:1")][..];
+    let machine = &[("metadata", "true")][..];
+    let flavor = &[("metadata-flavor", "Google")][..];
     let devops =
         "POST /org/p/_apis/distributedtask/hubs/build/plans/1/jobs/2/oidctoken?api-version=";
     let entra = |rest: &str| format!("{ENTRA}&{rest}");
-    for (line, bearer, others, body, status) in [
-        ("GET /github/id-token?audience=a", "request1", &[][..], String::new(), 200),
-        ("GET /github/id-token?audience=a", "guess", &[], String::new(), 401),
-        (&format!("{devops}7.2-preview.1"), "request1", &[], String::new(), 200),
-        (&format!("{devops}7.2-preview.1"), "guess", &[], String::new(), 401),
-        (&format!("{devops}1"), "request1", &[], String::new(), 400),
-        (
-            "POST /tenant1/oauth2/token",
-            "",
-            &[],
-            entra(&format!("client_secret=azure1&{DATABRICKS}")),
-            200,
-        ),
-        (
-            "POST /tenant2/oauth2/token",
-            "",
-            &[],
-            entra(&format!("client_secret=azure1&{DATABRICKS}")),
-            400,
-        ),
-        (
-            "POST /tenant1/oauth2/token",
-            "",
-            &[],
-            entra(&format!("client_secret=guess&{DATABRICKS}")),
-            401,
-        ),
-        ("POST /tenant1/oauth2/token", "", &[], entra("client_secret=azure1&resource=other"), 400),
-        ("POST /tenant1/oauth2/token", "", &[], "grant_type=password".to_owned(), 400),
-        (
-            &format!("GET /metadata/identity/oauth2/token?{DATABRICKS}"),
-            "",
-            machine,
-            String::new(),
-            200,
-        ),
-        (&format!("GET /metadata/identity/oauth2/token?{DATABRICKS}"), "", &[], String::new(), 400),
-        (
-            &format!("GET /metadata/identity/oauth2/token?{DATABRICKS}&client_id=x"),
-            "",
-            machine,
-            String::new(),
-            400,
-        ),
-        ("GET /metadata/identity/oauth2/token?resource=x", "", machine, String::new(), 400),
-        ("GET /metadata-service/request1", "", metadata, String::new(), 200),
-        ("GET /metadata-service/guess", "", metadata, String::new(), 404),
-        ("GET /metadata-service/request1", "", &metadata[..1], String::new(), 400),
-        ("GET /metadata-service/request1", "", &metadata[1..], String::new(), 400),
-        (
-            "GET /computeMetadata/v1/instance/service-accounts/default/token",
-            "",
-            flavor,
-            String::new(),
-            200,
-        ),
-        (
-            "GET /computeMetadata/v1/instance/service-accounts/default/token",
-            "",
-            &[],
-            String::new(),
-            403,
-        ),
-        ("POST /token", "", &[], "grant_type=refresh_token&refresh_token=request1".to_owned(), 200),
-        ("POST /token", "", &[], "grant_type=refresh_token&refresh_token=guess".to_owned(), 400),
-        (
-            "POST /token",
-            "",
-            &[],
-            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c"
-                .to_owned(),
-            400,
-        ),
-        (&format!("{IAM}:generateIdToken"), &google, &[], "{}".to_owned(), 200),
-        (&format!("{IAM}:generateIdToken"), "guess", &[], "{}".to_owned(), 401),
-        (&format!("{IAM}:signBlob"), &google, &[], "{}".to_owned(), 404),
-        (
-            "POST /v1/projects/-/serviceAccounts/other@example.com:generateIdToken",
-            &google,
-            &[],
-            "{}".to_owned(),
-            403,
-        ),
+    let mut check =
+        |line: &str, bearer: &str, others: &[(&'static str, &str)], body: &str, status| {
+            assert_eq!(ask(state, line, bearer, others, body).0, status, "{line} {body}");
+        };
+    for (line, bearer, status) in [
+        ("GET /github/id-token?audience=a", "request1", 200),
+        ("GET /github/id-token?audience=a", "guess", 401),
+        (&format!("{devops}7.2-preview.1"), "request1", 200),
+        (&format!("{devops}7.2-preview.1"), "guess", 401),
+        (&format!("{devops}1"), "request1", 400),
     ] {
-        assert_eq!(ask(state, line, bearer, others, &body).0, status, "{line} {body}");
+        check(line, bearer, &[], "", status);
+    }
+    for (tenant, body, status) in [
+        ("tenant1", entra(&format!("client_secret=azure1&{DATABRICKS}")), 200),
+        ("tenant2", entra(&format!("client_secret=azure1&{DATABRICKS}")), 400),
+        ("tenant1", entra(&format!("client_secret=guess&{DATABRICKS}")), 401),
+        ("tenant1", entra("client_secret=azure1&resource=other"), 400),
+        ("tenant1", "grant_type=password".to_owned(), 400),
+    ] {
+        check(&format!("POST /{tenant}/oauth2/token"), "", &[], &body, status);
+    }
+    for (query, others, status) in [
+        (DATABRICKS, machine, 200),
+        (DATABRICKS, &[][..], 400),
+        (&format!("{DATABRICKS}&client_id=x"), machine, 400),
+        ("resource=x", machine, 400),
+    ] {
+        check(&format!("GET /metadata/identity/oauth2/token?{query}"), "", others, "", status);
+    }
+    for (session, others, status) in [
+        ("request1", metadata, 200),
+        ("guess", metadata, 404),
+        ("request1", &metadata[..1], 400),
+        ("request1", &metadata[1..], 400),
+    ] {
+        check(&format!("GET /metadata-service/{session}"), "", others, "", status);
+    }
+    for (others, status) in [(flavor, 200), (&[], 403)] {
+        let line = "GET /computeMetadata/v1/instance/service-accounts/default/token";
+        check(line, "", others, "", status);
+    }
+    for (grant, status) in [
+        ("refresh_token&refresh_token=request1", 200),
+        ("refresh_token&refresh_token=guess", 400),
+        ("urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c", 400),
+    ] {
+        check("POST /token", "", &[], &format!("grant_type={grant}"), status);
+    }
+    for (place, bearer, status) in [
+        ("app@example.com:generateIdToken", &*google, 200),
+        ("app@example.com:generateIdToken", "guess", 401),
+        ("app@example.com:signBlob", &google, 404),
+        ("other@example.com:generateIdToken", &google, 403),
+    ] {
+        check(&format!("POST /v1/projects/-/serviceAccounts/{place}"), bearer, &[], "{}", status);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::world::Compute;
 
 pub(super) const START: Duration = Duration::ZERO;
 const TOKEN: &str = "/oidc/v1/token";
+const ME: &str = "/api/2.0/preview/scim/v2/Me";
 const CREDENTIALS: &str = "/api/2.0/postgres/credentials";
 
 pub(super) fn request(
@@ -43,16 +44,23 @@ pub(super) fn json_of(response: &Response) -> Value {
     serde_json::from_slice(&response.body).unwrap_or(Value::Null)
 }
 
-/// A GET with the personal access token.
-pub(super) fn get(state: &mut State, target: &str) -> (u16, Value) {
-    let response = handle(state, START, &request("GET", target, Some("Bearer dapi1"), ""));
+/// What the personal access token gets, as status and JSON.
+pub(super) fn ask(state: &mut State, method: &str, target: &str, body: &str) -> (u16, Value) {
+    let response = handle(state, START, &request(method, target, Some("Bearer dapi1"), body));
     (response.status, json_of(&response))
 }
 
+pub(super) fn get(state: &mut State, target: &str) -> (u16, Value) {
+    ask(state, "GET", target, "")
+}
+
 pub(super) fn mint(state: &mut State, body: &Value) -> (u16, Value) {
-    let request = request("POST", CREDENTIALS, Some("Bearer dapi1"), &body.to_string());
-    let response = handle(state, START, &request);
-    (response.status, json_of(&response))
+    ask(state, "POST", CREDENTIALS, &body.to_string())
+}
+
+/// A request for the user's name with the personal access token.
+pub(super) fn me() -> Request {
+    request("GET", ME, Some("Bearer dapi1"), "")
 }
 
 pub(super) fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
@@ -119,7 +127,7 @@ fn callers_without_a_good_token_are_refused() {
         (Some("Bearer made.up.token"), 401, "UNAUTHENTICATED"),
         (Some("Bearer dapi-unknown"), 403, "PERMISSION_DENIED"),
     ] {
-        let me = request("GET", "/api/2.0/preview/scim/v2/Me", authorization, "");
+        let me = request("GET", ME, authorization, "");
         let response = handle(&mut state(), START, &me);
         assert_eq!(
             (response.status, json_of(&response)["error_code"].as_str()),
@@ -127,12 +135,8 @@ fn callers_without_a_good_token_are_refused() {
         );
     }
     let late = Duration::from_secs(61);
-    let me = request("GET", "/api/2.0/preview/scim/v2/Me", Some("Bearer dapi1"), "");
-    assert_eq!(
-        handle(&mut state(), late, &me).status,
-        403,
-        "the personal access token has expired"
-    );
+    let expired = handle(&mut state(), late, &me());
+    assert_eq!(expired.status, 403, "the personal access token has expired");
 }
 
 #[test]

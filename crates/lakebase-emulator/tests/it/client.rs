@@ -91,6 +91,11 @@ impl Login {
         self
     }
 
+    /// Why it does not get in.
+    pub(crate) async fn refused(&self) -> Failure {
+        self.connect().await.err().expect("the login is refused")
+    }
+
     pub(crate) async fn connect(&self) -> Result<Session, Failure> {
         let mut tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let mut config = tls(&self.ca_pem);
@@ -144,10 +149,9 @@ impl Session {
         loop {
             match self.read().await {
                 Ok((b'D', body)) => {
-                    let length =
-                        usize::try_from(u32::from_be_bytes(body[2..6].try_into().unwrap()))
-                            .unwrap();
-                    answer = String::from_utf8(body[6..6 + length].to_vec()).unwrap();
+                    let length = u32::from_be_bytes(body[2..6].try_into().unwrap());
+                    let end = 6 + usize::try_from(length).unwrap();
+                    answer = String::from_utf8(body[6..end].to_vec()).unwrap();
                 }
                 Ok((b'Z', _)) => return failure.map_or(Ok(answer), Err),
                 Ok(_) => {}
@@ -212,6 +216,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// The status and the code of a refusal by the Data API.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
@@ -285,6 +294,14 @@ async fn exchange_with(
         return Err(early());
     }
     Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+/// A workspace token of the service principal.
+pub(crate) async fn workspace_token(d: &Description) -> String {
+    let (id, secret) = (&d.client_id, &d.client_secret);
+    let grant = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let answer = http(d, "POST", "/oidc/v1/token", "", &grant).await.unwrap();
+    answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned()
 }
 
 /// A database credential for the identity behind `token`.

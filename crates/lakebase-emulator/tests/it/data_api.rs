@@ -5,7 +5,7 @@ use std::time::Duration;
 use lakebase_emulator::{Body, Effect, Emulator, Fault, Operation};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Login, Session, credential, http, http_with};
+use crate::client::{Answer, Login, Session, credential, http, http_with, workspace_token};
 
 const HOSTILE: &[&str] = &[
     "",
@@ -39,12 +39,7 @@ impl Api {
         let emulator =
             Emulator::builder().exposed_schemas(["public", "pg_catalog"]).start().unwrap();
         let d = emulator.description();
-        let grant = format!(
-            "grant_type=client_credentials&client_id={}&client_secret={}",
-            d.client_id, d.client_secret
-        );
-        let token = http(d, "POST", "/oidc/v1/token", "", &grant).await.unwrap().json();
-        let token = token["access_token"].as_str().unwrap().to_owned();
+        let token = workspace_token(d).await;
         let base = d.data_api.strip_prefix(&d.host).unwrap().to_owned();
         let mut session = Login::native(&emulator).connect().await.unwrap();
         let table = "create table notes (id int primary key, author text not null default current_user, body text, \
@@ -125,14 +120,8 @@ async fn rows_are_written_read_changed_and_deleted_in_the_identitys_role() {
     let none = api.send("GET", "/public/notes?id=eq.9", "").await;
     assert!(none.body == "[]" && none.head.contains("content-range: */*"), "{none:?}");
 
-    let changed = api
-        .send_with(
-            "PATCH",
-            "/public/notes?id=gte.2&select=id,body",
-            REPRESENTATION,
-            r#"{"body":"new"}"#,
-        )
-        .await;
+    let (path, new) = ("/public/notes?id=gte.2&select=id,body", r#"{"body":"new"}"#);
+    let changed = api.send_with("PATCH", path, REPRESENTATION, new).await;
     assert_eq!(changed.status, 200, "{}", changed.body);
     assert_eq!(changed.json(), json!([{ "id": 2, "body": "new" }, { "id": 3, "body": "new" }]));
     let silent = api.send("PATCH", "/public/notes?id=eq.2", r#"{"done":true}"#).await;
@@ -160,30 +149,20 @@ async fn hostile_names_and_values_are_names_and_values() {
         for query in ["select={}", "order={}", "{}=eq.1"] {
             let path = format!("/public/notes?{}", query.replace("{}", &encode(&name)));
             let answer = api.send("GET", &path, "").await;
-            assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("42703")), "{path}");
+            assert_eq!(answer.refusal(), (400, "42703".to_owned()), "{path}");
         }
         let body = json!({ *column: 1 }).to_string();
         for method in ["POST", "PATCH"] {
             let answer = api.send(method, "/public/notes", &body).await;
-            assert_eq!(
-                (answer.status, &answer.json()["code"]),
-                (400, &json!("PGRST204")),
-                "{body}"
-            );
+            assert_eq!(answer.refusal(), (400, "PGRST204".to_owned()), "{body}");
         }
         let answer = api.send("GET", &format!("/public/{}", encode(column)), "").await;
-        assert_eq!(
-            (answer.status, &answer.json()["code"]),
-            (404, &json!("PGRST205")),
-            "{column:?}"
-        );
+        assert_eq!(answer.refusal(), (404, "PGRST205".to_owned()), "{column:?}");
     }
     let nul = api.send("GET", "/public/notes?body=eq.%00", "").await;
-    assert_eq!((nul.status, &nul.json()["code"]), (400, &json!("22021")));
-    assert_eq!(
-        session.query("select count(*) from notes").await.unwrap(),
-        HOSTILE.len().to_string()
-    );
+    assert_eq!(nul.refusal(), (400, "22021".to_owned()));
+    let count = session.query("select count(*) from notes").await.unwrap();
+    assert_eq!(count, HOSTILE.len().to_string());
 
     session.query("create table \"we \"\"ird\" (\"co,l\"\"u.mn\" text)").await.unwrap();
     let path = format!("/public/{}", encode("we \"ird"));
@@ -253,7 +232,7 @@ async fn faults_and_the_log_cover_it() {
     let host = [("host", replica.as_str())];
     assert_eq!(api.send_with("GET", "/public/notes", &host, "").await.status, 200);
     let refused = api.send_with("POST", "/public/notes", &host, r#"{"id":2}"#).await;
-    assert_eq!((refused.status, &refused.json()["code"]), (405, &json!("25006")));
+    assert_eq!(refused.refusal(), (405, "25006".to_owned()));
     api.emulator.suspend(&d.endpoint).unwrap();
     assert_eq!(api.rows("select=id").await, json!([{ "id": 1 }]), "woken by the request");
     assert_eq!(api.emulator.counters(&d.endpoint).unwrap().wakes, 1);

@@ -48,10 +48,10 @@ async fn each_way_in_leads_to_the_same_database() {
     let mut open = oauth.connect().await.unwrap();
     emulator.advance(std::time::Duration::from_secs(3_601));
     assert_eq!(open.query("select 1").await.unwrap(), "1");
-    assert_eq!(oauth.connect().await.err().unwrap().sqlstate(), "28P01");
+    assert_eq!(oauth.refused().await.sqlstate(), "28P01");
     emulator.drop_role(&d.user);
     let renewed = native.clone().with(&d.user, &credential(&emulator, &d.token).await);
-    let missing = renewed.connect().await.err().unwrap();
+    let missing = renewed.refused().await;
     assert_eq!(
         (missing.sqlstate(), missing.text()),
         ("28000", format!("role \"{}\" does not exist", d.user).as_str())
@@ -60,10 +60,10 @@ async fn each_way_in_leads_to_the_same_database() {
     renewed.connect().await.unwrap();
     emulator.create_role("somebody \"else\"");
     let another = renewed.clone().with("somebody \"else\"", &renewed.password);
-    assert!(another.connect().await.err().unwrap().text().contains("Invalid authorization"));
-    assert!(renewed.at(pooled).connect().await.err().unwrap().text().contains("pooled"));
+    assert!(another.refused().await.text().contains("Invalid authorization"));
+    assert!(renewed.at(pooled).refused().await.text().contains("pooled"));
     let disabled = native.at(emulator.endpoint_host(DISABLED, false));
-    assert!(disabled.connect().await.err().unwrap().text().contains("endpoint is disabled"));
+    assert!(disabled.refused().await.text().contains("endpoint is disabled"));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn an_instance_is_a_place_of_its_own() {
     assert!(emulator.add_decoys(10_000, 1).is_err());
     emulator.set_disabled("instances/demo", true).unwrap();
     assert_eq!(reader.read().await.unwrap_err().sqlstate(), "57P01");
-    let stopped = at(Some(d.provisioned_host.clone())).connect().await.err().unwrap();
+    let stopped = at(Some(d.provisioned_host.clone())).refused().await;
     assert!(stopped.text().contains("is disabled"), "{stopped:?}");
 }
 
@@ -120,22 +120,22 @@ async fn faults_and_limits_apply_to_logins() {
     let native = Login::native(&emulator);
     for wrong in [WrongCertificate::Name, WrongCertificate::Authority, WrongCertificate::Expired] {
         emulator.inject(Fault::new(Operation::Login, Effect::Certificate { wrong }).times(1));
-        let error = native.connect().await.err().unwrap();
+        let error = native.refused().await;
         assert!(error.text().contains("invalid peer certificate"), "{wrong:?}: {error:?}");
     }
     emulator.inject(Fault::new(Operation::Login, Effect::BlockAddress).times(1));
-    assert!(native.connect().await.err().unwrap().text().contains("IP ACL"));
+    assert!(native.refused().await.text().contains("IP ACL"));
     emulator.inject(Fault::new(Operation::Login, Effect::Drop).times(1));
-    assert!(matches!(native.connect().await.err().unwrap(), Failure::Transport(_)));
+    assert!(matches!(native.refused().await, Failure::Transport(_)));
     let wrong_password = native.clone().with(&native.user, "guess");
-    assert_eq!(wrong_password.connect().await.err().unwrap().sqlstate(), "28P01");
+    assert_eq!(wrong_password.refused().await.sqlstate(), "28P01");
     let no_database = Login { database: "none".to_owned(), ..native.clone() };
-    assert_eq!(no_database.connect().await.err().unwrap().sqlstate(), "3D000");
+    assert_eq!(no_database.refused().await.sqlstate(), "3D000");
     assert_eq!(emulator.counters(&emulator.description().endpoint).unwrap().refused, 4);
 
     let mut first = native.connect().await.unwrap();
     let mut second = native.connect().await.unwrap();
-    assert_eq!(native.connect().await.err().unwrap().sqlstate(), "53300");
+    assert_eq!(native.refused().await.sqlstate(), "53300");
 
     // A cancel request goes through to the database.
     let key = [16, 80_877_102, first.pid, first.secret].map(u32::to_be_bytes).concat();

@@ -42,7 +42,7 @@ async fn wake_ups_come_in_styles() {
         let emulator = builder.session_end(SessionEnd::Close).start().unwrap();
         let login = Login::native(&emulator).at(emulator.endpoint_host(SLEEPY, false));
         for _ in 0..2 {
-            let error = login.connect().await.err().unwrap();
+            let error = login.refused().await;
             assert_eq!(error.sqlstate(), sqlstate);
             assert!(error.text().contains(text), "{error:?}");
         }
@@ -66,7 +66,7 @@ async fn a_disabled_endpoint_is_not_woken() {
     let mut session = login.connect().await.unwrap();
     emulator.set_disabled(&endpoint, true).unwrap();
     assert_eq!(session.read().await.unwrap_err().sqlstate(), "57P01");
-    assert!(login.connect().await.err().unwrap().text().contains("endpoint is disabled"));
+    assert!(login.refused().await.text().contains("endpoint is disabled"));
     emulator.set_disabled(&endpoint, false).unwrap();
     login.connect().await.unwrap();
     assert_eq!(emulator.counters(&endpoint).unwrap().wakes, 1);

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::client::{credential, exchange, http, tls};
+use crate::client::{credential, exchange, http, tls, workspace_token};
 
 /// Long enough for two requests to overlap on a busy machine.
 const HELD: Duration = Duration::from_millis(500);
@@ -33,16 +33,9 @@ async fn requests_are_recorded_with_their_overlap() {
     emulator.clear_requests();
     assert!(emulator.requests().is_empty());
 
-    let grant = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        d.client_id, d.client_secret
-    );
-    let token = http(d, "POST", "/oidc/v1/token", "", &grant).await.unwrap().json();
-    let token = token["access_token"].as_str().unwrap();
-    assert_eq!(
-        http(d, "GET", ME, token, "").await.unwrap().json()["userName"],
-        d.client_id.as_str()
-    );
+    let token = &workspace_token(d).await;
+    let name = &http(d, "GET", ME, token, "").await.unwrap().json()["userName"];
+    assert_eq!(name, d.client_id.as_str());
     emulator.revoke_tokens();
     assert_eq!(http(d, "GET", ME, token, "").await.unwrap().status, 401);
     assert_eq!(http(d, "GET", ME, &d.token, "").await.unwrap().status, 200);
@@ -50,7 +43,7 @@ async fn requests_are_recorded_with_their_overlap() {
     // What tests and people see of an emulator never shows a secret.
     let state = http(d, "GET", "/_emulator/state", "", "").await.unwrap().body;
     let shown = format!("{state}{emulator:?}{d:?}{:?}", Emulator::builder());
-    for secret in [&d.client_secret, &d.token, &d.password, &token.to_owned()] {
+    for secret in [&d.client_secret, &d.token, &d.password, token] {
         assert!(!shown.contains(secret.as_str()));
     }
 }
