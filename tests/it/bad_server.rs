@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use lakebase::core::ErrorKind::{self, InvalidRequest, Protocol, TimedOut, Unsupported};
 use lakebase::{Error, Lakebase, PoolOptions, RecyclingOptions, lakebase_error};
-use lakebase_testkit::bad_server::BadServer;
+use lakebase_testkit::bad_server::{BadServer, MODES};
 
 use crate::psql::psql;
 use crate::support::Setup;
@@ -16,24 +15,6 @@ on_each_runtime! { direct pool tokio_postgres tunnel silences }
 const MOST: u64 = 16 * 1024 * 1024;
 
 const PATIENCE: Duration = Duration::from_millis(800);
-
-/// How it misbehaves, and what that is for the client.
-const MODES: [(&str, ErrorKind); lakebase_testkit::bad_server::MODES.len()] = [
-    ("silent", TimedOut),
-    ("notices", Protocol),
-    ("params", Protocol),
-    ("huge error", Protocol),
-    ("negative length", Protocol),
-    ("zero length", Protocol),
-    ("gss", Unsupported),
-    ("unknown sasl", Unsupported),
-    ("no ready", TimedOut),
-    ("close", TimedOut),
-    ("garbage", Protocol),
-    ("too many", TimedOut),
-    ("error without fields", InvalidRequest),
-    ("byte by byte", TimedOut),
-];
 
 /// Where it falls silent, and what the error says that it was waited for.
 const SILENCES: [(&str, &str); 4] = [

@@ -35,7 +35,7 @@ async fn every_mode(runtime: &str) {
     // What a process has only once: certificates, threads, stacks.
     log_in(&BadServer::start("close")).await;
     let itself = Resident::of(std::process::id());
-    for mode in MODES {
+    for (mode, _) in MODES {
         let server = BadServer::start(mode);
         let before = itself.now_kib();
         itself.forget_peak();

@@ -5,22 +5,24 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How it misbehaves once it has the start-up packet.
-pub const MODES: [&str; 14] = [
-    "silent",
-    "notices",
-    "params",
-    "huge error",
-    "negative length",
-    "zero length",
-    "gss",
-    "unknown sasl",
-    "no ready",
-    "close",
-    "garbage",
-    "too many",
-    "error without fields",
-    "byte by byte",
+use lakebase_core::ErrorKind::{self, InvalidRequest, Protocol, TimedOut, Unsupported};
+
+/// How it misbehaves once it has the start-up packet, and the kind of error that a client gets.
+pub const MODES: [(&str, ErrorKind); 14] = [
+    ("silent", TimedOut),
+    ("notices", Protocol),
+    ("params", Protocol),
+    ("huge error", Protocol),
+    ("negative length", Protocol),
+    ("zero length", Protocol),
+    ("gss", Unsupported),
+    ("unknown sasl", Unsupported),
+    ("no ready", TimedOut),
+    ("close", TimedOut),
+    ("garbage", Protocol),
+    ("too many", TimedOut),
+    ("error without fields", InvalidRequest),
+    ("byte by byte", TimedOut),
 ];
 
 /// A server without TLS on a loopback port; it stays until the process ends.

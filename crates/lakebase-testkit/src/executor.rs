@@ -5,13 +5,13 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use lakebase_core::{BoxFuture, Spawn};
 
-use crate::FakeTime;
+use crate::{FakeTime, lock};
 
 /// Runs tasks on the thread that calls [`run`](Self::run), in the order in which they were woken.
 ///
@@ -46,7 +46,7 @@ struct TaskWaker {
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.woken.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.key);
+            lock(&self.woken).push_back(self.key);
         }
     }
 }
@@ -128,7 +128,7 @@ impl FakeSpawn {
     fn next_woken(&self) -> Option<(u64, Arc<TaskWaker>, BoxFuture<'static, ()>)> {
         let mut shared = self.lock();
         loop {
-            let key = shared.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+            let key = lock(&shared.woken).pop_front()?;
             // A task that ended may still be in the queue.
             if let Some(task) = shared.tasks.get_mut(&key) {
                 task.task_waker.queued.store(false, Ordering::Release);
@@ -174,7 +174,7 @@ impl FakeSpawn {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared)
     }
 }
 

@@ -8,9 +8,10 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::lock;
 use futures::task::AtomicWaker;
 use lakebase_core::{BoxFuture, Spawn};
 
@@ -76,7 +77,7 @@ struct Node {
 
 impl Node {
     fn with<R>(&self, work: impl FnOnce(&mut (State, Option<Waker>)) -> R) -> R {
-        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut lock(&self.state))
     }
 
     fn rest(&self) {

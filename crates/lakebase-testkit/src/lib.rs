@@ -42,6 +42,8 @@ pub mod scenario;
 pub mod simulation;
 mod time;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use errors::assert_error;
 pub use executor::FakeSpawn;
 pub use idle::TrackedSpawn;
@@ -52,3 +54,8 @@ pub use redirected_http::RedirectedHttp;
 pub use refusing::RefusingAddress;
 pub use runtime::{Unexpected, fake_runtime};
 pub use time::{EPOCH, FakeTime};
+
+/// What a thread that panicked has left is as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

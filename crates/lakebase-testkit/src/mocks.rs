@@ -4,11 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use lakebase_core::{
     Access, ConnectFailure, ConnectParams, ConnectionFactory, CredentialRequest, CredentialSource,
-    DatabaseCredential, Endpoint, EndpointResolver, Error, HostResolver, HttpClient, Result,
-    Target, UserResolver,
+    DatabaseCredential, Endpoint, EndpointResolver, Error, HostResolver, Result, Target,
+    UserResolver,
 };
 use mockall::mock;
 
@@ -53,17 +52,6 @@ mock! {
     #[async_trait]
     impl HostResolver for HostResolver {
         async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>>;
-    }
-}
-
-mock! {
-    /// An [`HttpClient`] with expectations.
-    #[derive(Debug)]
-    pub HttpClient {}
-
-    #[async_trait]
-    impl HttpClient for HttpClient {
-        async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
     }
 }
 

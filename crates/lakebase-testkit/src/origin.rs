@@ -1,7 +1,7 @@
 //! A service that follows a script.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use lakebase_core::{
     Timer,
 };
 
-use crate::FakeTime;
+use crate::{FakeTime, lock};
 
 /// How a [`ScriptedOrigin`] answers one call.
 #[derive(Clone, Debug)]
@@ -53,6 +53,12 @@ impl Reply {
     #[must_use]
     pub fn failure(error: Error) -> Self {
         Self { delay: Duration::ZERO, answer: Answer::Failure(error) }
+    }
+
+    /// Nothing, ever.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self { delay: Duration::ZERO, answer: Answer::Silence }
     }
 
     /// The same reply after `delay`.
@@ -114,7 +120,7 @@ impl ScriptedOrigin {
     }
 
     fn with<R>(&self, work: impl FnOnce(&mut Script) -> R) -> R {
-        work(&mut self.script.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut lock(&self.script))
     }
 
     async fn answer(&self, demand: Demand) -> Result<DatabaseCredential> {

@@ -1,8 +1,9 @@
 //! HTTP that ends at one server, whatever host a request names.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -35,14 +36,14 @@ impl RedirectedHttp {
     /// All requests so far, as they were meant.
     #[must_use]
     pub fn seen(&self) -> Vec<Request<Bytes>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.seen).clone()
     }
 }
 
 #[async_trait]
 impl HttpClient for RedirectedHttp {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+        lock(&self.seen).push(request.clone());
         let uri = request.uri();
         if uri.authority().is_none_or(|authority| *authority != *self.authority) {
             let path = uri.path_and_query().map_or("/", |path| path.as_str());

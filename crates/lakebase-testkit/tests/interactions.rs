@@ -54,8 +54,7 @@ fn a_refused_credential_is_asked_for_again_with_force() {
 fn the_error_of_a_silent_source_names_the_endpoint() {
     let time = FakeTime::new();
     let spawn = FakeSpawn::new(&time);
-    let silence = Reply { delay: Duration::ZERO, answer: lakebase_testkit::Answer::Silence };
-    let source = ScriptedOrigin::new(&time, vec![silence]);
+    let source = ScriptedOrigin::new(&time, vec![Reply::silence()]);
     let cache = CredentialCache::new(Arc::new(source), request(), &fake_runtime(&time, None));
     let error = spawn.run(cache.get()).unwrap_err();
     let text = error.to_string();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lakebase_core::refresh::Cache;
 use lakebase_core::{BoxFuture, Spawn};
 use lakebase_testkit::scenario::{Platform, play, refresh_cases};
-use lakebase_testkit::{Answer, FakeTime, Reply, ScriptedOrigin, fake_runtime};
+use lakebase_testkit::{FakeTime, Reply, ScriptedOrigin, fake_runtime};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Spawns on the runtime that is current, and drops the task if none is.
@@ -40,8 +40,7 @@ fn every_scenario_holds_on_four_threads() {
 #[test]
 fn a_cache_survives_its_runtime() {
     let time = FakeTime::new();
-    let silence = Reply { delay: Duration::ZERO, answer: Answer::Silence };
-    let origin = ScriptedOrigin::new(&time, vec![silence]);
+    let origin = ScriptedOrigin::new(&time, vec![Reply::silence()]);
     let cache = Cache::new(Arc::new(origin.clone()), &fake_runtime(&time, Some(Arc::new(Current))));
     let first = runtime();
     let waiting = cache.clone();

@@ -11,7 +11,7 @@ const LIMIT_KIB: u64 = 10 * 1024;
 
 #[test]
 fn no_misbehaving_server_takes_memory() {
-    for mode in MODES {
+    for (mode, _) in MODES {
         let server = BadServer::start(mode);
         let mut command = bare();
         command

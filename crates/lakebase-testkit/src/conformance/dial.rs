@@ -51,15 +51,19 @@ async fn connect(
 ) -> Result<Dialed> {
     let tcp = TcpOptions { keepalive: None, user_timeout: None };
     let timeout = Duration::from_millis(millis);
-    let target = DialTarget {
-        host: "db.example",
-        addresses,
-        port,
-        tcp,
-        load_balance_hosts: LoadBalanceHosts::Random,
-        timeout,
-    };
+    let target = DialTarget { addresses, tcp, timeout, ..by_name("db.example", port) };
     within(timer, "dialling", dial.dial(target)).await
+}
+
+fn by_name(host: &str, port: u16) -> DialTarget<'_> {
+    DialTarget {
+        host,
+        addresses: &[],
+        port,
+        tcp: TcpOptions::default(),
+        load_balance_hosts: LoadBalanceHosts::Random,
+        timeout: Duration::from_secs(10),
+    }
 }
 
 async fn carries_bytes(dialed: Dialed, timer: &dyn Timer) {
@@ -78,31 +82,13 @@ async fn carries_bytes(dialed: Dialed, timer: &dyn Timer) {
 
 async fn looks_hosts_up(dial: &dyn Dial, timer: &dyn Timer, server: SocketAddr) {
     for host in ["localhost", "127.0.0.1"] {
-        let timeout = Duration::from_secs(10);
-        let (tcp, port) = (TcpOptions::default(), server.port());
-        let target = DialTarget {
-            host,
-            addresses: &[],
-            port,
-            tcp,
-            load_balance_hosts: LoadBalanceHosts::Random,
-            timeout,
-        };
+        let target = by_name(host, server.port());
         let dialed = within(timer, "dialling by name", dial.dial(target)).await;
         assert_eq!(dialed.expect("a connection").peer, Some(server), "{host}");
     }
-    let timeout = Duration::from_secs(10);
-    let (host, tcp) = ("no-such-host.invalid", TcpOptions::default());
-    let target = DialTarget {
-        host,
-        addresses: &[],
-        port: 1,
-        tcp,
-        load_balance_hosts: LoadBalanceHosts::Random,
-        timeout,
-    };
-    let error =
-        within(timer, "an unknown host", dial.dial(target)).await.expect_err("no such host");
+    let host = "no-such-host.invalid";
+    let unknown = within(timer, "an unknown host", dial.dial(by_name(host, 1))).await;
+    let error = unknown.expect_err("no such host");
     assert!(error.report().contains(host), "{}", error.report());
 }
 

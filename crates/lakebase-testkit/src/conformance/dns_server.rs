@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::served::Served;
+use crate::lock;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -69,7 +70,7 @@ impl DnsServer {
     /// How often `name` was asked for, over both transports.
     #[must_use]
     pub fn asked(&self, name: &str) -> usize {
-        let asked = self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = lock(&self.shared.asked);
         asked.iter().filter(|((known, _), _)| known == name).map(|(_, count)| count).sum()
     }
 }
@@ -161,7 +162,7 @@ fn serve_tcp(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
 
 impl Shared {
     fn count(&self, question: &Question) -> usize {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = lock(&self.asked);
         let count = asked.entry((question.name.clone(), question.kind)).or_default();
         *count += 1;
         *count

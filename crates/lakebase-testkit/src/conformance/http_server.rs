@@ -3,11 +3,12 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::channel::oneshot;
 
 use super::served::Served;
+use crate::lock;
 
 /// Listens on a loopback port of its own until dropped.
 ///
@@ -36,10 +37,6 @@ struct Shared {
     requests: AtomicUsize,
     left: Mutex<Vec<oneshot::Sender<()>>>,
     closed: Mutex<Vec<oneshot::Sender<()>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl HttpServer {

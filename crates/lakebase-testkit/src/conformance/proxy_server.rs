@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::served::{Open, Served};
+use crate::lock;
 
 /// What an [`HttpProxyServer`] does with a request.
 #[derive(Clone, Debug)]
@@ -36,10 +37,6 @@ pub struct HttpProxyServer {
 }
 
 type Heads = Arc<Mutex<Vec<String>>>;
-
-fn lock(heads: &Heads) -> MutexGuard<'_, Vec<String>> {
-    heads.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl HttpProxyServer {
     /// Starts the proxy.

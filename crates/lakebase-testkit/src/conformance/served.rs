@@ -1,9 +1,10 @@
 //! A loopback port whose clients are each served by a thread.
 
+use crate::lock;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Listens until dropped, which ends all connections.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Open(Arc<Mutex<Vec<TcpStream>>>);
 
 impl Open {
     fn keep(&self, stream: &TcpStream) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(stream.try_clone());
+        lock(&self.0).extend(stream.try_clone());
     }
 
     /// Copies both directions until the first end.
@@ -80,7 +81,7 @@ impl Drop for Served {
         self.stop.store(true, Ordering::SeqCst);
         // Wakes the accepting thread, which then sees the flag.
         let _ = TcpStream::connect(self.address);
-        for stream in self.open.0.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for stream in lock(&self.open.0).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }

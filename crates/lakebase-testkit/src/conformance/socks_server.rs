@@ -2,9 +2,10 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::served::{Open, Served};
+use crate::lock;
 
 /// What a [`SocksServer`] does with a client.
 #[derive(Clone, Debug)]
@@ -34,10 +35,6 @@ pub struct SocksServer {
 
 /// What was asked for, as `host:port`.
 type Requests = Arc<Mutex<Vec<String>>>;
-
-fn lock(requests: &Requests) -> MutexGuard<'_, Vec<String>> {
-    requests.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl SocksServer {
     /// Starts the proxy.

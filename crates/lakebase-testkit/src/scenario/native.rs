@@ -1,7 +1,7 @@
 //! Cases on [`Cache`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -12,7 +12,7 @@ use super::data::{Case, Platform, ScenarioError};
 use super::play::{play_on, replies};
 use super::subject::{Got, Subject};
 use crate::idle::TrackedSpawn;
-use crate::{FakeTime, Reply, ScriptedOrigin, fake_runtime};
+use crate::{FakeTime, Reply, ScriptedOrigin, fake_runtime, lock};
 
 /// Plays `case` on [`Cache`] with tasks that `spawn` runs. Await it on the same runtime; no real time needs to pass.
 ///
@@ -71,14 +71,14 @@ impl Subject for Native {
                 Err(error) => return Got::Error(error),
             };
             let text = held.token.expose().to_owned();
-            let mut known = generations.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = lock(&generations);
             known.insert(text.clone(), held.generation());
             Got::Token { text, accepted_until: held.expires_at }
         }))
     }
 
     fn refuse(&self, token: &str) -> Result<(), ScenarioError> {
-        let known = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&self.generations);
         let generation = known.get(token).copied();
         drop(known);
         self.cache.invalidate(generation.ok_or("nobody got this token yet")?);

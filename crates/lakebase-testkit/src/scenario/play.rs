@@ -1,6 +1,6 @@
 //! Plays a case on any subject.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakebase_core::refresh::{Demand, Status};
@@ -9,7 +9,7 @@ use lakebase_core::{Clock, Spawn, Timestamp};
 use super::data::{Case, Line, ScenarioError, Step};
 use super::subject::{Got, Subject};
 use crate::idle::TrackedSpawn;
-use crate::{FakeTime, Reply};
+use crate::{FakeTime, Reply, lock};
 
 /// Plays `case` on `subject`, whose clocks and timers are `time` and whose tasks, like the callers', `spawn` runs.
 ///
@@ -124,7 +124,7 @@ impl<S: Subject> Stage<'_, S> {
         let (time, got, id) = (self.time.clone(), Arc::clone(&self.got), id.to_owned());
         self.spawn.spawn(Box::pin(async move {
             let outcome = caller.await;
-            let mut got = got.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut got = lock(&got);
             got.push((id, outcome, time.real()));
         }));
         Ok(())
@@ -149,7 +149,7 @@ impl<S: Subject> Stage<'_, S> {
 
     /// What the callers of that name got, and when.
     fn take(&self, id: &str) -> Vec<(Got, Timestamp)> {
-        let mut all = self.got.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.got);
         let (taken, rest) = std::mem::take(&mut *all).into_iter().partition(|(of, ..)| of == id);
         *all = rest;
         drop(all);

@@ -10,10 +10,6 @@ use lakebase_testkit::{Answer, FakeTime, Reply, ScriptedOrigin, fake_runtime};
 
 use crate::world::{HOUR, World, down, millis, secs, text, unreachable};
 
-fn silence() -> Reply {
-    Reply { delay: secs(0), answer: Answer::Silence }
-}
-
 /// Both ways of carrying out a flight.
 fn worlds(replies: &[Reply]) -> [World; 2] {
     [World::new(replies.to_vec()), World::without_spawner(replies.to_vec())]
@@ -135,7 +131,7 @@ fn transport_failures_are_retried_twice_within_the_flight_and_answers_are_not() 
 
 #[test]
 fn a_silent_service_is_given_up_after_ten_and_thirty_seconds() {
-    for world in worlds(&[silence()]) {
+    for world in worlds(&[Reply::silence()]) {
         let start = world.now();
         let error = world.get().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
@@ -193,7 +189,7 @@ fn a_runtime_that_stands_still_wedges_nobody() {
 
 #[test]
 fn a_machine_that_was_frozen_within_a_flight_starts_another() {
-    for world in worlds(&[silence(), Reply::token(HOUR).after(millis(100))]) {
+    for world in worlds(&[Reply::silence(), Reply::token(HOUR).after(millis(100))]) {
         let caller = Box::pin(world.cache.get()).now_or_never();
         assert!(caller.is_none());
         world.spawn.settle();
@@ -239,7 +235,7 @@ fn a_panicking_origin_wedges_nobody() {
 
 #[test]
 fn a_cache_that_is_dropped_cancels_its_flight() {
-    let world = World::new(vec![silence()]);
+    let world = World::new(vec![Reply::silence()]);
     let caller = Box::pin(world.cache.get()).now_or_never();
     assert!(caller.is_none());
     world.spawn.settle();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::{AbortHandle, abortable};
 use lakebase_core::{Clock, ErrorKind, Spawn};
-use lakebase_testkit::{Answer, Reply};
+use lakebase_testkit::Reply;
 use proptest::prelude::*;
 
 use crate::world::{HOUR, World, down, forbidden, millis, secs, unreachable};
@@ -46,7 +46,7 @@ fn reply(number: u8) -> Reply {
         5 => down(),
         6 => unreachable(),
         7 => forbidden(),
-        _ => Reply { delay: Duration::ZERO, answer: Answer::Silence },
+        _ => Reply::silence(),
     }
 }
 

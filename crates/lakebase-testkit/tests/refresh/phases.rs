@@ -75,8 +75,7 @@ fn at_the_edge_callers_wait_but_fall_back_to_the_old_token() {
     assert_eq!(world.now() - start, millis(100));
     assert_eq!(world.get_at_once().unwrap(), "token 1", "the spacing holds at the edge too");
 
-    let hung = Reply { delay: Duration::ZERO, answer: Answer::Silence };
-    let world = World::new(vec![Reply::token(HOUR), hung]);
+    let world = World::new(vec![Reply::token(HOUR), Reply::silence()]);
     world.get().unwrap();
     world.pass(HOUR - secs(50));
     let start = world.now();
