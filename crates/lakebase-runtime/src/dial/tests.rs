@@ -94,18 +94,22 @@ fn dialer(script: &[(u8, Does)]) -> (FakeTime, Dialer<Scripted>) {
     (time.clone(), Dialer::new(net, Arc::new(time), Proxies::new()))
 }
 
-/// Dials `db.example`; the outcome and the milliseconds that it took.
-fn dial(time: &FakeTime, dialer: &Dialer<Scripted>) -> (Result<Dialed>, u128) {
-    let start = time.monotonic();
-    let target = DialTarget {
+/// `db.example` at these addresses, or at those that are found.
+fn target(addresses: &[IpAddr]) -> DialTarget<'_> {
+    DialTarget {
         host: "db.example",
-        addresses: &[],
+        addresses,
         port: 5432,
         tcp: TcpOptions::default(),
         load_balance_hosts: LoadBalanceHosts::Disable,
         timeout: Duration::from_secs(10),
-    };
-    let mut work = dialer.dial(target);
+    }
+}
+
+/// Dials `db.example`; the outcome and the milliseconds that it took.
+fn dial(time: &FakeTime, dialer: &Dialer<Scripted>) -> (Result<Dialed>, u128) {
+    let start = time.monotonic();
+    let mut work = dialer.dial(target(&[]));
     loop {
         if let Some(outcome) = work.as_mut().now_or_never() {
             drop(work);
@@ -207,16 +211,9 @@ fn the_system_is_told_to_notice_dead_peers() {
 #[test]
 fn addresses_that_are_given_are_not_looked_up() {
     let (_, dialer) = dialer(&[(1, Answer(0))]);
-    let target = DialTarget {
-        host: "db.example",
-        addresses: &[at(1).ip()],
-        port: 5432,
-        tcp: TcpOptions::default(),
-        load_balance_hosts: LoadBalanceHosts::Disable,
-        timeout: Duration::from_secs(10),
-    };
     // Sleeping for no time takes one poll more.
-    let mut work = dialer.dial(target);
+    let given = [at(1).ip()];
+    let mut work = dialer.dial(target(&given));
     let outcome = work.as_mut().now_or_never().or_else(|| work.as_mut().now_or_never());
     assert_eq!(outcome.expect("at once").unwrap().peer, Some(at(1)));
     assert_eq!(dialer.net.look_ups.load(Ordering::Relaxed), 0);

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::Uri;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Runtime, Secret, Setting};
 use lakebase_runtime::{Options, Proxies, ProxyError, ProxyProblem};
-use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::http_server::HttpServer;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 use lakebase_testkit::conformance::within;
+use lakebase_testkit::{RefusingAddress, assert_error};
 
 use crate::suites::Make;
 use crate::tls_server::Authority;
@@ -17,8 +17,10 @@ use crate::tls_server::Authority;
 /// What the user and password of these tests become: `me:canary 1`.
 const BASIC: &str = "Basic bWU6Y2FuYXJ5IDE=";
 
-pub(crate) fn by_environment(variables: &[(&str, &str)]) -> Proxies {
-    Proxies::from_environment(&Environment::from_pairs(variables.iter().copied()))
+/// A runtime with `options` and the proxies of these variables.
+pub(crate) fn behind(make: Make, options: &Options, variables: &[(&str, &str)]) -> Runtime {
+    let environment = Environment::from_pairs(variables.iter().copied());
+    make(&options.clone().proxies(Proxies::from_environment(&environment))).unwrap()
 }
 
 fn by_program(url: &str) -> Proxies {
@@ -51,7 +53,7 @@ pub(crate) async fn tunnels(make: Make) {
     let url = format!("http://me:canary%201@{}", proxy.host());
     let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "other.test, only.proxy.test:444")];
     let options = Options::new().root_certificates_pem(&authority.pem).unwrap();
-    let runtime = make(&options.clone().proxies(by_environment(&variables))).unwrap();
+    let runtime = behind(make, &options, &variables);
     for _ in 0..3 {
         assert_eq!(get(&runtime, "https://only.proxy.test/").await.unwrap(), "secure");
     }
@@ -78,15 +80,12 @@ pub(crate) async fn tunnels(make: Make) {
     for (user, advice) in [("", "put them into its URL"), ("me:canary-2@", "does not accept")] {
         let before = proxy.heads().len();
         let url = format!("http://{user}{}", proxy.host());
-        let proxies = by_environment(&[("https_proxy", &*url)]);
-        let runtime = make(&options.clone().proxies(proxies)).unwrap();
+        let runtime = behind(make, &options, &[("https_proxy", &*url)]);
         let error = get(&runtime, "https://only.proxy.test/").await.unwrap_err();
         let report = error.report();
-        assert_eq!(error.kind(), ErrorKind::Config, "{report}");
         let place = format!("only.proxy.test through the proxy http://{}", proxy.host());
-        for part in [&place, "https_proxy (environment variable)", "407", advice] {
-            assert!(report.contains(part), "missing {part:?} in {report:?}");
-        }
+        let parts = [&place, "https_proxy (environment variable)", "407", advice];
+        assert_error(&error, ErrorKind::Config, &parts);
         let problem = proxy_error(&error).map(ProxyError::problem);
         assert_eq!(problem, Some(ProxyProblem::AuthenticationRequired));
         assert!(!format!("{report} {error:?} {runtime:?}").contains("canary"), "{report}");
@@ -99,18 +98,16 @@ pub(crate) async fn tunnels_in_tls(make: Make) {
     let authority = Authority::new();
     let address = authority.serve_behind("localhost", "only.proxy.test");
     let url = format!("https://localhost:{}", address.port());
-    let proxies = by_environment(&[("ALL_PROXY", &*url)]);
-    let options = Options::new().proxies(proxies);
-    let trusting = options.clone().root_certificates_pem(&authority.pem).unwrap();
-    let runtime = make(&trusting).unwrap();
+    let variables = [("ALL_PROXY", &*url)];
+    let trusting = Options::new().root_certificates_pem(&authority.pem).unwrap();
+    let runtime = behind(make, &trusting, &variables);
     for _ in 0..2 {
         assert_eq!(get(&runtime, "https://only.proxy.test/").await.unwrap(), "secure");
     }
     // Nobody vouches for the proxy.
-    let runtime = make(&options).unwrap();
+    let runtime = behind(make, &Options::new(), &variables);
     let error = get(&runtime, "https://only.proxy.test/").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Tls, "{}", error.report());
-    assert!(error.report().contains(&format!("through the proxy {url} from ALL_PROXY")), "{error}");
+    assert_error(&error, ErrorKind::Tls, &[&format!("through the proxy {url} from ALL_PROXY")]);
 }
 
 /// Plain HTTP to this machine goes through a proxy if the program says so, and else it does not.
@@ -120,8 +117,8 @@ pub(crate) async fn plain_http(make: Make) {
     let to = server.host().parse().unwrap();
     let proxy = HttpProxyServer::start(ProxyBehaviour::LeadTo(to));
     let named = format!("http://{}", proxy.host());
-    let runtime = make(&Options::new().proxies(by_environment(&[("ALL_PROXY", &*named)])));
-    get(&runtime.unwrap(), &url).await.unwrap();
+    let runtime = behind(make, &Options::new(), &[("ALL_PROXY", &*named)]);
+    get(&runtime, &url).await.unwrap();
     assert_eq!(proxy.heads().len(), 0);
     let runtime = make(&Options::new().proxies(by_program(&named))).unwrap();
     for _ in 0..2 {
@@ -133,8 +130,7 @@ pub(crate) async fn plain_http(make: Make) {
     let named = format!("http://{}", proxy.host());
     let runtime = make(&Options::new().proxies(by_program(&named))).unwrap();
     let error = get(&runtime, &url).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
-    assert!(error.report().contains("http_proxy (set by the program)"), "{}", error.report());
+    assert_error(&error, ErrorKind::Config, &["http_proxy (set by the program)"]);
 }
 
 /// What a proxy does, and what becomes of it.
@@ -166,12 +162,11 @@ fn failures() -> Vec<Row> {
 
 /// Each failure names the proxy and costs one connection.
 pub(crate) async fn refusals(make: Make) {
-    let options = || Options::new().proxy_timeout(Duration::from_millis(700));
+    let options = Options::new().proxy_timeout(Duration::from_millis(700));
     for (behaviour, kind, problem, words) in failures() {
         let proxy = HttpProxyServer::start(behaviour.clone());
         let url = format!("http://me:canary@{}", proxy.host());
-        let proxies = by_environment(&[("HTTPS_PROXY", &*url)]);
-        let runtime = make(&options().proxies(proxies)).unwrap();
+        let runtime = behind(make, &options, &[("HTTPS_PROXY", &*url)]);
         let error = get(&runtime, "https://w.test/x").await.unwrap_err();
         let report = error.report();
         let place = format!("could not reach w.test through the proxy http://{}", proxy.host());
@@ -188,17 +183,13 @@ pub(crate) async fn refusals(make: Make) {
     }
     let refusing = RefusingAddress::open().unwrap();
     let url = format!("http://{}", refusing.address());
-    let runtime = make(&options().proxies(by_environment(&[("HTTPS_PROXY", &*url)])));
-    let error = get(&runtime.unwrap(), "https://w.test/x").await.unwrap_err();
-    let report = error.report();
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{report}");
-    for part in [&*url, "the proxy cannot be reached", "onnection refused"] {
-        assert!(report.contains(part), "missing {part:?} in {report:?}");
-    }
+    let runtime = behind(make, &options, &[("HTTPS_PROXY", &*url)]);
+    let error = get(&runtime, "https://w.test/x").await.unwrap_err();
+    let parts = [&*url, "the proxy cannot be reached", "onnection refused"];
+    assert_error(&error, ErrorKind::Unavailable, &parts);
 
     // A value that cannot be used is an error of the requests that it is about.
-    let proxies = by_environment(&[("HTTPS_PROXY", "socks4://127.0.0.1:1")]);
-    let runtime = make(&options().proxies(proxies)).unwrap();
+    let runtime = behind(make, &options, &[("HTTPS_PROXY", "socks4://127.0.0.1:1")]);
     let error = get(&runtime, "https://w.test/x").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{}", error.report());
     assert!(runtime.http.route(&Uri::from_static("https://w.test/x")).is_err());
@@ -213,8 +204,7 @@ pub(crate) async fn surf(make: Make) {
     let url = format!("http://{}", proxy.host());
     let plain = format!("http://{}/echo", server.host());
     let variables = [("HTTPS_PROXY", &*url), ("NO_PROXY", "direct.test")];
-    let runtime = make(&Options::new().surf(true).proxies(by_environment(&variables)));
-    let runtime = runtime.unwrap();
+    let runtime = behind(make, &Options::new().surf(true), &variables);
     get(&runtime, &plain).await.unwrap();
     let direct = runtime.http.route(&Uri::from_static("https://direct.test/"));
     assert_eq!(direct.unwrap(), "directly");

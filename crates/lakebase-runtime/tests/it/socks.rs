@@ -10,7 +10,7 @@ use lakebase_testkit::RefusingAddress;
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 use lakebase_testkit::conformance::within;
 
-use crate::proxies::{by_environment, get, proxy_error};
+use crate::proxies::{behind, get, proxy_error};
 use crate::suites::Make;
 use crate::tls_server::Authority;
 
@@ -41,7 +41,7 @@ pub(crate) async fn http(make: Make) {
     let url = format!("socks5h://me:canary%201@{}", proxy.host());
     for name in ["HTTPS_PROXY", "all_proxy"] {
         let before = proxy.requests().len();
-        let runtime = make(&options.clone().proxies(by_environment(&[(name, &*url)]))).unwrap();
+        let runtime = behind(make, &options, &[(name, &*url)]);
         for _ in 0..2 {
             let reply = get(&runtime, "https://only.proxy.test/").await;
             assert_eq!(reply.unwrap_or_else(|error| panic!("{}", error.report())), "secure");
@@ -57,7 +57,7 @@ pub(crate) async fn http(make: Make) {
 
     // By `socks5`, names are looked up here, and the proxy gets addresses.
     let url = format!("socks5://me:canary%201@{}", proxy.host());
-    let runtime = make(&options.proxies(by_environment(&[("HTTPS_PROXY", &*url)]))).unwrap();
+    let runtime = behind(make, &options, &[("HTTPS_PROXY", &*url)]);
     let before = proxy.requests().len();
     let error = get(&runtime, "https://localhost/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Tls, "it is not localhost: {}", error.report());
@@ -75,11 +75,8 @@ pub(crate) async fn postgres(make: Make) {
     let proxy = SocksServer::start(SocksBehaviour::LeadTo(server.local_addr().unwrap()));
     let (names, addresses) =
         (format!("socks5h://{}", proxy.host()), format!("socks5://{}", proxy.host()));
-    let runtime = make(
-        &Options::new()
-            .proxies(by_environment(&[("ALL_PROXY", &*names), ("NO_PROXY", "x.test:5432")])),
-    );
-    let runtime = runtime.unwrap();
+    let variables = [("ALL_PROXY", &*names), ("NO_PROXY", "x.test:5432")];
+    let runtime = behind(make, &Options::new(), &variables);
     assert_eq!(dial(&runtime, "db.test", &[]).await.unwrap().peer, None);
     let given = ["2001:db8::1".parse().unwrap()];
     let dialed = dial(&runtime, "db.test", &given).await.unwrap();
@@ -101,8 +98,7 @@ pub(crate) async fn postgres(make: Make) {
     assert_ne!(runtime.dial.route("x.test", 5433).unwrap(), Route::Direct);
 
     // What is looked up here: an unknown host is not asked for.
-    let runtime =
-        make(&Options::new().proxies(by_environment(&[("all_proxy", &*addresses)]))).unwrap();
+    let runtime = behind(make, &Options::new(), &[("all_proxy", &*addresses)]);
     let error = dial(&runtime, "no-such-host.invalid", &[]).await.unwrap_err();
     assert!(error.report().contains("no-such-host.invalid"), "{}", error.report());
     assert_eq!(proxy.requests().len(), 3);
@@ -117,14 +113,13 @@ pub(crate) async fn postgres(make: Make) {
         &[("ALL_PROXY", "http://127.0.0.1:1")],
         &[("ALL_PROXY", "ftp://x")],
     ] {
-        let runtime = make(&Options::new().proxies(by_environment(variables))).unwrap();
+        let runtime = behind(make, &Options::new(), variables);
         assert_eq!(runtime.dial.route("db.test", 5432).unwrap(), Route::Direct, "{variables:?}");
     }
     // A wish for SOCKS that cannot be fulfilled is not dropped.
     for value in ["socks4://127.0.0.1:1", "socks://127.0.0.1:1", "socks5://u:canary/1@127.0.0.1:1"]
     {
-        let runtime =
-            make(&Options::new().proxies(by_environment(&[("ALL_PROXY", value)]))).unwrap();
+        let runtime = behind(make, &Options::new(), &[("ALL_PROXY", value)]);
         let error = dial(&runtime, "db.test", &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{value}");
         assert!(error.to_string().starts_with("ALL_PROXY (environment variable)"), "{error}");
@@ -158,9 +153,8 @@ pub(crate) async fn refusals(make: Make) {
     ] {
         let proxy = SocksServer::start(behaviour.clone());
         let url = format!("socks5h://u:canary@{}", proxy.host());
-        let options =
-            Options::new().proxy_timeout(LIMIT).proxies(by_environment(&[("ALL_PROXY", &*url)]));
-        let runtime = make(&options).unwrap();
+        let options = Options::new().proxy_timeout(LIMIT);
+        let runtime = behind(make, &options, &[("ALL_PROXY", &*url)]);
         let way = format!(
             "through the proxy socks5h://{} from ALL_PROXY (environment variable)",
             proxy.host()
@@ -195,7 +189,7 @@ pub(crate) async fn refusals(make: Make) {
     }
     let refusing = RefusingAddress::open().unwrap();
     let url = format!("socks5://{}", refusing.address());
-    let runtime = make(&Options::new().proxies(by_environment(&[("ALL_PROXY", &*url)]))).unwrap();
+    let runtime = behind(make, &Options::new(), &[("ALL_PROXY", &*url)]);
     let error = dial(&runtime, "192.0.2.1", &[]).await.unwrap_err();
     for part in [&*url, "the proxy cannot be reached", "onnection refused"] {
         assert!(error.report().contains(part), "missing {part:?} in {}", error.report());

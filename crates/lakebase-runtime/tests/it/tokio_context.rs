@@ -8,13 +8,11 @@ use lakebase_core::{ErrorKind, Runtime};
 use lakebase_testkit::conformance::http_server::HttpServer;
 use lakebase_testkit::conformance::within;
 
+use crate::proxies;
 use crate::suites::on_tokio;
 
 async fn get(runtime: &Runtime, server: &HttpServer) -> lakebase_core::Result<Bytes> {
-    let url = format!("http://{}/chunked", server.host());
-    let request = http::Request::get(url).body(Bytes::new()).unwrap();
-    let reply = within(&*runtime.timer, "a request", runtime.http.send(request)).await;
-    reply.map(http::Response::into_body)
+    proxies::get(runtime, &format!("http://{}/chunked", server.host())).await
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lakebase_core::{Error, ErrorKind};
 use lakebase_workspace::Retry;
+use lakebase_testkit::assert_error;
 
 use crate::support::*;
 
@@ -245,8 +246,7 @@ fn redirects_of_token_services_are_not_followed() {
     for pairs in [&GITHUB[..], &DEVOPS[..], &[METADATA][..]] {
         let (error, requests) =
             answered(pairs, 302, &[("location", "https://evil.example/hush")], "");
-        assert_eq!(error.kind(), ErrorKind::Protocol);
-        assert!(error.report().contains("302 with a redirect, which is not followed"), "{error}");
+        assert_error(&error, ErrorKind::Protocol, &["302 with a redirect, which is not followed"]);
         assert!(!format!("{error:?}").contains("evil"), "{error:?}");
         assert!(requests <= 3, "nothing was sent after the redirect");
     }
