@@ -49,23 +49,9 @@ fn prints_its_description_and_ends_with_standard_input() {
     let mut running = Running::start(&[]);
     assert!(running.value("host").starts_with("http://127.0.0.1:"));
     assert!(Path::new(running.value("ca_cert")).exists());
-    for key in [
-        "client_id",
-        "client_secret",
-        "token",
-        "user",
-        "project",
-        "branch",
-        "endpoint",
-        "read_only_endpoint",
-        "pg_host",
-        "provisioned_instance",
-        "provisioned_host",
-        "dns",
-        "database",
-        "password_user",
-        "password",
-    ] {
+    let keys = "client_id client_secret token user project branch endpoint read_only_endpoint \
+                pg_host provisioned_instance provisioned_host dns database password_user password";
+    for key in keys.split(' ') {
         assert!(!running.value(key).is_empty(), "{key}");
     }
     assert!(running.description["pg_port"].is_u64());

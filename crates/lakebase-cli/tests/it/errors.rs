@@ -24,18 +24,8 @@ fn wrong_usage_is_two_and_help_is_zero() {
         assert!(run.stderr.contains("--help"), "{arguments:?}: {run:?}");
     }
     let run = Run::of(bare().arg("--help"));
-    for command in [
-        "query",
-        "token",
-        "url",
-        "endpoints",
-        "doctor",
-        "psql",
-        "exec",
-        "demo",
-        "emulator",
-        "completions",
-    ] {
+    let commands = "query token url endpoints doctor psql exec demo emulator completions";
+    for command in commands.split(' ') {
         assert!(run.stdout.contains(&format!("\n  {command} ")), "{command}: {run:?}");
     }
     assert!(!run.stdout.contains('\u{1b}'), "colours only on a terminal: {run:?}");
