@@ -60,8 +60,8 @@ fn query_needs_no_folder_for_temporary_files() {
     let emulator = emulator();
     for folder in ["/nonexistent", env!("CARGO_BIN_EXE_lakebase"), &format!("/{}", "x".repeat(200))]
     {
-        let mut command = configured(&emulator);
-        let run = Run::of(command.env("TMPDIR", folder).args(["query", "--json", "select 1 as n"]));
+        let arguments = ["query", "--json", "select 1 as n"];
+        let run = Run::set(&emulator, &[("TMPDIR", folder)], &arguments);
         assert_eq!(json(&run.success()), json!([{"n": "1"}]), "{folder}");
     }
 }

@@ -50,6 +50,17 @@ pub(crate) fn examine(emulator: &Emulator, command: &mut Command) -> Value {
     found
 }
 
+/// What it says with these further variables.
+#[track_caller]
+pub(crate) fn examine_with(emulator: &Emulator, variables: &[(&str, &str)]) -> Value {
+    examine(emulator, configured(emulator).envs(variables.iter().copied()))
+}
+
+/// The detail of a step.
+pub(crate) fn detail<'a>(found: &'a Value, name: &str) -> &'a str {
+    step(found, name)["detail"].as_str().unwrap()
+}
+
 pub(crate) fn step<'a>(found: &'a Value, name: &str) -> &'a Value {
     found["steps"].as_array().unwrap().iter().find(|step| step["name"] == name).unwrap()
 }
@@ -65,7 +76,7 @@ pub(crate) fn steps<'a>(found: &'a Value, verdict: &str) -> Vec<&'a str> {
 pub(crate) fn assert_fault(found: &Value, name: &str, fault: &str, words: &[&str]) {
     assert_eq!(found["fault"], fault, "{found}");
     assert_eq!(steps(found, "failed"), [name], "{found}");
-    let detail = step(found, name)["detail"].as_str().unwrap();
+    let detail = detail(found, name);
     for word in words {
         assert!(detail.contains(word), "{word}: {detail}");
     }
@@ -98,7 +109,7 @@ fn all_is_well_and_every_setting_has_its_origin() {
         ("tls", vec!["TLSv1.3, verified", "CN=Lakebase emulator authority", "valid until"]),
         ("role", vec![&service.client_id, "in postgres, read-write", "PostgreSQL 1"]),
     ] {
-        let detail = step(&found, name)["detail"].as_str().unwrap();
+        let detail = detail(&found, name);
         assert!(words.iter().all(|word| detail.contains(word)), "{words:?}: {detail}");
     }
 }
@@ -144,7 +155,7 @@ fn a_token_file_is_shown_with_its_age() {
     written.set_modified(before).unwrap();
     let found = examine(&emulator, &mut command);
     assert_eq!(found["ok"], true, "{found}");
-    let detail = step(&found, "identity")["detail"].as_str().unwrap();
+    let detail = detail(&found, "identity");
     let said = format!(
         "{} (file-oidc from DATABRICKS_AUTH_TYPE; token file {}, 3 min old; exchanged)",
         emulator.description().client_id,
@@ -182,8 +193,7 @@ fn names_a_token_service_that_is_not_there() {
 #[test]
 fn names_a_wrong_secret() {
     let emulator = emulator();
-    let mut command = configured(&emulator);
-    let found = examine(&emulator, command.env("DATABRICKS_CLIENT_SECRET", "dose-canary"));
+    let found = examine_with(&emulator, &[("DATABRICKS_CLIENT_SECRET", "dose-canary")]);
     assert_fault(&found, "identity", "secret_refused", &["DATABRICKS_CLIENT_SECRET", "401"]);
     assert!(!found.to_string().contains("canary"), "{found}");
 
@@ -199,13 +209,13 @@ fn names_a_clock_that_is_off_and_goes_on() {
     for (seconds, words) in [(600, "behind the workspace's"), (-600, "ahead of the workspace's")] {
         let emulator = Emulator::builder().start().unwrap();
         emulator.inject(Fault::new(Operation::Any, Effect::Skew { seconds }));
-        let found = examine(&emulator, &mut configured(&emulator));
+        let found = examine_with(&emulator, &[]);
         assert_fault(&found, "clock", "clock_skew", &[words]);
         assert_eq!(steps(&found, "ok").len(), STEPS.len() - 1, "a clock stops nothing: {found}");
     }
     let emulator = Emulator::builder().start().unwrap();
     emulator.inject(Fault::new(Operation::Any, Effect::Skew { seconds: 60 }));
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     assert_eq!(found["ok"], true, "a minute is tolerated: {found}");
 }
 
@@ -213,21 +223,19 @@ fn names_a_clock_that_is_off_and_goes_on() {
 fn names_dead_dns() {
     let emulator = Emulator::builder().start().unwrap();
     emulator.inject(Fault::new(Operation::Dns, Effect::ServFail));
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     assert_fault(&found, "host", "dns_failed", &[&emulator.description().pg_host, "direct DNS"]);
     assert_eq!(steps(&found, "skipped"), ["tcp", "tls", "login", "role", "query"]);
 
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = configured(&emulator);
-    let found = examine(&emulator, command.env("LAKEBASE_DNS", nobody.to_string()));
+    let found = examine_with(&emulator, &[("LAKEBASE_DNS", &nobody.to_string())]);
     assert_fault(&found, "host", "dns_failed", &[&nobody.to_string()]);
 }
 
 #[test]
 fn names_a_wrong_authority_from_either_side() {
     let emulator = Emulator::builder().start().unwrap();
-    let mut command = configured(&emulator);
-    let found = examine(&emulator, command.env_remove("PGSSLROOTCERT"));
+    let found = examine(&emulator, configured(&emulator).env_remove("PGSSLROOTCERT"));
     let words = ["authority is not trusted", "CN=Lakebase emulator authority"];
     assert_fault(&found, "tls", "certificate_authority_unknown", &words);
     assert_eq!(steps(&found, "skipped"), ["login", "role", "query"]);
@@ -247,7 +255,7 @@ fn names_a_wrong_authority_from_either_side() {
     ] {
         emulator.clear();
         emulator.inject(Fault::new(Operation::Login, Effect::Certificate { wrong }));
-        let found = examine(&emulator, &mut configured(&emulator));
+        let found = examine_with(&emulator, &[]);
         assert_fault(&found, "tls", fault, &words);
     }
 }
@@ -255,18 +263,17 @@ fn names_a_wrong_authority_from_either_side() {
 #[test]
 fn names_a_wrong_authority_of_the_workspace() {
     let emulator = Emulator::builder().https(true).start().unwrap();
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     assert_fault(&found, "workspace", "certificate_authority_unknown", &["UnknownIssuer"]);
-    let mut command = configured(&emulator);
-    command.env("SSL_CERT_FILE", &emulator.description().ca_cert);
-    assert_eq!(examine(&emulator, &mut command)["ok"], true);
+    let trusting = [("SSL_CERT_FILE", &*emulator.description().ca_cert)];
+    assert_eq!(examine_with(&emulator, &trusting)["ok"], true);
 }
 
 #[test]
 fn names_a_missing_role() {
     let emulator = Emulator::builder().start().unwrap();
     emulator.drop_role(&emulator.description().client_id);
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     assert_fault(&found, "login", "role_missing", &["does not exist", "28000"]);
     let advice = step(&found, "login")["advice"].as_str().unwrap();
     assert!(advice.contains("databricks_create_role"), "{advice}");
@@ -291,16 +298,12 @@ fn names_what_else_can_be_wrong_with_a_login() {
     assert_fault(&found, "login", "database_missing", &["nowhere"]);
     let found = examine(&emulator, configured(&emulator).args(["--user", &service.user]));
     assert_fault(&found, "login", "login_refused", &["databricks identity login"]);
-    let mut command = configured(&emulator);
-    command.env("PGUSER", &service.password_user).env("PGPASSWORD", "canary");
-    let found = examine(&emulator, &mut command);
+    let wrong = [("PGUSER", &*service.password_user), ("PGPASSWORD", "canary")];
+    let found = examine_with(&emulator, &wrong);
     assert_fault(&found, "login", "login_refused", &["password authentication failed"]);
     assert!(!found.to_string().contains("canary"), "{found}");
     let nobody = RefusingAddress::open().unwrap();
-    let found = examine(
-        &emulator,
-        configured(&emulator).env("PGPORT", nobody.address().port().to_string()),
-    );
+    let found = examine_with(&emulator, &[("PGPORT", &nobody.address().port().to_string())]);
     assert_fault(&found, "tcp", "port_unreachable", &["127.0.0.1"]);
 
     let own = Emulator::builder().start().unwrap();
@@ -313,14 +316,14 @@ fn names_what_else_can_be_wrong_with_a_login() {
 fn a_workspace_that_is_gone_or_refuses_is_named() {
     let emulator = Emulator::builder().start().unwrap();
     emulator.inject(Fault::new(Operation::Any, Effect::Drop));
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     let address = emulator.description().host.trim_start_matches("http://").to_owned();
     assert_fault(&found, "workspace", "workspace_unreachable", &[&address]);
 
     emulator.clear();
     let reply = Effect::reply(403);
     emulator.inject(Fault::new(Operation::Credentials, reply));
-    let found = examine(&emulator, &mut configured(&emulator));
+    let found = examine_with(&emulator, &[]);
     assert_fault(&found, "credential", "credential_refused", &["403"]);
     assert_eq!(step(&found, "tls")["verdict"], "ok", "the way is examined all the same");
 }
@@ -361,7 +364,7 @@ fn environments_that_are_handed_over_are_well() {
         with(&mut command);
         let found = examine(&emulator, &mut command);
         assert_eq!(found["ok"], true, "{found}");
-        let detail = step(&found, "login")["detail"].as_str().unwrap();
+        let detail = detail(&found, "login");
         let raised =
             "accepted, sslmode verify-full (raised from require, because a token was sent)";
         assert_eq!(detail, raised, "{found}");

@@ -3,23 +3,26 @@
 use lakebase_emulator::{Effect, Emulator, Fault, Operation, WrongCertificate};
 use serde_json::Value;
 
-use crate::doctor::{assert_fault, examine, step, steps};
+use crate::doctor::{assert_fault, detail, examine, examine_with, step, steps};
 use crate::support::{Run, bare, configured, emulator, json};
+
+/// A URL with the native password.
+fn native_url(emulator: &Emulator) -> String {
+    let it = emulator.description();
+    let (user, password) = (&it.password_user, &it.password);
+    format!("postgresql://{user}:{password}@{}:{}/{}", it.pg_host, it.pg_port, it.database)
+}
 
 #[test]
 fn native_passwords_and_plain_servers_need_no_workspace() {
     let emulator = emulator();
     let service = emulator.description();
-    let mut command = configured(&emulator);
-    command.env("PGUSER", &service.password_user).env("PGPASSWORD", &service.password);
-    let found = examine(&emulator, &mut command);
+    let native = [("PGUSER", &*service.password_user), ("PGPASSWORD", &service.password)];
+    let found = examine_with(&emulator, &native);
     assert_eq!(steps(&found, "skipped"), ["credential"], "{found}");
     assert_eq!(found["ok"], true);
 
-    let url = format!(
-        "postgresql://{}:{}@{}:{}/{}",
-        service.password_user, service.password, service.pg_host, service.pg_port, service.database
-    );
+    let url = native_url(&emulator);
     let mut command = bare();
     command
         .env("LAKEBASE_PG_URL", url)
@@ -49,14 +52,14 @@ fn unix_sockets_and_servers_without_tls_are_examined_as_far_as_they_go() {
     let emulator = emulator();
     let found = examine_private(&emulator, &[], "disable");
     assert_eq!(found["ok"], true, "{found}");
-    assert!(step(&found, "tcp")["detail"].as_str().unwrap().contains("/.s.PGSQL.5432"), "{found}");
+    assert!(detail(&found, "tcp").contains("/.s.PGSQL.5432"), "{found}");
     assert!(steps(&found, "skipped").ends_with(&["host", "tls"]), "{found}");
 
     let found = examine_private(&emulator, &["--tcp"], "disable");
     assert_eq!((&found["ok"], &step(&found, "tls")["verdict"]), (&true.into(), &"skipped".into()));
     let found = examine_private(&emulator, &["--tcp"], "prefer");
     assert_eq!(found["ok"], true, "{found}");
-    let detail = step(&found, "tls")["detail"].as_str().unwrap();
+    let detail = detail(&found, "tls");
     assert_eq!(detail, "the server offers none, which sslmode prefer allows");
     let found = examine_private(&emulator, &["--tcp"], "verify-full");
     assert_fault(&found, "tls", "tls_not_offered", &["offers none"]);
@@ -66,10 +69,7 @@ fn unix_sockets_and_servers_without_tls_are_examined_as_far_as_they_go() {
 fn weaker_modes_go_on_and_say_what_they_overlook() {
     let emulator = Emulator::builder().start().unwrap();
     let service = emulator.description();
-    let url = format!(
-        "postgresql://{}:{}@{}:{}/{}",
-        service.password_user, service.password, service.pg_host, service.pg_port, service.database
-    );
+    let url = native_url(&emulator);
     let examine = |mode: &str, wrong: WrongCertificate| {
         emulator.clear();
         emulator.inject(Fault::new(Operation::Login, Effect::Certificate { wrong }));
@@ -80,7 +80,7 @@ fn weaker_modes_go_on_and_say_what_they_overlook() {
     };
     let found = examine("require", WrongCertificate::Authority);
     assert_eq!(found["ok"], true, "{found}");
-    let detail = step(&found, "tls")["detail"].as_str().unwrap();
+    let detail = detail(&found, "tls");
     assert!(detail.contains("not verified, as sslmode require allows"), "{detail}");
     let found = examine("verify-ca", WrongCertificate::Name);
     assert_eq!(found["ok"], true, "{found}");

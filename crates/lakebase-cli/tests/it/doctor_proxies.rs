@@ -3,21 +3,19 @@
 use lakebase_emulator::Emulator;
 use lakebase_testkit::conformance::proxy_server::{HttpProxyServer, ProxyBehaviour};
 
-use crate::doctor::{assert_fault, examine as doctor, step};
-use crate::support::{Run, configured};
+use crate::doctor::{assert_fault, detail, examine_with, step};
+use crate::support::Run;
 
 #[test]
 fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
     let emulator = Emulator::builder().https(true).start().unwrap();
     let service = emulator.description();
     let port = service.host.rsplit(':').next().unwrap().parse().unwrap();
+    let there = [("SSL_CERT_FILE", &*service.ca_cert), ("DATABRICKS_HOST", "https://localhost:1")];
     let examine = |proxy: &HttpProxyServer| {
-        let mut command = configured(&emulator);
-        command
-            .env("SSL_CERT_FILE", &service.ca_cert)
-            .env("DATABRICKS_HOST", "https://localhost:1");
-        command.env("HTTPS_PROXY", format!("http://me:canary%201@{}", proxy.host()));
-        let found = doctor(&emulator, command.env("NO_PROXY", "10.0.0.0/8"));
+        let url = format!("http://me:canary%201@{}", proxy.host());
+        let proxy = [("HTTPS_PROXY", &*url), ("NO_PROXY", "10.0.0.0/8")];
+        let found = examine_with(&emulator, &[&there[..], &proxy].concat());
         assert!(!found.to_string().contains("canary"), "{found}");
         found
     };
@@ -28,7 +26,7 @@ fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
     let found = examine(&proxy);
     assert_eq!(found["ok"], true, "{found}");
     let way = format!("through the proxy http://{} from HTTPS_PROXY (environment", proxy.host());
-    let detail = step(&found, "workspace")["detail"].as_str().unwrap();
+    let detail = detail(&found, "workspace");
     assert!(
         detail.contains(&format!("https://localhost:1 answers; requests go {way}")),
         "{detail}"
@@ -45,10 +43,9 @@ fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
     }
 
     // What doctor examines, other commands do.
-    let mut command = configured(&emulator);
-    command.env("SSL_CERT_FILE", &service.ca_cert).env("DATABRICKS_HOST", "https://localhost:1");
-    command.env("HTTPS_PROXY", format!("http://me:canary%201@{}", proxy.host()));
-    let printed = Run::of(command.args(["query", "select 1 as one"])).success();
+    let url = format!("http://me:canary%201@{}", proxy.host());
+    let variables = [&there[..], &[("HTTPS_PROXY", &url)]].concat();
+    let printed = Run::set(&emulator, &variables, &["query", "select 1 as one"]).success();
     assert!(printed.contains("one") && printed.contains('1'), "{printed}");
 
     for (behaviour, fault, words) in [
@@ -62,17 +59,14 @@ fn tells_the_way_that_requests_take_and_what_a_proxy_does() {
         assert!(advice.contains("proxy"), "{advice}");
     }
 
-    let mut command = configured(&emulator);
-    command.env("DATABRICKS_HOST", "https://localhost:1");
-    let found = doctor(&emulator, &mut command);
+    let found = examine_with(&emulator, &there[1..]);
     let words = ["localhost:1", "requests go directly"];
     assert_fault(&found, "workspace", "workspace_unreachable", &words);
     let advice = step(&found, "workspace")["advice"].as_str().unwrap();
     assert!(advice.contains("HTTPS_PROXY"), "{advice}");
 
     // A value that cannot be used is a finding about the configuration.
-    let mut command = configured(&emulator);
-    let found = doctor(&emulator, command.env("HTTPS_PROXY", "http://me:can/ary@127.0.0.1:1"));
+    let found = examine_with(&emulator, &[("HTTPS_PROXY", "http://me:can/ary@127.0.0.1:1")]);
     assert_fault(&found, "configuration", "configuration", &["HTTPS_PROXY (environment variable)"]);
     assert!(!found.to_string().contains("ary@"), "{found}");
 }

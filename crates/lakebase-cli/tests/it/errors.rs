@@ -1,6 +1,6 @@
 //! Exit codes, and errors that say what to change.
 
-use crate::support::{Run, bare, configured, emulator, json};
+use crate::support::{Run, bare, emulator, json};
 
 #[test]
 fn wrong_usage_is_two_and_help_is_zero() {
@@ -127,9 +127,8 @@ fn a_statement_that_fails_says_why_on_one_line() {
 #[test]
 fn a_wrong_secret_is_a_failure_that_does_not_quote_it() {
     let emulator = emulator();
-    let mut command = configured(&emulator);
-    command.env("DATABRICKS_CLIENT_SECRET", "dose-canary");
-    let line = Run::of(command.arg("token")).failure();
+    let secret = [("DATABRICKS_CLIENT_SECRET", "dose-canary")];
+    let line = Run::set(&emulator, &secret, &["token"]).failure();
     assert!(line.contains("DATABRICKS_CLIENT") || line.contains("client"), "{line}");
     assert!(!line.contains("canary"), "{line}");
 }

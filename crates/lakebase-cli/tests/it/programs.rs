@@ -69,8 +69,7 @@ fn psql_is_told_nothing_secret() {
 fn demands_on_the_login_that_cannot_be_met_are_refused_before_a_program_starts() {
     let emulator = emulator();
     for (variable, value) in [("PGCHANNELBINDING", "require"), ("PGREQUIREAUTH", "gss")] {
-        let mut command = configured(&emulator);
-        let line = Run::of(command.env(variable, value).args(["psql", "--", "-c", ""])).failure();
+        let line = Run::set(&emulator, &[(variable, value)], &["psql", "--", "-c", ""]).failure();
         assert!(line.contains(&format!("{variable} (environment variable)")), "{line}");
     }
 }
@@ -78,9 +77,8 @@ fn demands_on_the_login_that_cannot_be_met_are_refused_before_a_program_starts()
 #[test]
 fn a_program_is_told_which_demand_the_server_does_not_meet() {
     let emulator = emulator();
-    let mut command = configured(&emulator);
-    let command = command.env("PGREQUIREAUTH", "scram-sha-256").args(["psql", "--", "-c", ""]);
-    let run = Run::of(command);
+    let demand = [("PGREQUIREAUTH", "scram-sha-256")];
+    let run = Run::set(&emulator, &demand, &["psql", "--", "-c", ""]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{run:?}");
     assert!(run.stderr.contains("which require_auth does not allow"), "{run:?}");
 }
@@ -88,12 +86,10 @@ fn a_program_is_told_which_demand_the_server_does_not_meet() {
 #[test]
 fn psql_that_is_missing_or_cannot_work_is_explained() {
     let emulator = emulator();
-    let mut command = configured(&emulator);
-    let line = Run::of(command.env("LAKEBASE_PSQL", "/nonexistent/psql").arg("psql")).failure();
+    let psql = |variable, value| Run::set(&emulator, &[(variable, value)], &["psql"]).failure();
+    let line = psql("LAKEBASE_PSQL", "/nonexistent/psql");
     assert!(line.contains("LAKEBASE_PSQL") && line.contains("/nonexistent/psql"), "{line}");
-    let mut command = configured(&emulator);
-    let line =
-        Run::of(command.env("DATABRICKS_CLIENT_SECRET", "dose-canary").arg("psql")).failure();
+    let line = psql("DATABRICKS_CLIENT_SECRET", "dose-canary");
     assert!(line.contains("DATABRICKS_CLIENT_SECRET") && !line.contains("canary"), "{line}");
 }
 
@@ -188,8 +184,7 @@ fn a_program_is_told_where_to_connect_and_nothing_secret() {
     let folder = value("PGHOST").unwrap();
     assert!(!std::path::Path::new(folder).exists(), "{folder} outlives the program");
 
-    let mut command = configured(&emulator);
-    let run = Run::of(command.args(["exec", "--pass-credentials", "--", "env"]));
+    let run = Run::with(&emulator, &["exec", "--pass-credentials", "--", "env"]);
     assert!(run.stdout.contains(&service.client_secret), "asked for by name");
 }
 
@@ -214,9 +209,8 @@ fn programs_connect_by_socket_by_tcp_and_by_url() {
         let run = exec(&["sh", "-c", "psql -XAtc 'select 1' & psql -XAtc 'select 1'; wait"]);
         assert_eq!(run.success(), "1\n1\n", "several at once");
     }
-    let mut command = configured(&emulator);
     let show = "echo $PGHOST; ls -l $PGPASSFILE | cut -c1-10; cut -d: -f1-4 $PGPASSFILE; psql -w -c 'select 1'";
-    let run = Run::of(command.args(["exec", "--tcp", "--", "sh", "-c"]).arg(show)).success();
+    let run = Run::with(&emulator, &["exec", "--tcp", "--", "sh", "-c", show]).success();
     assert!(run.starts_with("127.0.0.1\n-rw-------\n127.0.0.1:"), "{run}");
     let mut command = configured(&emulator);
     command.args(["exec", "--tcp", "--", "env", "-u", "PGPASSFILE", "HOME=/nonexistent"]);
@@ -234,10 +228,9 @@ fn the_code_of_a_program_is_passed_on() {
         // Nobody else in the foreground would tell the program.
         ("kill -INT $PPID; sleep 60", 130),
     ] {
-        let mut command = configured(&emulator);
         // Without `exec` the shell would wait for its `sleep`, which gets no signal.
         let program = program.replace("; sleep", "; exec sleep");
-        let run = Run::of(command.args(["exec", "--", "sh", "-c", &program]));
+        let run = Run::with(&emulator, &["exec", "--", "sh", "-c", &program]);
         assert_eq!((run.code, run.stderr.as_str()), (Some(code), ""), "{program}");
     }
     let run = Run::with(&emulator, &["exec", "--", "no-such-program"]);

@@ -69,23 +69,16 @@ fn clients_are_logged_in_on_every_listener_until_the_signal() {
     let emulator = emulator();
     let service = emulator.description();
     let folder = tempfile::tempdir().unwrap();
-    let socket = format!("{}/s", folder.path().display());
+    let (here, socket) = ("127.0.0.1:0", format!("{}/s", folder.path().display()));
     let elsewhere = format!("127.0.0.1:0={}", service.read_only_endpoint);
     let route = format!("user:reader={}", service.read_only_endpoint);
     let running = Running::start(
         &emulator,
         &[
-            "--listen",
-            "127.0.0.1:0",
-            "--listen",
-            &elsewhere,
-            "--listen-read-only",
-            "127.0.0.1:0",
-            "--unix-socket",
-            &socket,
-            "--route",
-            &route,
-        ],
+            &["--listen", here, "--listen", &elsewhere, "--listen-read-only", here][..],
+            &["--unix-socket", &socket, "--route", &route],
+        ]
+        .concat(),
     );
     let sql = "select current_user, current_setting('transaction_read_only')";
     for (listener, read_only) in [(0, "off"), (1, "on"), (2, "on"), (3, "off")] {
@@ -110,16 +103,15 @@ fn nobody_else_gets_in_by_mistake() {
         let arguments: Vec<_> = ["proxy"].iter().chain(arguments).copied().collect();
         Run::with(&emulator, &arguments).failure()
     };
-    let error = refused(&["--listen", "0.0.0.0:0"]);
-    assert!(error.contains("other machines"), "{error}");
-    let error = refused(&["--listen", "0.0.0.0:0", "--allow-remote"]);
-    assert!(error.contains("needs a password or client certificates"), "{error}");
-    let error = refused(&["--unix-socket", "/"]);
-    assert!(error.contains("accepted: mode 0700"), "{error}");
-    let error = refused(&["--listen", "nowhere"]);
-    assert!(error.contains("accepted: ADDRESS:PORT or PORT"), "{error}");
-    let error = refused(&["--route", "shop"]);
-    assert!(error.contains("NAME=projects/"), "{error}");
-    let error = refused(&["--password-file", "/nonexistent"]);
-    assert!(error.contains("/nonexistent"), "{error}");
+    for (arguments, words) in [
+        (&["--listen", "0.0.0.0:0"][..], "other machines"),
+        (&["--listen", "0.0.0.0:0", "--allow-remote"], "needs a password or client certificates"),
+        (&["--unix-socket", "/"], "accepted: mode 0700"),
+        (&["--listen", "nowhere"], "accepted: ADDRESS:PORT or PORT"),
+        (&["--route", "shop"], "NAME=projects/"),
+        (&["--password-file", "/nonexistent"], "/nonexistent"),
+    ] {
+        let error = refused(arguments);
+        assert!(error.contains(words), "{arguments:?}: {error}");
+    }
 }

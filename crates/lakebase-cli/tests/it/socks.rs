@@ -1,11 +1,9 @@
 //! The command where a SOCKS proxy leads to Postgres: `query` and `proxy` go that way, and `doctor` tells it.
 
-use std::process::Command;
-
 use lakebase_testkit::conformance::socks_server::{SocksBehaviour, SocksServer};
 
-use crate::doctor::{assert_fault, examine, step};
-use crate::support::{Run, configured, emulator};
+use crate::doctor::{assert_fault, detail, examine_with, step};
+use crate::support::{Run, emulator};
 
 #[test]
 fn query_and_doctor_go_through_it() {
@@ -13,25 +11,25 @@ fn query_and_doctor_go_through_it() {
     let service = emulator.description();
     let to = ([127, 0, 0, 1], service.pg_port).into();
     let host = format!("{}:{}", service.pg_host, service.pg_port);
-    let through = |proxy: &SocksServer, scheme: &str| -> Command {
-        let mut command = configured(&emulator);
-        command.env("ALL_PROXY", format!("{scheme}://me:canary%201@{}", proxy.host()));
-        command
+    let url =
+        |proxy: &SocksServer, scheme: &str| format!("{scheme}://me:canary%201@{}", proxy.host());
+    let examine = |proxy: &SocksServer, scheme: &str| {
+        examine_with(&emulator, &[("ALL_PROXY", &url(proxy, scheme))])
     };
     let proxy = SocksServer::start(SocksBehaviour::LeadOnly(to, "me", "canary 1"));
-    let mut query = through(&proxy, "socks5h");
-    let printed =
-        Run::of(query.env("LAKEBASE_DNS", "127.0.0.1:1").args(["query", "select 41 + 1"]));
+    let socks5h = url(&proxy, "socks5h");
+    let variables = [("ALL_PROXY", &*socks5h), ("LAKEBASE_DNS", "127.0.0.1:1")];
+    let printed = Run::set(&emulator, &variables, &["query", "select 41 + 1"]);
     assert!(printed.success().contains("42"));
     assert_eq!(proxy.requests(), [host.as_str()]);
 
     // A program beside a tunnel: psql does not know of the proxy.
-    let mut psql = through(&proxy, "socks5h");
-    let printed = Run::of(psql.args(["psql", "--", "-X", "-A", "-t", "-c", "select 41 + 1"]));
+    let psql = ["psql", "--", "-X", "-A", "-t", "-c", "select 41 + 1"];
+    let printed = Run::set(&emulator, &variables[..1], &psql);
     assert_eq!(printed.success().trim(), "42");
 
     let before = proxy.requests().len();
-    let found = examine(&emulator, &mut through(&proxy, "socks5h"));
+    let found = examine(&proxy, "socks5h");
     assert_eq!(found["ok"], true, "{found}");
     assert!(!found.to_string().contains("canary"), "{found}");
     let name = format!("socks5h://{} from ALL_PROXY (environment variable)", proxy.host());
@@ -48,12 +46,12 @@ fn query_and_doctor_go_through_it() {
     assert!(settings.iter().any(|setting| setting["name"] == "postgres_proxy"), "{found}");
 
     // By socks5, addresses are looked up here.
-    let found = examine(&emulator, &mut through(&proxy, "socks5"));
+    let found = examine(&proxy, "socks5");
     assert_eq!(found["ok"], true, "{found}");
-    let detail = step(&found, "host")["detail"].as_str().unwrap();
-    assert!(detail.contains("direct DNS: 127.0.0.1"), "{detail}");
-    let detail = step(&found, "tcp")["detail"].as_str().unwrap();
-    assert!(detail.starts_with("127.0.0.1:") && detail.contains("through the proxy"), "{detail}");
+    let looked_up = detail(&found, "host");
+    assert!(looked_up.contains("direct DNS: 127.0.0.1"), "{looked_up}");
+    let tcp = detail(&found, "tcp");
+    assert!(tcp.starts_with("127.0.0.1:") && tcp.contains("through the proxy"), "{tcp}");
 
     for (behaviour, fault, words) in [
         (
@@ -69,7 +67,7 @@ fn query_and_doctor_go_through_it() {
         ),
     ] {
         let proxy = SocksServer::start(behaviour);
-        let found = examine(&emulator, &mut through(&proxy, "socks5h"));
+        let found = examine(&proxy, "socks5h");
         let words = [&*format!("{host} through the proxy socks5h://"), words];
         assert_fault(&found, "tcp", fault, &words);
         assert!(step(&found, "tcp")["advice"].as_str().unwrap().contains("proxy"), "{found}");
@@ -77,11 +75,7 @@ fn query_and_doctor_go_through_it() {
     }
 
     // A wish that cannot be fulfilled is not dropped.
-    let found = examine(&emulator, configured(&emulator).env("ALL_PROXY", "socks4://127.0.0.1:1"));
-    assert_fault(
-        &found,
-        "host",
-        "configuration",
-        &["ALL_PROXY (environment variable)", "version 5"],
-    );
+    let found = examine_with(&emulator, &[("ALL_PROXY", "socks4://127.0.0.1:1")]);
+    let words = ["ALL_PROXY (environment variable)", "version 5"];
+    assert_fault(&found, "host", "configuration", &words);
 }

@@ -61,6 +61,11 @@ impl Run {
         Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
+    /// Runs the command, configured for `emulator` and with these further variables, with these arguments.
+    pub(crate) fn set(emulator: &Emulator, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::of(configured(emulator).envs(variables.iter().copied()).args(arguments))
+    }
+
     /// Runs the configured command with these arguments; no secret may be on standard error.
     pub(crate) fn with(emulator: &Emulator, arguments: &[&str]) -> Self {
         let run = Self::of(configured(emulator).args(arguments));
