@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use drivers::{Driver, Failure, play, print_cost, with_lakebase};
+use drivers::{Driver, Failure, ask_each, play, print_cost, with_lakebase};
 use generator::config::Config;
 use lakebase::{Lakebase, RecyclingOptions, deadpool_postgres::Pool};
 
@@ -24,15 +24,8 @@ impl<const ASKS: bool> Driver for Clorinde<ASKS> {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(recipe::client(&self.0).await?);
-        }
-        let mut processes = Vec::new();
-        for client in &held {
-            processes.push(recipe::session(client).await?);
-        }
-        Ok(processes)
+        let open = async || Ok(recipe::client(&self.0).await?);
+        ask_each(count, open, async |client| Ok(recipe::session(client).await?)).await
     }
 }
 

@@ -4,7 +4,7 @@ use diesel::sql_types::Integer;
 use diesel::{dsl::sql, select};
 use diesel_async::pooled_connection::{bb8, deadpool};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use drivers::{Driver, Failure, play};
+use drivers::{Driver, Failure, ask_each, play};
 use lakebase::{Lakebase, Tunnel};
 
 struct Deadpool(
@@ -27,15 +27,8 @@ impl Driver for Deadpool {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.get().await?);
-        }
-        let mut processes = Vec::new();
-        for conn in &mut held {
-            processes.push(process(conn).await?);
-        }
-        Ok(processes)
+        let open = async || Ok(self.0.get().await?);
+        ask_each(count, open, async |conn| process(conn).await).await
     }
 }
 
@@ -46,15 +39,8 @@ impl Driver for Bb8 {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.get().await?);
-        }
-        let mut processes = Vec::new();
-        for conn in &mut held {
-            processes.push(process(conn).await?);
-        }
-        Ok(processes)
+        let open = async || Ok(self.0.get().await?);
+        ask_each(count, open, async |conn| process(conn).await).await
     }
 }
 

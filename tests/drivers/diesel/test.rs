@@ -4,7 +4,7 @@ use diesel::pg::PgConnection;
 use diesel::r2d2::{ConnectionManager, Pool};
 use diesel::sql_types::Integer;
 use diesel::{RunQueryDsl, dsl::sql, select};
-use drivers::{Driver, Failure, play};
+use drivers::{Driver, Failure, ask_each, play};
 use lakebase::{Lakebase, Tunnel};
 
 struct Diesel(
@@ -19,15 +19,11 @@ impl Driver for Diesel {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.get()?);
-        }
-        let mut processes = Vec::new();
-        for conn in &mut held {
-            processes.push(select(sql::<Integer>("pg_backend_pid()")).get_result(conn)?);
-        }
-        Ok(processes)
+        let open = async || Ok(self.0.get()?);
+        ask_each(count, open, async |conn| {
+            Ok(select(sql::<Integer>("pg_backend_pid()")).get_result(conn)?)
+        })
+        .await
     }
 }
 

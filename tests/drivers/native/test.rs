@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use drivers::{Driver, Failure, play, print_cost};
+use drivers::{Driver, Failure, ask_each, play, print_cost};
 use lakebase::tokio_postgres::Client;
 use lakebase::{
     Lakebase, LakebaseConnections, LakebasePool, PoolOptions, RecyclingOptions, bb8,
@@ -38,16 +38,12 @@ impl<const ASKS: bool> Driver for Sqlx<ASKS> {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.acquire().await?);
-        }
-        let mut processes = Vec::new();
-        for conn in &mut held {
+        let open = async || Ok(self.0.acquire().await?);
+        ask_each(count, open, async |conn| {
             let asking = sqlx::query_scalar("select pg_backend_pid()");
-            processes.push(asking.fetch_one(&mut **conn).await?);
-        }
-        Ok(processes)
+            Ok(asking.fetch_one(&mut **conn).await?)
+        })
+        .await
     }
 }
 
@@ -58,17 +54,12 @@ impl Driver for Direct {
 
     /// There is no pool, so sessions are new.
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
+        let open = async || {
             let (client, connection) = self.0.tokio_postgres().await?;
             tokio::spawn(connection);
-            held.push(client);
-        }
-        let mut processes = Vec::new();
-        for client in &held {
-            processes.push(process(client).await?);
-        }
-        Ok(processes)
+            Ok(client)
+        };
+        ask_each(count, open, async |client| process(client).await).await
     }
 }
 
@@ -78,16 +69,12 @@ impl<const ASKS: bool> Driver for Deadpool<ASKS> {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.get().await?);
-        }
-        let mut processes = Vec::new();
-        for client in &held {
+        let open = async || Ok(self.0.get().await?);
+        ask_each(count, open, async |client| {
             let asking = client.prepare_cached("select pg_backend_pid()").await?;
-            processes.push(client.query_one(&asking, &[]).await?.get(0));
-        }
-        Ok(processes)
+            Ok(client.query_one(&asking, &[]).await?.get(0))
+        })
+        .await
     }
 }
 
@@ -98,15 +85,8 @@ impl<const ASKS: bool> Driver for Bb8<ASKS> {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.get().await?);
-        }
-        let mut processes = Vec::new();
-        for client in &held {
-            processes.push(process(client).await?);
-        }
-        Ok(processes)
+        let open = async || Ok(self.0.get().await?);
+        ask_each(count, open, async |client| process(client).await).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! sea-orm 1 by its recipe.
 
-use drivers::{Driver, Failure, play};
+use drivers::{Driver, Failure, ask_each, play};
 use lakebase::{Lakebase, Tunnel};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait};
 
@@ -13,17 +13,13 @@ impl Driver for SeaOrm {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.begin().await?);
-        }
-        let mut processes = Vec::new();
-        for transaction in &held {
+        let open = async || Ok(self.0.begin().await?);
+        ask_each(count, open, async |transaction| {
             let ask = Statement::from_string(DbBackend::Postgres, "select pg_backend_pid()");
             let row = transaction.query_one(ask).await?.ok_or("no row")?;
-            processes.push(row.try_get_by_index(0)?);
-        }
-        Ok(processes)
+            Ok(row.try_get_by_index(0)?)
+        })
+        .await
     }
 }
 

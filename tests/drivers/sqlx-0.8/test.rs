@@ -1,6 +1,6 @@
 //! sqlx 0.8 by its recipe.
 
-use drivers::{Driver, Failure, play};
+use drivers::{Driver, Failure, ask_each, play};
 use lakebase::{Lakebase, Tunnel};
 use sqlx::postgres::PgPool;
 
@@ -13,16 +13,11 @@ impl Driver for Sqlx {
     }
 
     async fn processes(&self, count: usize) -> Result<Vec<i32>, Failure> {
-        let mut held = Vec::new();
-        for _ in 0..count {
-            held.push(self.0.acquire().await?);
-        }
-        let mut processes = Vec::new();
-        for conn in &mut held {
-            processes
-                .push(sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut **conn).await?);
-        }
-        Ok(processes)
+        let open = async || Ok(self.0.acquire().await?);
+        ask_each(count, open, async |conn| {
+            Ok(sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut **conn).await?)
+        })
+        .await
     }
 }
 

@@ -26,6 +26,27 @@ pub trait Driver: Sized {
     fn processes(&self, count: usize) -> impl Future<Output = Result<Vec<i32>, Failure>>;
 }
 
+/// What [`Driver::processes`] returns of a pool: `count` sessions that `open` gets are held while `ask` asks each for its process.
+///
+/// # Errors
+///
+/// The first of either.
+pub async fn ask_each<S>(
+    count: usize,
+    open: impl AsyncFn() -> Result<S, Failure>,
+    ask: impl AsyncFn(&mut S) -> Result<i32, Failure>,
+) -> Result<Vec<i32>, Failure> {
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(open().await?);
+    }
+    let mut processes = Vec::new();
+    for session in &mut held {
+        processes.push(ask(session).await?);
+    }
+    Ok(processes)
+}
+
 /// What happens before there has to be one session more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
