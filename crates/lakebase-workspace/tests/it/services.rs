@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lakebase_core::{Error, ErrorKind};
-use lakebase_workspace::Retry;
 use lakebase_testkit::assert_error;
+use lakebase_workspace::Retry;
 
 use crate::support::*;
 

@@ -135,54 +135,38 @@ mod tests {
     }
 
     const HOME: (&str, &str) = ("HOME", "/home/me");
+    const PGPASS: &str = "/home/me/.pgpass";
     const URL: (&str, &str) = ("LAKEBASE_PG_URL", "postgresql://me@db.example/d");
 
     #[test]
     fn it_is_looked_for_where_libpq_looks() {
-        for (variables, path, expected) in [
-            (&[HOME, URL][..], "/home/me/.pgpass", "canary from /home/me/.pgpass (password file)"),
-            (&[HOME, URL, ("PGPASSFILE", "/p")], "/p", "canary from /p (password file)"),
-            (&[HOME, URL, ("PGPASSFILE", "/p")], "/home/me/.pgpass", "silent"),
+        let by_url = |url| ("LAKEBASE_PG_URL", url);
+        let by_name = [("PGHOST", "db.example"), ("PGUSER", "me")];
+        for (variables, path, password) in [
+            (vec![HOME, URL], PGPASS, Some("canary")),
+            (vec![HOME, URL, ("PGPASSFILE", "/p")], "/p", Some("canary")),
+            (vec![HOME, URL, ("PGPASSFILE", "/p")], PGPASS, None),
             (
-                &[
-                    ("LAKEBASE_PG_URL", "postgresql://me@db.example/d?passfile=/q"),
-                    ("PGPASSFILE", "/p"),
-                ],
+                vec![by_url("postgresql://me@db.example/d?passfile=/q"), ("PGPASSFILE", "/p")],
                 "/q",
-                "canary from /q (password file)",
+                Some("canary"),
             ),
-            (
-                &[HOME, ("PGHOST", "db.example"), ("PGUSER", "me")],
-                "/home/me/.pgpass",
-                "canary from /home/me/.pgpass (password file)",
-            ),
+            (vec![HOME, by_name[0], by_name[1]], PGPASS, Some("canary")),
             // The database is the user's name where there is none.
-            (
-                &[HOME, ("LAKEBASE_PG_URL", "postgresql://me@localhost")],
-                "/home/me/.pgpass",
-                "local from /home/me/.pgpass (password file)",
-            ),
-            (
-                &[HOME, ("LAKEBASE_PG_URL", "postgresql://me@localhost:5433")],
-                "/home/me/.pgpass",
-                "silent",
-            ),
-            (
-                &[HOME, ("LAKEBASE_PG_URL", "postgresql://you@db.example")],
-                "/home/me/.pgpass",
-                "silent",
-            ),
+            (vec![HOME, by_url("postgresql://me@localhost")], PGPASS, Some("local")),
+            (vec![HOME, by_url("postgresql://me@localhost:5433")], PGPASS, None),
+            (vec![HOME, by_url("postgresql://you@db.example")], PGPASS, None),
             // There is no user to look for.
-            (&[HOME, ("LAKEBASE_PG_URL", "postgresql://db.example")], "/home/me/.pgpass", "silent"),
+            (vec![HOME, by_url("postgresql://db.example")], PGPASS, None),
             // A workspace is asked for a token.
-            (
-                &[HOME, ("LAKEBASE_PROJECT", "p"), ("PGHOST", "db.example"), ("PGUSER", "me")],
-                "/home/me/.pgpass",
-                "silent",
-            ),
-            (&[URL], "/home/me/.pgpass", "silent"),
+            (vec![HOME, ("LAKEBASE_PROJECT", "p"), by_name[0], by_name[1]], PGPASS, None),
+            (vec![URL], PGPASS, None),
         ] {
-            assert_eq!(found(variables, path, 0o600), expected, "{variables:?}");
+            let expected = match password {
+                Some(password) => format!("{password} from {path} (password file)"),
+                None => "silent".to_owned(),
+            };
+            assert_eq!(found(&variables, path, 0o600), expected, "{variables:?}");
         }
         let windows = Environment::from_pairs([("APPDATA", "roaming")]);
         let expected = Path::new("roaming").join("postgresql").join("pgpass.conf");
@@ -192,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_file_that_others_may_read_or_that_is_none_is_not_used() {
-        let of_mode = |mode| found(&[HOME, URL], "/home/me/.pgpass", mode);
+        let of_mode = |mode| found(&[HOME, URL], PGPASS, mode);
         for mode in [0o640, 0o604, 0o602, 0o777] {
             let expected = format!(
                 "password file /home/me/.pgpass has mode {mode:04o}, so others may read it; set it to 0600"
