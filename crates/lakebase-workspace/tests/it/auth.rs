@@ -180,51 +180,45 @@ fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
 
 #[test]
 fn the_command_says_what_to_do() {
-    for (success, stdout, stderr, kind, said) in [
+    for (stdout, stderr, kind, said) in [
         (
-            false,
             "",
             "Error: databricks OAuth is not configured for this host",
             ErrorKind::Unauthenticated,
             "no credentials are configured and the Databricks CLI is not logged in; run `databricks auth login --host https://w.example`, or set DATABRICKS_TOKEN",
         ),
         (
-            false,
             "",
             "Usage: databricks [OPTIONS] COMMAND [ARGS]...\nError: No such command 'auth'.",
             ErrorKind::Config,
             "\"databricks\" is the legacy Databricks CLI; install version 0.207.1 or later, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
         ),
         (
-            false,
             "",
             "Error: the refresh token is invalid eyJhbGciOiJub25lIn0.e30.x",
             ErrorKind::Unauthenticated,
             "`databricks auth token --host https://w.example` failed: Error: the refresh token is invalid [redacted]",
         ),
         (
-            false,
             "cli-secret",
             "dial tcp: cli-secret\n",
             ErrorKind::Unavailable,
             "`databricks auth token --host https://w.example` failed: dial tcp: [redacted]",
         ),
         (
-            true,
             "cli-secret",
             "",
             ErrorKind::Protocol,
             "the output of `databricks auth token` is not JSON",
         ),
         (
-            true,
             r#"{"access_token":"cli-secret"}"#,
             "",
             ErrorKind::Protocol,
             "the output of `databricks auth token` has no `expiry`",
         ),
     ] {
-        let (runtime, _) = programs(move |_| (success, stdout, stderr));
+        let (runtime, _) = programs(move |_| (stderr.is_empty(), stdout, stderr));
         let error = fetch(&client_on(&runtime, &[])).unwrap_err();
         assert!(error.report().starts_with(said), "{}", error.report());
         assert_eq!(error.kind(), kind, "{said}");

@@ -254,47 +254,29 @@ fn redirects_of_token_services_are_not_followed() {
 
 #[test]
 fn replies_that_make_no_sense_name_the_field() {
-    for (pairs, body, said) in [
-        (
-            &GITHUB[..],
-            r#"{"count":0}"#,
-            "the reply of the token service of github-oidc has no `value`",
-        ),
-        (
-            &DEVOPS[..],
-            r#"{"oidcToken":""}"#,
-            "the reply of the token service of azure-devops-oidc has no `oidcToken`",
-        ),
-        (
-            &[METADATA][..],
-            r#"{"access_token":"hush"}"#,
-            "the token of the metadata service has no `expires_on`",
-        ),
-        (
-            &[METADATA][..],
-            r#"{"access_token":"hush","expires_on":"soon"}"#,
-            "the token of the metadata service has no `expires_on`",
-        ),
-        (
-            &[METADATA][..],
-            r#"{"expires_on":1}"#,
-            "the token of the metadata service has no `access_token`",
-        ),
-        (
-            &[METADATA][..],
-            r#"{"access_token":"hush","token_type":"MAC","expires_on":1}"#,
-            "the token of the metadata service has a `token_type` other than Bearer",
-        ),
-        (
-            &[METADATA][..],
-            "<html>",
-            "the token of the metadata service is HTML instead of JSON; is the address that of a Databricks workspace?",
-        ),
-    ] {
+    let check = |pairs: &[(&str, &str)], body: &'static str, said: &str| {
         let (error, _) = answered(pairs, 200, &[], body);
         assert_eq!(error.kind(), ErrorKind::Protocol);
         assert!(error.report().ends_with(said), "{}", error.report());
         assert!(!format!("{error:?}").contains("hush"));
+    };
+    for (pairs, body, said) in [
+        (&GITHUB[..], r#"{"count":0}"#, "github-oidc has no `value`"),
+        (&DEVOPS[..], r#"{"oidcToken":""}"#, "azure-devops-oidc has no `oidcToken`"),
+    ] {
+        check(pairs, body, &format!("the reply of the token service of {said}"));
+    }
+    for (body, said) in [
+        (r#"{"access_token":"hush"}"#, "has no `expires_on`"),
+        (r#"{"access_token":"hush","expires_on":"soon"}"#, "has no `expires_on`"),
+        (r#"{"expires_on":1}"#, "has no `access_token`"),
+        (
+            r#"{"access_token":"hush","token_type":"MAC","expires_on":1}"#,
+            "has a `token_type` other than Bearer",
+        ),
+        ("<html>", "is HTML instead of JSON; is the address that of a Databricks workspace?"),
+    ] {
+        check(&[METADATA], body, &format!("the token of the metadata service {said}"));
     }
 }
 
