@@ -4,7 +4,7 @@
 //! |---|---|
 //! | clocks and timers moved by hand | [`FakeTime`] |
 //! | tasks without a runtime, in a fixed order | [`FakeSpawn`] |
-//! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`] |
+//! | a [`Runtime`](lakebase_core::Runtime) of both | [`fake_runtime`], [`fake_executor`] |
 //! | a service that follows a script | [`ScriptedOrigin`] |
 //! | addresses that swallow packets | `network` |
 //! | an address where nobody listens | `RefusingAddress` |
@@ -52,7 +52,7 @@ pub use origin::{Answer, Reply, ScriptedOrigin};
 pub use redirected_http::RedirectedHttp;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use refusing::RefusingAddress;
-pub use runtime::{Unexpected, fake_runtime};
+pub use runtime::{Unexpected, fake_executor, fake_runtime};
 pub use time::{EPOCH, FakeTime};
 
 /// What a thread that panicked has left is as good as before.

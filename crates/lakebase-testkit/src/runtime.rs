@@ -11,7 +11,7 @@ use lakebase_core::{
     Dial, Error, ErrorKind, HostResolver, HttpClient, Listen, Process, Result, Runtime, Spawn,
 };
 
-use crate::FakeTime;
+use crate::{FakeSpawn, FakeTime};
 
 /// A runtime whose clocks and timer are `time`, and whose tasks `spawn` runs, if given.
 ///
@@ -30,6 +30,15 @@ pub fn fake_runtime(time: &FakeTime, spawn: Option<Arc<dyn Spawn>>) -> Runtime {
         process: Arc::new(Unexpected),
         listen: Arc::new(Unexpected),
     }
+}
+
+/// New time, an executor whose tasks go by it, and a runtime of both.
+#[must_use]
+pub fn fake_executor() -> (FakeTime, FakeSpawn, Runtime) {
+    let time = FakeTime::new();
+    let spawn = FakeSpawn::new(&time);
+    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    (time, spawn, runtime)
 }
 
 /// Effects that no test expects.

@@ -12,7 +12,7 @@ use lakebase_core::{
 };
 use lakebase_testkit::mocks::MockCredentialSource;
 use lakebase_testkit::{
-    EPOCH, FakeSpawn, FakeTime, Reply, ScriptedOrigin, TrackedSpawn, fake_runtime,
+    EPOCH, FakeSpawn, FakeTime, Reply, ScriptedOrigin, TrackedSpawn, fake_executor, fake_runtime,
 };
 use mockall::Sequence;
 
@@ -29,9 +29,7 @@ fn credential(token: &str) -> DatabaseCredential {
 
 #[test]
 fn a_refused_credential_is_asked_for_again_with_force() {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let (_, spawn, runtime) = fake_executor();
     let mut order = Sequence::new();
     let mut source = MockCredentialSource::new();
     for (token, force) in [("first", false), ("second", true)] {

@@ -8,7 +8,7 @@ use futures::future;
 use lakebase_core::connect::{Connector, ConnectorConfig, Sources};
 use lakebase_core::*;
 use lakebase_testkit::mocks::{MockCredentialSource, MockEndpointResolver, MockHostResolver};
-use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
+use lakebase_testkit::{FakeSpawn, FakeTime, fake_executor};
 
 use crate::{HOST, Server, config, driver, endpoint, seconds, sources};
 
@@ -35,8 +35,9 @@ impl Lookup {
         std::mem::take(&mut self.0.lock().unwrap().asked)
     }
 
-    /// A connector without configured addresses, which has logged in once.
-    fn warm(&self, time: &FakeTime, spawn: &FakeSpawn) -> Connector {
+    /// A connector without configured addresses, which has logged in once, and what it goes by.
+    fn warm(&self) -> (FakeTime, FakeSpawn, Connector) {
+        let (time, spawn, runtime) = fake_executor();
         let mut endpoints = MockEndpointResolver::new();
         let lookup = self.clone();
         endpoints.expect_resolve().returning(move |_, _| {
@@ -55,18 +56,15 @@ impl Lookup {
             lookup.asked.1 += 1;
             lookup.dns.clone().map_or(Ok(vec!["192.0.2.1".parse().unwrap()]), Err)
         });
-        let runtime = Runtime {
-            hosts: Arc::new(system),
-            fallback_hosts: Some(Arc::new(direct)),
-            ..fake_runtime(time, Some(Arc::new(spawn.clone())))
-        };
-        let sources = Sources { endpoints: Some(Arc::new(endpoints)), ..sources(time) };
+        let runtime =
+            Runtime { hosts: Arc::new(system), fallback_hosts: Some(Arc::new(direct)), ..runtime };
+        let sources = Sources { endpoints: Some(Arc::new(endpoints)), ..sources(&time) };
         let config = ConnectorConfig { addresses: Vec::new(), ..config() };
         let connector = Connector::new(config, sources, &runtime).unwrap();
-        let (driver, _) = driver(time, &[]);
+        let (driver, _) = driver(&time, &[]);
         spawn.run(async { connector.connect(&*driver).await }).unwrap();
         assert_eq!(self.asked(), (1, 1));
-        connector
+        (time, spawn, connector)
     }
 }
 
@@ -83,9 +81,8 @@ fn a_failure_that_is_not_about_the_host_leaves_it_known() {
         &[Server::Fails(ErrorKind::PermissionDenied)],
         &[Server::Wakes; 200],
     ] {
-        let (time, lookup) = (FakeTime::new(), Lookup::default());
-        let spawn = FakeSpawn::new(&time);
-        let connector = lookup.warm(&time, &spawn);
+        let lookup = Lookup::default();
+        let (time, spawn, connector) = lookup.warm();
         let (driver, _) = driver(&time, script);
         let error = spawn.run(async { connector.connect(&*driver).await }).unwrap_err();
         lookup.set(|it| (it.workspace, it.dns) = (down(), down()));
@@ -98,9 +95,8 @@ fn a_failure_that_is_not_about_the_host_leaves_it_known() {
 
 #[test]
 fn a_credential_that_cannot_be_fetched_leaves_the_host_known() {
-    let (time, lookup) = (FakeTime::new(), Lookup::default());
-    let spawn = FakeSpawn::new(&time);
-    let connector = lookup.warm(&time, &spawn);
+    let lookup = Lookup::default();
+    let (time, spawn, connector) = lookup.warm();
     for kind in [ErrorKind::TimedOut, ErrorKind::Unavailable, ErrorKind::Config] {
         let mut credentials = MockCredentialSource::new();
         credentials.expect_fetch().returning(move |_| Err(Error::new(kind, "down")));
@@ -123,9 +119,8 @@ fn a_host_that_may_be_wrong_is_looked_up_again_and_stays_known_while_that_fails(
         &[Server::Resets; 200],
         &[Server::Hangs; 9],
     ] {
-        let (time, lookup) = (FakeTime::new(), Lookup::default());
-        let spawn = FakeSpawn::new(&time);
-        let connector = lookup.warm(&time, &spawn);
+        let lookup = Lookup::default();
+        let (time, spawn, connector) = lookup.warm();
         let login = || spawn.run(async { connector.login().await });
         let (driver, _) = driver(&time, script);
         let error = spawn.run(async { connector.connect(&*driver).await }).unwrap_err();
@@ -150,9 +145,8 @@ fn a_host_that_may_be_wrong_is_looked_up_again_and_stays_known_while_that_fails(
 
 #[test]
 fn a_late_failure_at_an_old_host_leaves_the_new_one_alone() {
-    let (time, lookup) = (FakeTime::new(), Lookup::default());
-    let spawn = FakeSpawn::new(&time);
-    let connector = lookup.warm(&time, &spawn);
+    let lookup = Lookup::default();
+    let (time, spawn, connector) = lookup.warm();
     let misdirected = async |script: &[Server]| {
         let (driver, _) = driver(&time, script);
         let report = connector.connect(&*driver).await.unwrap_err().report();
@@ -177,9 +171,8 @@ fn a_late_failure_at_an_old_host_leaves_the_new_one_alone() {
 
 #[test]
 fn dns_that_is_down_hides_no_address_that_is_known() {
-    let (time, lookup) = (FakeTime::new(), Lookup::default());
-    let spawn = FakeSpawn::new(&time);
-    let connector = lookup.warm(&time, &spawn);
+    let lookup = Lookup::default();
+    let (time, spawn, connector) = lookup.warm();
     let login = || spawn.run(async { connector.login().await });
     lookup.set(|it| it.dns = down());
     for (wait, known) in [(59, true), (1, true), (86_339, true), (1, false)] {
@@ -215,18 +208,14 @@ type Lookups<'a> = (u64, std::result::Result<&'a str, ErrorKind>);
 
 /// When the system's resolver and direct DNS answer, and what; when the login has which address, or the error.
 fn look_up(system: Lookups<'_>, direct: Lookups<'_>) -> (u64, Result<String>) {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
+    let (time, spawn, runtime) = fake_executor();
     let resolver = |(after, answer): Lookups<'_>| {
         let found = answer.map(|address| vec![address.parse().unwrap()]);
         let answer = found.map_err(|kind| Error::new(kind, format!("{kind:?}")));
         Arc::new(Slow { time: time.clone(), after, answer })
     };
-    let runtime = Runtime {
-        hosts: resolver(system),
-        fallback_hosts: Some(resolver(direct)),
-        ..fake_runtime(&time, Some(Arc::new(spawn.clone())))
-    };
+    let runtime =
+        Runtime { hosts: resolver(system), fallback_hosts: Some(resolver(direct)), ..runtime };
     let config = ConnectorConfig { addresses: Vec::new(), ..config() };
     let connector = Connector::new(config, sources(&time), &runtime).unwrap();
     let started = time.monotonic();

@@ -16,7 +16,7 @@ use lakebase_core::*;
 use lakebase_testkit::mocks::{
     MockConnectionFactory, MockCredentialSource, MockEndpointResolver, MockUserResolver,
 };
-use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
+use lakebase_testkit::{FakeTime, fake_executor, fake_runtime};
 
 const ENDPOINT: &str = "projects/shop/branches/production/endpoints/primary";
 const HOST: &str = "ep-primary.database.example.com";
@@ -170,10 +170,8 @@ impl ConnectionFactory for Driver {
 
 /// Runs one connect: its outcome, the passwords used, and how much time passed.
 fn check(config: ConnectorConfig, script: &[Server]) -> (Result<String>, Vec<String>, Duration) {
-    let time = FakeTime::new();
+    let (time, spawn, runtime) = fake_executor();
     let start = time.monotonic();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
     let connector = Connector::new(config, sources(&time), &runtime).unwrap();
     let (driver, passwords) = driver(&time, script);
     let outcome = spawn.run(async { connector.connect(&*driver).await });
@@ -217,9 +215,7 @@ fn a_refused_token_is_replaced_once_by_force() {
 #[test]
 fn a_token_from_before_the_refusal_is_not_the_fresh_one() {
     let slow_login = |then: &[Server]| {
-        let time = FakeTime::new();
-        let spawn = FakeSpawn::new(&time);
-        let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+        let (time, spawn, runtime) = fake_executor();
         let connector = Connector::new(config(), sources(&time), &runtime).unwrap();
         // The second login is refused and replaces the token while the first one waits for its answer.
         let begin = [Server::RefusesLate, Server::Refuses, Server::Accepts];
@@ -338,10 +334,8 @@ impl Clock for Stopped {
 
 #[test]
 fn a_clock_that_stands_still_does_not_make_a_login_endless() {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime =
-        Runtime { clock: Arc::new(Stopped), ..fake_runtime(&time, Some(Arc::new(spawn.clone()))) };
+    let (time, spawn, runtime) = fake_executor();
+    let runtime = Runtime { clock: Arc::new(Stopped), ..runtime };
     let connector = Connector::new(config(), sources(&time), &runtime).unwrap();
     let (driver, passwords) = driver(&time, &[Server::Resets; 1_000]);
     let error = spawn.run(async { connector.connect(&*driver).await }).unwrap_err();
@@ -364,9 +358,7 @@ fn a_native_password_is_never_retried_when_refused() {
 
 #[test]
 fn a_disabled_endpoint_is_asked_for_again_next_time() {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let (time, spawn, runtime) = fake_executor();
     let mut endpoints = MockEndpointResolver::new();
     let mut order = mockall::Sequence::new();
     for disabled in [true, false] {
@@ -420,9 +412,7 @@ fn what_is_missing_is_said_at_construction() {
 
 #[test]
 fn nothing_printed_holds_a_token() {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let (time, spawn, runtime) = fake_executor();
     let native = ConnectorConfig { auth: Auth::Password("canary".into()), ..config() };
     let connector = Connector::new(native, sources(&time), &runtime).unwrap();
     let login = spawn.run(async { connector.login().await }).unwrap();

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use lakebase_core::connect::{Auth, Connector, ConnectorConfig, Login, Tls};
 use lakebase_core::{Access, EndpointHosts, ErrorKind, Result, SettingOrigin, SslMode, Target};
 use lakebase_testkit::mocks::MockEndpointResolver;
-use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
+use lakebase_testkit::{FakeTime, fake_executor, fake_runtime};
 
 use super::{HOST, config, endpoint, sources};
 
 /// One login that is put together, with the service that [`sources`] plays.
 fn login(config: ConnectorConfig) -> Result<Login> {
-    let time = FakeTime::new();
-    let spawn = FakeSpawn::new(&time);
-    let runtime = fake_runtime(&time, Some(Arc::new(spawn.clone())));
+    let (time, spawn, runtime) = fake_executor();
     let mut endpoints = MockEndpointResolver::new();
     endpoints.expect_resolve().returning(|_, _| {
         let mut found = endpoint(false);

@@ -9,13 +9,15 @@ use crate::world::INSTANCE;
 
 const START: Duration = Duration::ZERO;
 const SLEEPY: &str = "projects/demo/branches/dev/endpoints/sleepy";
+const ADA: &str = "ada@example.com";
 
 fn startup(user: &str) -> Startup {
     Startup { version: 196_608, parameters: vec![("user".to_owned(), user.to_owned())] }
 }
 
-fn primary(state: &mut State) -> Route {
-    let host = state.world.endpoint(PRIMARY).unwrap().host();
+/// The route to the host of this endpoint.
+fn to(state: &mut State, endpoint: &str) -> Route {
+    let host = state.world.endpoint(endpoint).unwrap().host();
     route(state, Some(&host), None).unwrap()
 }
 
@@ -53,49 +55,28 @@ fn routes_by_name_then_by_option() {
 #[test]
 fn tokens_are_checked_against_identity_and_time() {
     let mut state = state();
-    let here = primary(&mut state);
+    let here = to(&mut state, PRIMARY);
     let pooled = Route { pooled: true, ..here.clone() };
     let now = state.clock.now(START);
-    let token =
-        state.mint("ada@example.com", TokenUse::Database, now, now + Duration::from_secs(10));
-    let workspace =
-        state.mint("ada@example.com", TokenUse::Workspace, now, now + Duration::from_secs(10));
+    let late = Duration::from_secs(10);
+    let token = state.mint(ADA, TokenUse::Database, now, now + late);
+    let workspace = state.mint(ADA, TokenUse::Workspace, now, now + late);
     let check = |real, route: &Route, user: &str, password: &str| {
         authenticate(&state, real, route, &startup(user), password)
     };
-    assert_eq!(check(START, &here, "ada@example.com", &token), Ok(()));
+    assert_eq!(check(START, &here, ADA, &token), Ok(()));
     assert_eq!(check(START, &here, "app", "pw"), Ok(()));
     assert_eq!(check(START, &pooled, "app", "pw"), Ok(()));
-    let late = Duration::from_secs(10);
+    let failed = "password authentication failed";
+    let stranger = "Invalid authorization for databricks identity login";
     for (real, route, user, password, sqlstate, text) in [
-        (
-            late,
-            &here,
-            "ada@example.com",
-            token.as_str(),
-            "28P01",
-            "password authentication failed for user",
-        ),
-        (
-            START,
-            &here,
-            "ada@example.com",
-            "made.up.token",
-            "28P01",
-            "password authentication failed",
-        ),
-        (START, &here, "ada@example.com", &workspace, "28P01", "password authentication failed"),
-        (
-            START,
-            &here,
-            "app id ü",
-            &token,
-            "28000",
-            "Invalid authorization for databricks identity login",
-        ),
+        (late, &here, ADA, token.as_str(), "28P01", "password authentication failed for user"),
+        (START, &here, ADA, "made.up.token", "28P01", failed),
+        (START, &here, ADA, &workspace, "28P01", failed),
+        (START, &here, "app id ü", &token, "28000", stranger),
         (START, &here, "nobody", &token, "28000", "role \"nobody\" does not exist"),
-        (START, &here, "app", "wrong", "28P01", "password authentication failed"),
-        (START, &pooled, "ada@example.com", &token, "28P01", "not accepted on pooled connections"),
+        (START, &here, "app", "wrong", "28P01", failed),
+        (START, &pooled, ADA, &token, "28P01", "not accepted on pooled connections"),
     ] {
         let (got, message) = code(check(real, route, user, password));
         assert_eq!(got, sqlstate, "{message}");
@@ -109,18 +90,16 @@ fn credentials_of_instances_open_these_instances_only() {
     state.world.add_instance("second", false).unwrap();
     let now = state.clock.now(START);
     let later = now + Duration::from_secs(10);
-    let user = "ada@example.com";
-    let for_endpoints = state.mint(user, TokenUse::Database, now, later);
-    let for_any = state.mint(user, TokenUse::Instance, now, later);
-    let for_demo = state.mint(user, TokenUse::Instance, now, later);
+    let for_endpoints = state.mint(ADA, TokenUse::Database, now, later);
+    let for_any = state.mint(ADA, TokenUse::Instance, now, later);
+    let for_demo = state.mint(ADA, TokenUse::Instance, now, later);
     state.limit_to_instances(&for_demo, vec![INSTANCE.to_owned()]);
     let demo = state.world.endpoint(INSTANCE).unwrap();
     let hosts = [demo.host(), demo.read_only_host().unwrap()];
     let [demo, secondaries] = hosts.map(|host| route(&mut state, Some(&host), None).unwrap());
     assert_eq!((demo.read_only, secondaries.read_only), (false, true));
-    let host = state.world.endpoint("instances/second").unwrap().host();
-    let second = route(&mut state, Some(&host), None).unwrap();
-    let here = primary(&mut state);
+    let second = to(&mut state, "instances/second");
+    let here = to(&mut state, PRIMARY);
     for (route, token, opens) in [
         (&demo, &for_demo, true),
         (&secondaries, &for_demo, true),
@@ -132,12 +111,9 @@ fn credentials_of_instances_open_these_instances_only() {
         (&demo, &for_endpoints, false),
         (&here, &for_endpoints, true),
     ] {
-        let checked = authenticate(&state, START, route, &startup(user), token);
-        assert_eq!(
-            checked.map_err(|refusal| refusal.sqlstate),
-            opens.then_some(()).ok_or("28P01".to_owned()),
-            "{route:?}"
-        );
+        let checked = authenticate(&state, START, route, &startup(ADA), token);
+        let refused = checked.err().map(|refusal| refusal.sqlstate);
+        assert_eq!(refused.as_deref(), (!opens).then_some("28P01"), "{route:?}");
     }
     let stopped = state.world.endpoint("instances/archive").unwrap().host();
     assert!(code(route(&mut state, Some(&stopped), None)).1.contains("is disabled"));
@@ -150,8 +126,7 @@ fn sleepers_wake_once_in_each_style() {
     for style in [WakeStyle::Hold, WakeStyle::StartingUp, WakeStyle::Paused, WakeStyle::Drop] {
         let mut state = state();
         state.suspension.style = style;
-        let host = state.world.endpoint(SLEEPY).unwrap().host();
-        let sleepy = route(&mut state, Some(&host), None).unwrap();
+        let sleepy = to(&mut state, SLEEPY);
         match (style, decide(&mut state, START, &sleepy)) {
             (WakeStyle::Hold, Decision::Wait(time)) => assert_eq!(time, Duration::from_millis(500)),
             (WakeStyle::StartingUp, Decision::Refuse(refusal)) => {
@@ -173,27 +148,22 @@ fn sleepers_wake_once_in_each_style() {
 #[test]
 fn sessions_are_limited_and_starting_computes_refuse() {
     let mut state = state();
-    let here = primary(&mut state);
+    let here = to(&mut state, PRIMARY);
     let first = state.open_session(PRIMARY, START);
     state.open_session(PRIMARY, START);
-    let Decision::Refuse(refusal) = decide(&mut state, START, &here) else {
-        panic!("two is the limit")
-    };
-    assert_eq!(refusal.sqlstate, "53300");
+    let decision = decide(&mut state, START, &here);
+    assert!(matches!(&decision, Decision::Refuse(it) if it.sqlstate == "53300"), "{decision:?}");
     state.close_session(first, START);
     assert_eq!(decide(&mut state, START, &here), Decision::Accept);
-    let fresh =
-        state.world.endpoint("projects/demo/branches/fresh/endpoints/starting").unwrap().host();
-    let fresh = route(&mut state, Some(&fresh), None).unwrap();
+    let fresh = to(&mut state, "projects/demo/branches/fresh/endpoints/starting");
     assert_eq!(decide(&mut state, START, &fresh), starting_up());
 }
 
 #[test]
 fn faults_refuse() {
     let mut state = state();
-    state
-        .faults
-        .inject(Fault::new(Operation::Login, Effect::BlockAddress).only("ep-primary").times(1));
+    let blocks = Fault::new(Operation::Login, Effect::BlockAddress);
+    state.faults.inject(blocks.only("ep-primary").times(1));
     assert!(faults(&mut state, "ep-replica").is_empty());
     let effects = faults(&mut state, "ep-primary-1");
     assert!(refusal(&effects[0]).unwrap().message.contains("is blocked by Databricks IP ACL"));
