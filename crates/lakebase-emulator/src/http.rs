@@ -1,58 +1,78 @@
 //! The thin HTTP server around the function `api::handle`.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::connect_info::{ConnectInfo, Connected};
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
+use bytes::Bytes;
 use futures_util::stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use crate::api::{self, Ending, Taken};
 use crate::data_api;
 use crate::request::Request;
+use crate::servers::accept;
 use crate::shared::Shared;
 
 /// Paths of the emulator's own interface.
 const CONTROL: &str = "/_emulator/";
+/// Longest body of a request.
+const MAX_BODY: usize = 1 << 20;
 
-/// Serves until dropped.
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Serves until dropped, by HTTPS where `tls` is configured.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
-    let app = Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(1 << 20))
-        .with_state(shared)
-        .into_make_service_with_connect_info::<Peer>();
-    // Ends only with the task.
-    let _ = axum::serve(Accepting::new(listener, tls), app).await;
+    accept(listener, |stream| connection(stream, Arc::clone(&shared), tls.clone())).await;
 }
 
-async fn answer(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn connection(stream: TcpStream, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
+    match tls {
+        None => requests(stream, &shared).await,
+        Some(tls) => {
+            // A failed handshake is the client's to report.
+            if let Ok(stream) = tls.accept(stream).await {
+                requests(stream, &shared).await;
+            }
+        }
+    }
+}
+
+async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) {
+    let service = service_fn(|request| answer(shared, request));
+    // How a connection ends concerns its client, who sees it.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The response; an error ends the connection without one.
+async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> io::Result<Response<Body>> {
+    let (head, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let text = "Failed to buffer the request body: length limit exceeded";
+            let mut response = Response::new(whole(text));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            return Ok(response);
+        }
+        Err(error) => return Err(io::Error::other(error)),
+    };
     let request = Request {
-        method: method.as_str().to_owned(),
-        path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
-        headers,
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers,
         body,
     };
     if request.path.starts_with(CONTROL) {
@@ -61,7 +81,7 @@ async fn answer(
     let answer = match shared.with(|state, real| api::handle(state, real, &request)) {
         Taken::Answered(answer) => answer,
         Taken::DataApi(delivery) => {
-            let answer = data_api::answer(&shared, &request).await;
+            let answer = data_api::answer(shared, &request).await;
             shared.with(|state, _| delivery.of(state, answer))
         }
     };
@@ -74,19 +94,15 @@ async fn answer(
     if let Some(sequence) = answer.sequence {
         shared.with(|state, real| state.log.end(sequence, real));
     }
-    // The socket refuses the first byte written from now on: the client sees no answer.
-    if answer.ending == Ending::Drop {
-        peer.0.store(true, Ordering::Relaxed);
-    }
     let length = answer.body.len();
-    let body = if answer.ending == Ending::Cut {
-        let half = Bytes::from(answer.body).slice(..length / 2);
-        Body::from_stream(stream::iter([
-            Ok(half),
-            Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
-        ]))
-    } else {
-        answer.body.into()
+    let body = match answer.ending {
+        Ending::Complete => whole(answer.body),
+        Ending::Cut => {
+            let half = Bytes::from(answer.body).slice(..length / 2);
+            let end = Err(io::ErrorKind::ConnectionAborted.into());
+            StreamBody::new(stream::iter([Ok(Frame::data(half)), end])).boxed_unsync()
+        }
+        Ending::Drop => return Err(io::ErrorKind::ConnectionAborted.into()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
@@ -100,116 +116,9 @@ async fn answer(
             headers.insert(name, value);
         }
     }
-    response
+    Ok(response)
 }
 
-/// Tells the socket of a connection to refuse what is written to it.
-#[derive(Clone)]
-struct Peer(Arc<AtomicBool>);
-
-impl Connected<IncomingStream<'_, Accepting>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Accepting>) -> Self {
-        Self(Arc::clone(&stream.io().dropped))
-    }
-}
-
-/// Accepts TCP, and TLS where configured; handshakes do not hold each other up.
-struct Accepting {
-    address: SocketAddr,
-    accepted: mpsc::Receiver<(Socket, SocketAddr)>,
-    _task: tokio::task::JoinSet<()>,
-}
-
-impl Accepting {
-    fn new(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
-        let address =
-            listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
-        let (sender, accepted) = mpsc::channel(16);
-        let mut task = tokio::task::JoinSet::new();
-        task.spawn(accept(listener, tls, sender));
-        Self { address, accepted, _task: task }
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    sender: mpsc::Sender<(Socket, SocketAddr)>,
-) {
-    loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let (tls, sender) = (tls.clone(), sender.clone());
-        tokio::spawn(async move {
-            let stream: Box<dyn Stream> = match tls {
-                None => Box::new(stream),
-                // A failed handshake is the client's to report.
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => Box::new(stream),
-                    Err(_) => return,
-                },
-            };
-            let dropped = Arc::new(AtomicBool::new(false));
-            let _ = sender.send((Socket { stream, dropped }, peer)).await;
-        });
-    }
-}
-
-impl Listener for Accepting {
-    type Io = Socket;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Socket, SocketAddr) {
-        match self.accepted.recv().await {
-            Some(accepted) => accepted,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
-    }
-}
-
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl Stream for TcpStream {}
-impl Stream for tokio_rustls::server::TlsStream<TcpStream> {}
-
-struct Socket {
-    stream: Box<dyn Stream>,
-    dropped: Arc<AtomicBool>,
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.dropped.load(Ordering::Relaxed) {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
 }

@@ -1,7 +1,7 @@
 //! The HTTP requests of clients, as the APIs and the log read them, and an API's answer.
 
-use axum::body::Bytes;
-use axum::http::HeaderMap;
+use bytes::Bytes;
+use hyper::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 /// A request. It holds secrets, so it has no `Debug`.

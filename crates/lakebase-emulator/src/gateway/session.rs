@@ -11,7 +11,6 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional,
 };
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
@@ -20,6 +19,7 @@ use super::login::{self, Decision, Refusal, Route};
 use super::wire::{self, First, MAX_STARTUP, Startup};
 use crate::fault::Effect;
 use crate::postgres::read_message;
+use crate::servers::accept;
 use crate::shared::{Open, Shared};
 
 /// Time a client has from the first byte to the password.
@@ -27,27 +27,18 @@ const STARTUP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest slice a held login sleeps, so that a clock moved by hand is noticed.
 const WAIT_SLICE: Duration = Duration::from_millis(10);
 
-/// Accepts connections until dropped; dropping ends all of them.
+/// Serves until dropped; dropping ends all connections.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, tls: Arc<ServerConfig>) {
     let acceptor = TlsAcceptor::from(tls);
-    let mut sessions = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
-                    // How a connection ends concerns its client, who sees it.
-                    sessions.spawn(async move { drop(connection(stream, &shared, &acceptor).await) });
-                }
-                Err(_) => tokio::time::sleep(WAIT_SLICE).await,
-            },
-            Some(_) = sessions.join_next() => {}
-        }
-    }
+    accept(listener, |stream| {
+        let (shared, acceptor) = (Arc::clone(&shared), acceptor.clone());
+        // How a connection ends concerns its client, who sees it.
+        async move { drop(connection(stream, &shared, &acceptor).await) }
+    })
+    .await;
 }
 
 async fn connection(stream: TcpStream, shared: &Shared, acceptor: &TlsAcceptor) -> io::Result<()> {
-    stream.set_nodelay(true)?;
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     let opened = tokio::time::timeout(STARTUP_TIMEOUT, open(stream, shared, acceptor));
     let Some((mut stream, startup)) = opened.await.map_err(|_| late())?? else { return Ok(()) };
