@@ -3,17 +3,17 @@
 //! Invariant: it listens on a Unix socket in a private folder only, and neither the process nor the
 //! folder outlives the process that started it, even after SIGKILL.
 
-mod admin;
 mod find;
+mod message;
 mod process;
 mod query;
 mod supervise;
 mod template;
 
-pub(crate) use admin::{Admin, read_message, startup};
 pub(crate) use find::find;
+pub(crate) use message::{read_message, startup};
 pub(crate) use process::Postgres;
-pub(crate) use query::{QueryError, ServerError, Transaction};
+pub(crate) use query::{Admin, QueryError, ServerError, Transaction};
 
 /// Statement that creates a login role.
 pub(crate) fn create_role_sql(role: &str) -> String {

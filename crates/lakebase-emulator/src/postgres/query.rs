@@ -1,16 +1,20 @@
-//! One statement with bound values in a transaction of its own, over the Unix socket and without a driver.
+//! Statements over the Unix socket, without a driver: a few as the superuser, and one with bound values in a transaction of
+//! its own.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::{BufMut, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
-use super::admin::{read_message_up_to, startup};
+use super::message::{put_message, read_message_up_to, startup};
 
 /// Largest answer, which is one row.
 const MAX_ROW: usize = 64 << 20;
+
+/// `Terminate`.
+const TERMINATE: [u8; 5] = [b'X', 0, 0, 0, 4];
 
 /// An error of Postgres about a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,47 @@ pub(crate) enum QueryError {
 impl From<io::Error> for QueryError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<QueryError> for io::Error {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Server(ServerError { message, sqlstate, .. }) => {
+                Self::other(format!("{message} ({sqlstate})"))
+            }
+            QueryError::Io(error) => error,
+        }
+    }
+}
+
+/// Runs statements as the superuser; each call uses its own connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    socket: PathBuf,
+}
+
+impl Admin {
+    pub(crate) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// Runs statements one after the other; what exists already counts as done.
+    pub(crate) async fn run(&self, statements: &[String]) -> io::Result<()> {
+        let parameters = [("user", "postgres"), ("database", "postgres")];
+        let mut stream = connect(&self.socket, &parameters).await?;
+        for statement in statements {
+            let mut query = BytesMut::new();
+            put_message(&mut query, b'Q', &[statement.as_bytes(), &[0]].concat())?;
+            stream.write_all(&query).await?;
+            match until_ready(&mut stream).await {
+                // A role or database that exists already is as wanted.
+                Err(QueryError::Server(error))
+                    if matches!(error.sqlstate.as_str(), "42710" | "42P04") => {}
+                result => _ = result?,
+            }
+        }
+        stream.write_all(&TERMINATE).await
     }
 }
 
@@ -54,22 +99,20 @@ impl Transaction<'_> {
         sql: &str,
         values: &[String],
     ) -> Result<Vec<String>, QueryError> {
-        let mut stream = UnixStream::connect(socket).await?;
         let mut parameters = vec![("user", self.user), ("database", self.database)];
         if self.read_only {
             parameters.push(("options", "-c default_transaction_read_only=on"));
         }
-        stream.write_all(&startup(&parameters)).await?;
-        until_ready(&mut stream).await?;
+        let mut stream = connect(socket, &parameters).await?;
         let mut messages = BytesMut::new();
         let role = [self.role.to_owned()];
         execute(&mut messages, "select pg_catalog.set_config('role', $1, true)", &role)?;
         execute(&mut messages, sql, values)?;
-        message(&mut messages, b'S', &[])?;
+        put_message(&mut messages, b'S', &[])?;
         stream.write_all(&messages).await?;
         let row = until_ready(&mut stream).await?;
         // The answer is there; how the connection ends changes nothing.
-        let _ = stream.write_all(&[b'X', 0, 0, 0, 4]).await;
+        let _ = stream.write_all(&TERMINATE).await;
         Ok(row)
     }
 }
@@ -80,7 +123,7 @@ fn execute(messages: &mut BytesMut, sql: &str, values: &[String]) -> io::Result<
     parse.put_u8(0);
     parse.put_slice(sql.as_bytes());
     parse.put_slice(&[0, 0, 0]);
-    message(messages, b'P', &parse)?;
+    put_message(messages, b'P', &parse)?;
     let mut bind = BytesMut::new();
     bind.put_slice(&[0, 0, 0, 0]);
     bind.put_u16(u16::try_from(values.len()).map_err(io::Error::other)?);
@@ -89,15 +132,16 @@ fn execute(messages: &mut BytesMut, sql: &str, values: &[String]) -> io::Result<
         bind.put_slice(value.as_bytes());
     }
     bind.put_u16(0);
-    message(messages, b'B', &bind)?;
-    message(messages, b'E', &[0, 0, 0, 0, 0])
+    put_message(messages, b'B', &bind)?;
+    put_message(messages, b'E', &[0, 0, 0, 0, 0])
 }
 
-fn message(messages: &mut BytesMut, kind: u8, body: &[u8]) -> io::Result<()> {
-    messages.put_u8(kind);
-    messages.put_u32(u32::try_from(body.len() + 4).map_err(io::Error::other)?);
-    messages.put_slice(body);
-    Ok(())
+/// Logs in, for which the socket wants no password.
+async fn connect(socket: &Path, parameters: &[(&str, &str)]) -> Result<UnixStream, QueryError> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(&startup(parameters)).await?;
+    until_ready(&mut stream).await?;
+    Ok(stream)
 }
 
 /// The last row before the server is ready again, or the first error.
