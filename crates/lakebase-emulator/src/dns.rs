@@ -39,26 +39,22 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     pub(crate) async fn bind() -> Result<Self, Error> {
-        let mut last = None;
+        let mut bound = Self::try_bind().await;
         // The port that UDP was given may be taken for TCP.
-        for _ in 0..50 {
-            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await;
-            let bound = match udp {
-                Ok(udp) => match udp.local_addr() {
-                    Ok(address) => {
-                        TcpListener::bind(address).await.map(|tcp| Self { udp, tcp, address })
-                    }
-                    Err(error) => Err(error),
-                },
-                Err(error) => Err(error),
-            };
-            match bound {
-                Ok(sockets) => return Ok(sockets),
-                Err(error) => last = Some(error),
+        for _ in 1..50 {
+            if bound.is_ok() {
+                break;
             }
+            bound = Self::try_bind().await;
         }
-        let message = "cannot bind UDP and TCP to one port on 127.0.0.1";
-        Err(last.map_or_else(|| Error::new(message), |error| Error::with(message, error)))
+        bound.map_err(|e| Error::with("cannot bind UDP and TCP to one port on 127.0.0.1", e))
+    }
+
+    async fn try_bind() -> std::io::Result<Self> {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = udp.local_addr()?;
+        let tcp = TcpListener::bind(address).await?;
+        Ok(Self { udp, tcp, address })
     }
 }
 
