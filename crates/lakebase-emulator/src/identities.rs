@@ -15,7 +15,7 @@ pub(crate) type Variables = BTreeMap<String, String>;
 /// Google have to be reached under their own names.
 pub(crate) fn variables(state: &State) -> BTreeMap<String, Variables> {
     let it = &state.credentials;
-    let host = &state.settings.host;
+    let host = &state.host;
     let client = ("DATABRICKS_CLIENT_ID", it.client_id.clone());
     let devops = format!("{host}/azure-devops/");
     let key = json!({

@@ -11,17 +11,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::clock::Clock;
 use crate::data_api::AUTHENTICATOR;
 use crate::fault::{Effect, Operation};
 use crate::postgres::{Admin, Postgres, create_role_sql, find, quote};
 use crate::shared::{Order, Shared, wall_clock};
-use crate::state::{Credentials, Settings, State};
+use crate::state::{Credentials, State};
 use crate::tls::{Identities, server_config};
 use crate::world::{DATABASE, INSTANCE, INSTANCES, PRIMARY};
 use crate::{Config, Description, Error, data_api, dns, gateway, http, identities, random};
 
 const REPLICA: &str = "projects/demo/branches/production/endpoints/replica";
+const WORKSPACE_ID: &str = "7405605519549535";
 /// How often wake-ups and idle times are looked at without a request.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -78,8 +78,9 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         .run(&bootstrap(&credentials))
         .await
         .map_err(|e| Error::with("cannot create roles and database", e))?;
-    let mut state = state(&config, host.clone(), credentials.clone());
-    let (projects, branches) = config.decoys;
+    let id = WORKSPACE_ID.to_owned();
+    let (https, (projects, branches)) = (config.https, config.decoys);
+    let mut state = State::new(wall_clock(), config, host.clone(), id, credentials.clone());
     state.world.add_decoys(projects, branches).map_err(Error::new)?;
     let host_of = |name| state.world.endpoint(name).map(|it| it.host()).unwrap_or_default();
     let (pg_host, provisioned_host) = (host_of(PRIMARY), host_of(INSTANCE));
@@ -102,8 +103,7 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         ca_cert: ca_cert.display().to_string(),
         dns: names.address.to_string(),
         database: DATABASE.to_owned(),
-        data_api: shared
-            .with(|state, _| data_api::url(&state.settings.host, &state.settings.workspace_id)),
+        data_api: shared.with(|state, _| data_api::url(&state.host, &state.workspace_id)),
         password_user: credentials.password_user,
         password: credentials.password,
         identities: shared.with(|state, _| identities::variables(state)),
@@ -113,28 +113,13 @@ async fn serve(config: Config, servers: &mut JoinSet<()>) -> Result<(Postgres, S
         server_config(&certificates, "postgresql", wrong_certificates(&shared, Operation::Login))?;
     let wrong = wrong_certificates(&shared, Operation::Any);
     let api_tls = server_config(&certificates, "http/1.1", wrong)?;
-    let api_tls = config.https.then(|| TlsAcceptor::from(api_tls));
+    let api_tls = https.then(|| TlsAcceptor::from(api_tls));
     servers.spawn(http::serve(api, Arc::clone(&shared), api_tls));
     servers.spawn(gateway::serve(gateway, Arc::clone(&shared), gateway_tls));
     servers.spawn(dns::serve(names, Arc::clone(&shared)));
     servers.spawn(obey(received, admin));
     servers.spawn(keep_time(Arc::clone(&shared)));
     Ok((postgres, Started { shared, description, ca_pem: certificates.ca_pem.clone() }))
-}
-
-fn state(config: &Config, host: String, credentials: Credentials) -> State {
-    let settings = Settings {
-        host,
-        token_path: config.token_path.clone(),
-        workspace_id: "7405605519549535".to_owned(),
-        page_size: config.page_size,
-        workspace_token_lifetime: config.workspace_token_lifetime,
-        database_token_lifetime: config.database_token_lifetime,
-        max_connections: u64::from(config.max_connections),
-        exposed_schemas: config.exposed_schemas.clone(),
-    };
-    let clock = Clock::new(wall_clock(), config.acceleration);
-    State::new(clock, settings, credentials, config.pat_lifetime, config.suspension)
 }
 
 fn credentials(client_id: Option<String>) -> Credentials {

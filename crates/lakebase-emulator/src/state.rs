@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::Config;
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::log::RequestLog;
 use crate::time::{later, rfc3339};
-use crate::token::{Token, TokenUse, TokenUseKey};
+use crate::token::{Token, TokenUse};
 use crate::world::{Compute, Endpoint, Identity, Role, SessionEnd, Suspension, World};
 
 /// Something to be done outside, in order.
@@ -45,21 +46,6 @@ pub(crate) struct Credentials {
     pub(crate) service_account: String,
 }
 
-/// Fixed properties of this emulator.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// URL of the HTTP API without a trailing slash.
-    pub(crate) host: String,
-    pub(crate) token_path: String,
-    pub(crate) workspace_id: String,
-    pub(crate) page_size: usize,
-    pub(crate) workspace_token_lifetime: Duration,
-    pub(crate) database_token_lifetime: Duration,
-    pub(crate) max_connections: u64,
-    /// Schemas that the Data API serves.
-    pub(crate) exposed_schemas: Vec<String>,
-}
-
 pub(crate) struct Session {
     pub(crate) endpoint: String,
     pub(crate) pid: Option<i32>,
@@ -71,19 +57,21 @@ pub(crate) struct Session {
 
 pub(crate) struct State {
     pub(crate) clock: Clock,
-    pub(crate) settings: Settings,
+    pub(crate) config: Config,
+    /// URL of the HTTP API without a trailing slash.
+    pub(crate) host: String,
+    pub(crate) workspace_id: String,
     pub(crate) credentials: Credentials,
     pub(crate) identities: Vec<Identity>,
     pub(crate) world: World,
-    pub(crate) suspension: Suspension,
     pub(crate) tokens: HashMap<String, Token>,
     /// Last token and expiry per identity and use, for the fault that repeats it.
-    pub(crate) last_tokens: HashMap<(String, TokenUseKey), (String, SystemTime)>,
+    pub(crate) last_tokens: HashMap<(String, TokenUse), (String, SystemTime)>,
     /// Token and expiry per request id of the instances' credentials.
     pub(crate) answered: HashMap<String, (String, SystemTime)>,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
-    pub(crate) minted: BTreeMap<&'static str, u64>,
+    pub(crate) minted: BTreeMap<TokenUse, u64>,
     pub(crate) dns_queries: u64,
     sessions: BTreeMap<u64, Session>,
     next_session: u64,
@@ -91,14 +79,14 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// The state at the start, when the emulated time is `now`.
     pub(crate) fn new(
-        clock: Clock,
-        settings: Settings,
+        now: SystemTime,
+        config: Config,
+        host: String,
+        workspace_id: String,
         credentials: Credentials,
-        pat_lifetime: Option<Duration>,
-        suspension: Suspension,
     ) -> Self {
-        let now = clock.now(Duration::ZERO);
         let mut world = World::demo(now);
         world.roles.insert(credentials.client_id.clone(), Role::OAuth);
         world.roles.insert(credentials.user.clone(), Role::OAuth);
@@ -113,15 +101,16 @@ impl State {
         let pat = Token {
             identity: credentials.user.clone(),
             use_: TokenUse::Workspace,
-            expires: pat_lifetime.map(|lifetime| later(now, lifetime)),
+            expires: config.pat_lifetime.map(|lifetime| later(now, lifetime)),
             instances: Vec::new(),
         };
         Self {
-            clock,
-            settings,
+            clock: Clock::new(now, config.acceleration),
+            config,
+            host,
+            workspace_id,
             identities,
             world,
-            suspension,
             tokens: HashMap::from([(credentials.pat.clone(), pat)]),
             credentials,
             last_tokens: HashMap::new(),
@@ -218,7 +207,7 @@ impl State {
         {
             session.ending = true;
             match session.pid {
-                Some(pid) if self.suspension.end == SessionEnd::Terminate => pids.push(pid),
+                Some(pid) if self.config.suspension.end == SessionEnd::Terminate => pids.push(pid),
                 _ => ids.push(*id),
             }
         }
@@ -250,7 +239,7 @@ impl State {
         let over = |since: SystemTime, limit: Option<Duration>| {
             limit.is_some_and(|limit| now.duration_since(since).is_ok_and(|time| time >= limit))
         };
-        let Suspension { after, session_idle, session_age, .. } = self.suspension;
+        let Suspension { after, session_idle, session_age, .. } = self.config.suspension;
         let idle = |endpoint: &&Endpoint| {
             endpoint.compute == Compute::Active
                 && !endpoint.is_instance()

@@ -15,7 +15,8 @@ pub(crate) struct Token {
     pub(crate) instances: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum TokenUse {
     /// Calls to the workspace's API.
     Workspace,
@@ -50,19 +51,4 @@ pub enum TokenFor {
     Google,
     /// Google's id token of the service account, for the workspace.
     GoogleService,
-}
-
-pub(crate) type TokenUseKey = &'static str;
-
-impl TokenUse {
-    pub(crate) fn key(self) -> TokenUseKey {
-        match self {
-            Self::Workspace => "workspace",
-            Self::Database => "database",
-            Self::Instance => "instance",
-            Self::Exchange => "exchange",
-            Self::Management => "management",
-            Self::Google => "google",
-        }
-    }
 }

@@ -48,7 +48,7 @@ pub(super) fn mint(
     use_: TokenUse,
     lifetime: Duration,
 ) -> (String, SystemTime) {
-    let last = state.last_tokens.get(&(identity.to_owned(), use_.key())).cloned();
+    let last = state.last_tokens.get(&(identity.to_owned(), use_)).cloned();
     if let Some(last) = last.filter(|_| context.same_token) {
         return last;
     }

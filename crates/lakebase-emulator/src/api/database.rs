@@ -98,7 +98,7 @@ pub(super) fn credentials(
     let known = id.as_ref().and_then(|id| state.answered.get(id)).cloned();
     let known = known.filter(|(_, expires)| *expires > context.now && !context.expired);
     let (token, expires) = known.unwrap_or_else(|| {
-        let lifetime = state.settings.database_token_lifetime;
+        let lifetime = state.config.database_token_lifetime;
         let (token, expires) = mint(state, context, identity, TokenUse::Instance, lifetime);
         state.limit_to_instances(&token, names);
         (token, expires)

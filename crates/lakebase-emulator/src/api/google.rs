@@ -43,7 +43,7 @@ pub(super) fn oauth(state: &mut State, issuance: Issuance, request: &Request) ->
 
 /// An id token; the workspace takes one that was issued for it.
 fn id_token(state: &mut State, issuance: Issuance, audience: &str) -> String {
-    let for_us = audience.trim_end_matches('/') == state.settings.host;
+    let for_us = audience.trim_end_matches('/') == state.host;
     let what = if for_us { TokenFor::GoogleService } else { TokenFor::Google };
     issuance.issue(state, what, audience)
 }

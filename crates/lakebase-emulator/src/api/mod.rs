@@ -100,7 +100,7 @@ pub(crate) fn handle(state: &mut State, real: Duration, request: &Request) -> Ta
 fn sign(state: &State, context: &Context, response: &mut Response) {
     let date = http_date(context.skewed(context.now));
     response.headers.push(("date", date));
-    response.headers.push(("x-databricks-org-id", state.settings.workspace_id.clone()));
+    response.headers.push(("x-databricks-org-id", state.workspace_id.clone()));
 }
 
 fn respond(

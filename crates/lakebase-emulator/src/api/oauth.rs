@@ -13,7 +13,7 @@ use crate::token::TokenUse;
 
 /// `POST` to the token endpoint: client credentials by Basic header or in the form.
 pub(super) fn token(state: &mut State, context: &Context, request: &Request) -> Reply {
-    if request.path != state.settings.token_path {
+    if request.path != state.config.token_path {
         return Reply::error(404, "ENDPOINT_NOT_FOUND", "The token endpoint is elsewhere");
     }
     if request.method != "POST" {
@@ -68,9 +68,9 @@ fn exchanged(state: &State, context: &Context, form: &str) -> Result<String, Rep
 /// A token of the workspace for `identity`.
 fn give(state: &mut State, context: &Context, identity: &str, form: &str) -> Reply {
     let scope = form_value(form, "scope").filter(|scope| !scope.is_empty());
-    let lifetime = context.lifetime.unwrap_or(state.settings.workspace_token_lifetime);
+    let lifetime = context.lifetime.unwrap_or(state.config.workspace_token_lifetime);
     let expires = later(context.now, lifetime);
-    let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Workspace.key())).cloned();
+    let last = state.last_tokens.get(&(identity.to_owned(), TokenUse::Workspace)).cloned();
     let (token, expires) = match last.filter(|_| context.same_token) {
         Some(last) => last,
         None => (state.mint(identity, TokenUse::Workspace, context.now, expires), expires),
@@ -86,11 +86,11 @@ fn give(state: &mut State, context: &Context, identity: &str, form: &str) -> Rep
 
 /// The well-known documents, below the workspace and below its `oidc` path.
 pub(super) fn discovery(state: &State, request: &Request) -> Reply {
-    let host = &state.settings.host;
+    let host = &state.host;
     match request.path.as_str() {
         "/.well-known/databricks-config" => Reply::ok(json!({
             "oidc_endpoint": format!("{host}/oidc"),
-            "workspace_id": state.settings.workspace_id,
+            "workspace_id": state.workspace_id,
             "account_id": "00000000-0000-4000-a000-000000000001",
             "cloud": "AWS",
             "host_type": "workspace",
@@ -98,7 +98,7 @@ pub(super) fn discovery(state: &State, request: &Request) -> Reply {
         "/oidc/.well-known/oauth-authorization-server" => Reply::ok(json!({
             "issuer": format!("{host}/oidc"),
             "authorization_endpoint": format!("{host}/oidc/v1/authorize"),
-            "token_endpoint": format!("{host}{}", state.settings.token_path),
+            "token_endpoint": format!("{host}{}", state.config.token_path),
             "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         })),

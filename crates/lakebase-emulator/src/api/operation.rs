@@ -12,7 +12,7 @@ pub(super) fn operation(state: &State, request: &Request) -> Operation {
     let path = request.path.as_str();
     match path {
         "/oidc/v1/token" => Operation::Token,
-        _ if path == state.settings.token_path => Operation::Token,
+        _ if path == state.config.token_path => Operation::Token,
         "/api/2.0/postgres/credentials" => Operation::Credentials,
         database::CREDENTIALS => Operation::InstanceCredentials,
         database::LIST => Operation::InstanceList,

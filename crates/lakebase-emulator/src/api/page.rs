@@ -24,7 +24,7 @@ pub(super) fn page(
     };
     let wanted = form_value(&request.query, "page_size").and_then(|size| size.parse().ok());
     let size =
-        wanted.filter(|size| *size > 0).unwrap_or(usize::MAX).min(state.settings.page_size.max(1));
+        wanted.filter(|size| *size > 0).unwrap_or(usize::MAX).min(state.config.page_size.max(1));
     let end = start.saturating_add(size).min(items.len());
     let mut reply = json!({ plural: items.get(start..end).unwrap_or_default() });
     if end < items.len() {

@@ -119,7 +119,7 @@ fn endpoint_json(state: &State, endpoint: &Endpoint) -> Value {
             hosts["read_only_pooled_host"] = endpoint.read_only_pooled_host().into();
         }
     }
-    let suspend_after = state.suspension.after.unwrap_or(Duration::from_secs(86_400));
+    let suspend_after = state.config.suspension.after.unwrap_or(Duration::from_secs(86_400));
     let mut status = json!({
         "endpoint_id": endpoint.id(),
         "endpoint_type": endpoint.kind.wire(),
@@ -165,7 +165,7 @@ pub(super) fn credentials(
     find(&state.world, endpoint)?;
     check_claims(body.get("claims")).map_err(Reply::invalid)?;
     let asked = asked_lifetime(&body, context).map_err(Reply::invalid)?;
-    let lifetime = asked.unwrap_or(state.settings.database_token_lifetime);
+    let lifetime = asked.unwrap_or(state.config.database_token_lifetime);
     let (token, expires) = mint(state, context, identity, TokenUse::Database, lifetime);
     Ok(Reply::ok(json!({ "token": token, "expire_time": rfc3339(context.skewed(expires)) })))
 }

@@ -58,7 +58,7 @@ pub(super) fn answer(
 ) -> Reply {
     let issuance = Issuance {
         now: context.now,
-        lifetime: context.lifetime.unwrap_or(state.settings.workspace_token_lifetime),
+        lifetime: context.lifetime.unwrap_or(state.config.workspace_token_lifetime),
     };
     match service {
         Service::Github => github(state, issuance, request),
@@ -167,7 +167,7 @@ fn metadata(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
     if request.path != state.metadata_path() {
         return Reply::error(404, "NOT_FOUND", "No such session");
     }
-    if request.header("x-databricks-host") != Some(state.settings.host.as_str()) {
+    if request.header("x-databricks-host") != Some(state.host.as_str()) {
         return Reply::invalid("X-Databricks-Host does not fit the session");
     }
     let token = issuance.issue(state, TokenFor::User, "");

@@ -106,7 +106,7 @@ fn client_credentials_in_each_spelling() {
 #[test]
 fn discovery_leads_to_a_moved_token_path() {
     let mut state = state();
-    state.settings.token_path = "/oidc/elsewhere".to_owned();
+    state.config.token_path = "/oidc/elsewhere".to_owned();
     let form = "grant_type=client_credentials";
     let right = basic("app id ü", "s3cret");
     let documented = handle(&mut state, START, &request("POST", TOKEN, Some(&right), form));
@@ -151,7 +151,7 @@ fn lists_come_in_pages_of_one_with_the_reader_first() {
     assert_eq!(second["endpoints"][0]["name"], PRIMARY);
     assert_eq!(second["next_page_token"], Value::Null);
     assert_eq!(get(&mut state, &format!("{list}?page_token=junk")).0, 400);
-    state.settings.page_size = 100;
+    state.config.page_size = 100;
     let (_, projects) = get(&mut state, "/api/2.0/postgres/projects");
     assert_eq!(projects["projects"].as_array().map(Vec::len), Some(2));
     let (_, branches) = get(&mut state, "/api/2.0/postgres/projects/demo/branches");

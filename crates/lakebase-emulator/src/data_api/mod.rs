@@ -66,11 +66,11 @@ fn plan(state: &mut State, real: Duration, request: &Request) -> Result<Plan, Fa
     let [database, schema, table] =
         [database, schema, table].map(|part| query::decode(part).ok_or_else(invalid));
     let (database, schema, table) = (database?, schema?, table?);
-    if workspace != state.settings.workspace_id || database != DATABASE {
+    if workspace != state.workspace_id || database != DATABASE {
         return Err(invalid());
     }
     let role = authenticate(state, real, request)?;
-    let exposed = &state.settings.exposed_schemas;
+    let exposed = &state.config.exposed_schemas;
     if !exposed.contains(&schema) {
         let hint = format!("Only the following schemas are exposed: {}", exposed.join(", "));
         return Err(Failure::new(406, "PGRST106", format!("Invalid schema: {schema}")).hint(hint));

@@ -144,8 +144,8 @@ pub(super) fn authenticate(
 pub(crate) fn decide(state: &mut State, real: Duration, route: &Route) -> Decision {
     state.wake(real);
     let now = state.clock.now(real);
-    let suspension = state.suspension;
-    let limit = state.settings.max_connections;
+    let suspension = state.config.suspension;
+    let limit = u64::from(state.config.max_connections);
     let Some(endpoint) = state.world.endpoint_mut(&route.endpoint) else { return Decision::Close };
     if endpoint.compute == Compute::Suspended {
         endpoint.compute = Compute::Waking(later(now, suspension.wake_delay));

@@ -1,21 +1,10 @@
 //! Tests of the state, and a small one for the tests of others.
 
 use super::*;
-use crate::world::WakeStyle;
 
 pub(crate) const PRIMARY: &str = "projects/demo/branches/production/endpoints/primary";
 
 pub(crate) fn state() -> State {
-    let settings = Settings {
-        host: "http://127.0.0.1:1".to_owned(),
-        token_path: "/oidc/v1/token".to_owned(),
-        workspace_id: "7".to_owned(),
-        page_size: 1,
-        workspace_token_lifetime: Duration::from_secs(3_600),
-        database_token_lifetime: Duration::from_secs(3_600),
-        max_connections: 2,
-        exposed_schemas: vec!["public".to_owned()],
-    };
     let credentials = Credentials {
         client_id: "app id ü".to_owned(),
         client_secret: "s3cret".to_owned(),
@@ -28,16 +17,14 @@ pub(crate) fn state() -> State {
         azure_secret: "azure1".to_owned(),
         service_account: "app@example.com".to_owned(),
     };
-    let suspension = Suspension {
-        session_idle: Some(Duration::from_secs(1_000)),
-        session_age: Some(Duration::from_secs(3_000)),
-        after: Some(Duration::from_secs(300)),
-        wake_delay: Duration::from_millis(500),
-        style: WakeStyle::Hold,
-        end: SessionEnd::Terminate,
-    };
-    let clock = Clock::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000), 1.0);
-    State::new(clock, settings, credentials, Some(Duration::from_secs(60)), suspension)
+    let config = Config::default()
+        .max_connections(2)
+        .session_idle_limit(Duration::from_secs(1_000))
+        .session_age_limit(Duration::from_secs(3_000))
+        .suspend_after(Duration::from_secs(300))
+        .pat_lifetime(Duration::from_secs(60));
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    State::new(now, config, "http://127.0.0.1:1".to_owned(), "7".to_owned(), credentials)
 }
 
 #[test]
@@ -85,7 +72,7 @@ fn tokens_expire_and_are_for_one_use() {
 #[test]
 fn sessions_end_when_idle_or_old() {
     let mut state = state();
-    state.suspension.after = None;
+    state.config.suspension.after = None;
     let at = Duration::from_secs;
     let idle = state.open_session(PRIMARY, Duration::ZERO);
     let busy = state.open_session(PRIMARY, Duration::ZERO);

@@ -25,13 +25,13 @@ impl State {
             self.tokens.retain(|_, token| token.expires.is_none_or(|expires| expires > now));
         }
         let scope = if use_ == TokenUse::Workspace { "all-apis" } else { "postgres" };
-        let claims = json!({"sub": identity, "iss": self.settings.host, "scope": scope});
+        let claims = json!({"sub": identity, "iss": self.host, "scope": scope});
         let token = random::jwt(claims, now, expires);
         let identity = identity.to_owned();
-        self.last_tokens.insert((identity.clone(), use_.key()), (token.clone(), expires));
+        self.last_tokens.insert((identity.clone(), use_), (token.clone(), expires));
         let record = Token { identity, use_, expires: Some(expires), instances: Vec::new() };
         self.tokens.insert(token.clone(), record);
-        *self.minted.entry(use_.key()).or_default() += 1;
+        *self.minted.entry(use_).or_default() += 1;
         token
     }
 

@@ -125,7 +125,7 @@ fn credentials_of_instances_open_these_instances_only() {
 fn sleepers_wake_once_in_each_style() {
     for style in [WakeStyle::Hold, WakeStyle::StartingUp, WakeStyle::Paused, WakeStyle::Drop] {
         let mut state = state();
-        state.suspension.style = style;
+        state.config.suspension.style = style;
         let sleepy = to(&mut state, SLEEPY);
         match (style, decide(&mut state, START, &sleepy)) {
             (WakeStyle::Hold, Decision::Wait(time)) => assert_eq!(time, Duration::from_millis(500)),
