@@ -6,6 +6,7 @@ mod server;
 mod tcp;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -149,31 +150,38 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// The value that `parse` reads from the setting `name`, if that is set.
+    fn read<T, E>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Result<Option<T>, Error>
+    where
+        E: Display,
+    {
+        self.get(name).map(|setting| Ok(setting.try_map(parse)?.value)).transpose()
+    }
+
     pub(crate) fn addresses(&self) -> Result<Vec<IpAddr>, Error> {
-        let Some(setting) = self.get("hostaddr") else { return Ok(Vec::new()) };
-        let parsed = setting.try_map(|text| {
-            text.parse::<IpAddr>().map_err(|_| {
+        let parse = |text: String| {
+            text.parse().map_err(|_| {
                 format!("{text:?} is not an IP address; accepted: 192.0.2.1 or 2001:db8::1")
             })
-        });
-        Ok(vec![parsed?.value])
+        };
+        Ok(self.read("hostaddr", parse)?.into_iter().collect())
     }
 
     pub(crate) fn port(&self) -> Result<u16, Error> {
-        let Some(setting) = self.get("port") else { return Ok(5432) };
-        let parsed = setting.try_map(|text| match text.parse::<u16>() {
+        let parse = |text: String| match text.parse::<u16>() {
             Ok(port) if port > 0 => Ok(port),
             _ => Err(format!("{text:?} is not a port; accepted: 1 to 65535")),
-        });
-        Ok(parsed?.value)
+        };
+        Ok(self.read("port", parse)?.unwrap_or(5432))
     }
 
-    /// The mode, and whether a setting names it.
+    /// The mode, if a setting names it.
     pub(crate) fn ssl_mode(&self) -> Result<Option<SslMode>, Error> {
-        Ok(match self.get("sslmode") {
-            Some(setting) => Some(setting.parse()?.value),
-            None => None,
-        })
+        self.read("sslmode", |text| text.parse())
     }
 
     /// Certificates to trust, from the file that `sslrootcert` names.
@@ -194,25 +202,23 @@ impl<'a> Settings<'a> {
 
     /// The budget of one connect.
     pub(crate) fn connect_timeout(&self) -> Result<Option<Duration>, Error> {
-        let Some(setting) = self.get("connect_timeout") else { return Ok(None) };
-        let parsed = setting.try_map(|text| match text.parse::<u32>() {
+        let parse = |text: String| match text.parse::<u32>() {
             Ok(seconds) => Ok(Duration::from_secs(seconds.into())),
             Err(_) => Err(format!(
                 "{text:?} is not a time-out; accepted: whole seconds, 0 for the default"
             )),
-        });
-        Ok(Some(parsed?.value).filter(|timeout| !timeout.is_zero()))
+        };
+        Ok(self.read("connect_timeout", parse)?.filter(|timeout| !timeout.is_zero()))
     }
 
     /// `-c name=value` and `--name=value`, as libpq's `options` has them.
     pub(crate) fn options(&self) -> Result<Vec<StartupOption>, Error> {
-        let Some(setting) = self.get("options") else { return Ok(Vec::new()) };
-        let parsed = setting.try_map(|text| {
+        let parse = |text: String| {
             parse_options(&text).ok_or(
                 "not start-up options; accepted: -c name=value or --name=value, separated by spaces",
             )
-        });
-        Ok(parsed?.value)
+        };
+        Ok(self.read("options", parse)?.unwrap_or_default())
     }
 
     /// Whether the server is on this machine, so that a missing TLS set-up is expected.

@@ -22,10 +22,7 @@ impl Settings<'_> {
 
     /// The methods that `require_auth` allows.
     pub(crate) fn require_auth(&self) -> Result<RequireAuth, Error> {
-        Ok(match self.get("require_auth") {
-            Some(setting) => setting.parse()?.value,
-            None => RequireAuth::default(),
-        })
+        Ok(self.read("require_auth", |text| text.parse())?.unwrap_or_default())
     }
 }
 

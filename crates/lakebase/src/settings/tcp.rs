@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lakebase_core::Error;
 use lakebase_core::connect::{Keepalive, LoadBalanceHosts, TcpOptions};
-use lakebase_core::{Error, Setting};
 
 use super::Settings;
 
@@ -15,61 +15,54 @@ impl Settings<'_> {
             Some(0) => None,
             _ => Some(self.keepalive(default.keepalive.unwrap_or_default())?),
         };
+        let millis = |millis: u32| Duration::from_millis(millis.into());
+        let accepted = "whole milliseconds, 0 for the system's";
         let user_timeout =
-            match self.number("tcp_user_timeout", "whole milliseconds, 0 for the system's")? {
-                Some(millis) => {
-                    system_if_zero(millis).map(|millis| Duration::from_millis(millis.into()))
-                }
-                None => default.user_timeout,
-            };
+            self.or_system("tcp_user_timeout", accepted, millis, default.user_timeout)?;
         Ok(TcpOptions { keepalive, user_timeout })
     }
 
     fn keepalive(&self, default: Keepalive) -> Result<Keepalive, Error> {
         let seconds = |name, default| {
-            Ok::<_, Error>(match self.number(name, "whole seconds, 0 for the system's")? {
-                Some(seconds) => {
-                    system_if_zero(seconds).map(|seconds| Duration::from_secs(seconds.into()))
-                }
-                None => default,
-            })
+            let accepted = "whole seconds, 0 for the system's";
+            self.or_system(name, accepted, |it| Duration::from_secs(it.into()), default)
         };
+        let accepted = "a number of probes, 0 for the system's";
         Ok(Keepalive {
             idle: seconds("keepalives_idle", default.idle)?,
             interval: seconds("keepalives_interval", default.interval)?,
-            probes: match self
-                .number("keepalives_count", "a number of probes, 0 for the system's")?
-            {
-                Some(probes) => system_if_zero(probes),
-                None => default.probes,
-            },
+            probes: self.or_system("keepalives_count", accepted, |it| it, default.probes)?,
+        })
+    }
+
+    /// What `unit` makes of the number `name`; `None` for 0, which leaves it to the system.
+    fn or_system<T>(
+        &self,
+        name: &str,
+        accepted: &str,
+        unit: impl FnOnce(u32) -> T,
+        default: Option<T>,
+    ) -> Result<Option<T>, Error> {
+        Ok(match self.number(name, accepted)? {
+            Some(0) => None,
+            Some(number) => Some(unit(number)),
+            None => default,
         })
     }
 
     pub(crate) fn load_balance_hosts(&self) -> Result<LoadBalanceHosts, Error> {
-        Ok(match self.get("load_balance_hosts") {
-            Some(setting) => setting.parse()?.value,
-            None => LoadBalanceHosts::default(),
-        })
+        Ok(self.read("load_balance_hosts", |text| text.parse())?.unwrap_or_default())
     }
 
     fn number(&self, name: &str, accepted: &str) -> Result<Option<u32>, Error> {
-        let Some(setting) = self.get(name) else { return Ok(None) };
-        // The type of the parameter in C.
-        let parse =
-            |text: String| match text.parse::<i32>().ok().and_then(|it| u32::try_from(it).ok()) {
-                Some(number) => Ok(number),
-                None => {
-                    Err(format!("{text:?} is not one of 0 to 2147483647; accepted: {accepted}"))
-                }
-            };
-        let number: Setting<u32> = setting.try_map(parse)?;
-        Ok(Some(number.value))
+        self.read(name, |text| {
+            // The type of the parameter in C.
+            let number = text.parse::<i32>().ok().and_then(|it| u32::try_from(it).ok());
+            number.ok_or_else(|| {
+                format!("{text:?} is not one of 0 to 2147483647; accepted: {accepted}")
+            })
+        })
     }
-}
-
-fn system_if_zero(number: u32) -> Option<u32> {
-    Some(number).filter(|number| *number > 0)
 }
 
 #[cfg(test)]
