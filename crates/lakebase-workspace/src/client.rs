@@ -11,10 +11,10 @@ use lakebase_core::{
     endpoint,
 };
 
-use crate::auth::{TokenOrigin, USER_TOKEN, UserToken};
+use crate::auth::{TokenOrigin, USER_TOKEN, user_token};
 use crate::calls::Calls;
 use crate::host_search::HostSearch;
-use crate::{AccessToken, Retry, TokenSource, WorkspaceConfig, WorkspaceHost, wire};
+use crate::{AccessToken, Retry, WorkspaceConfig, WorkspaceHost, wire};
 
 /// A Databricks workspace.
 ///
@@ -50,7 +50,7 @@ impl WorkspaceClient {
     /// [`Config`](lakebase_core::ErrorKind::Config) if `token` cannot be a token.
     pub fn on_behalf_of(&self, token: Secret) -> Result<Self> {
         let session = self.calls.session.acting_as(USER_TOKEN);
-        let source: Arc<dyn TokenSource> = Arc::new(UserToken::new(token)?);
+        let source = user_token(token)?;
         let tokens = Cache::new(Arc::new(TokenOrigin(Arc::clone(&source))), &session.runtime);
         Ok(Self { calls: Arc::new(Calls { session, source, tokens }), retry: self.retry })
     }

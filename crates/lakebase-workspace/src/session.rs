@@ -2,6 +2,7 @@
 //!
 //! Requests go to the configured origin only.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,14 +54,8 @@ impl Session {
         }
         let clock = &*self.runtime.clock;
         let asked = Asked::new(&request, clock);
-        let timeout = self.runtime.timer.sleep(TIMEOUT);
-        let result = match select(self.runtime.http.send(request), timeout).await {
-            Either::Left((reply, _)) => reply,
-            Either::Right(((), _)) => Err(Error::new(
-                ErrorKind::TimedOut,
-                format!("{} did not answer within {} s", self.host, TIMEOUT.as_secs()),
-            )),
-        };
+        let late = || format!("{} did not answer within {} s", self.host, TIMEOUT.as_secs());
+        let result = within(&self.runtime, TIMEOUT, self.runtime.http.send(request), late).await;
         asked.answered(&result, clock);
         result
     }
@@ -75,6 +70,19 @@ impl Session {
             return Ok(reply);
         }
         Err(wire::failure(&self.host, &reply, self.runtime.clock.wall(), secrets))
+    }
+}
+
+/// The result of `work`; after `limit` a time-out with the message of `late`.
+pub(crate) async fn within<T>(
+    runtime: &Runtime,
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+    late: impl FnOnce() -> String,
+) -> Result<T> {
+    match select(pin!(work), runtime.timer.sleep(limit)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), _)) => Err(Error::new(ErrorKind::TimedOut, late())),
     }
 }
 

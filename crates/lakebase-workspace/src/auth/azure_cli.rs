@@ -6,19 +6,17 @@
 //! because the older `expiresOn` is in local time. Facts from Databricks' SDK for Python 0.162,
 //! `credentials_provider.py` `azure_cli`, `AzureCliTokenSource`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::future::{Either, select};
+use futures_util::TryFutureExt as _;
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result};
 
+use super::AccessToken;
 use super::azure::{Azure, Tenant, azure};
-use super::kind::{Kind, Prepared, Reading};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
+use crate::session::{Session, within};
 use crate::wire;
 
 pub(super) const KIND: Kind = Kind { name: "azure-cli", needs: "a workspace on Azure", read };
@@ -32,33 +30,36 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
         return Ok(None);
     }
     let Some(azure) = azure(reading)? else { return Ok(None) };
-    Ok(Some(Arc::new(move |session: &Session| Arc::new(AzureCli::new(session, azure.clone())))))
+    Ok(Some(prepare(azure)))
+}
+
+pub(super) fn prepare(azure: Azure) -> Prepared {
+    prepared(KIND.name, move |session| AzureCli {
+        tenant: Tenant::new(session, &azure),
+        session: session.clone(),
+        azure: azure.clone(),
+    })
 }
 
 /// `az account get-access-token`, for users who logged in with `az login`.
 #[derive(Debug)]
-pub(super) struct AzureCli {
+struct AzureCli {
     session: Session,
     azure: Azure,
     tenant: Tenant,
 }
 
 impl AzureCli {
-    pub(super) fn new(session: &Session, azure: Azure) -> Self {
-        Self { tenant: Tenant::new(session, &azure), session: session.clone(), azure }
-    }
-
     async fn run(&self, arguments: &[&str]) -> Result<ProcessOutput> {
-        let run = self.session.runtime.process.output("az", arguments);
-        match select(run, self.session.runtime.timer.sleep(TIMEOUT)).await {
-            Either::Left((output, _)) => output.map_err(|error| {
-                error.context("the Azure CLI \"az\" could not be started; install it, or choose another identity")
-            }),
-            Either::Right(((), _)) => Err(Error::new(
-                ErrorKind::TimedOut,
-                format!("`az {}` did not end within {} s", arguments.join(" "), TIMEOUT.as_secs()),
-            )),
-        }
+        let runtime = &self.session.runtime;
+        let run = runtime.process.output("az", arguments).map_err(|error| {
+            error.context(
+                "the Azure CLI \"az\" could not be started; install it, or choose another identity",
+            )
+        });
+        let late =
+            || format!("`az {}` did not end within {} s", arguments.join(" "), TIMEOUT.as_secs());
+        within(runtime, TIMEOUT, run, late).await
     }
 
     /// The tenant for the command line, if any.
@@ -93,22 +94,6 @@ impl AzureCli {
             |it| refusal(&it),
         ))
     }
-
-    async fn mint(&self) -> Result<AccessToken> {
-        let tenant = self.tenant().await?;
-        let token = self.token(self.azure.application, tenant.as_deref()).await?;
-        let human = wire::jwt_names_a_person(&token.token);
-        let management = match human {
-            true => None,
-            false => match self.token(self.azure.management, tenant.as_deref()).await {
-                Ok(management) => Some(management),
-                Err(error) if error.is_transient() => return Err(error),
-                // The workspace reports if it needs the token.
-                Err(_) => None,
-            },
-        };
-        self.azure.accompany(token, management.as_ref())
-    }
 }
 
 fn refusal(output: &ProcessOutput) -> Error {
@@ -123,15 +108,21 @@ fn refusal(output: &ProcessOutput) -> Error {
     Error::new(kind, format!("`az account get-access-token` failed: {advice}it said: {said}"))
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for AzureCli {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        self.mint().await
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
+impl Identity for AzureCli {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
+        let tenant = self.tenant().await?;
+        let token = self.token(self.azure.application, tenant.as_deref()).await?;
+        let human = wire::jwt_names_a_person(&token.token);
+        let management = match human {
+            true => None,
+            false => match self.token(self.azure.management, tenant.as_deref()).await {
+                Ok(management) => Some(management),
+                Err(error) if error.is_transient() => return Err(error),
+                // The workspace reports if it needs the token.
+                Err(_) => None,
+            },
+        };
+        self.azure.accompany(token, management.as_ref())
     }
 
     fn describe(&self) -> String {

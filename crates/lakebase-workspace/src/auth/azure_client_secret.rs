@@ -5,15 +5,13 @@
 //! yet is admitted by its role in Azure. Facts from Databricks' SDK for Python 0.162, `credentials_provider.py`
 //! `azure_service_principal`.
 
-use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result, Secret, Setting};
 
+use super::AccessToken;
 use super::azure::{Azure, Tenant, azure};
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
 use super::service::{REMOTE, Service};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
 use crate::wire;
 
 pub(super) const KIND: Kind = Kind {
@@ -27,19 +25,17 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     let (Some(client_id), Some(secret)) = pair else { return Ok(None) };
     let Some(azure) = azure(reading)? else { return Ok(None) };
     let secret = secret.into_secret();
-    prepared(move |session: &Session| AzureClientSecret {
+    Ok(Some(prepared(KIND.name, move |session| AzureClientSecret {
         service: Service::new(session, "Entra", REMOTE),
         tenant: Tenant::new(session, &azure),
-        session: session.clone(),
         azure: azure.clone(),
         client_id: client_id.clone(),
         secret: secret.clone(),
-    })
+    })))
 }
 
 #[derive(Debug)]
 struct AzureClientSecret {
-    session: Session,
     service: Service,
     azure: Azure,
     tenant: Tenant,
@@ -51,34 +47,26 @@ impl AzureClientSecret {
     async fn token(&self, tenant: &str, resource: &str) -> Result<AccessToken> {
         let (id, secret) = (&self.client_id.value, &self.secret.value);
         let request = wire::entra_token(self.azure.login, tenant, resource, id, secret)?;
-        let asked_at = self.session.runtime.clock.wall();
-        let reply = self.service.ask(request, std::slice::from_ref(secret)).await?;
-        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
+        self.service.oauth_token(request, std::slice::from_ref(secret)).await
     }
+}
 
-    async fn mint(&self) -> Result<AccessToken> {
+impl Identity for AzureClientSecret {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let tenant = self.tenant.get().await?;
         let token = self.token(&tenant, self.azure.application).await?;
         let management = self.token(&tenant, self.azure.management).await?;
         self.azure.accompany(token, Some(&management))
     }
-}
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for AzureClientSecret {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        self.mint().await.map_err(|error: Error| match error.kind() {
+    fn explain(&self, error: Error) -> Error {
+        match error.kind() {
             ErrorKind::Unauthenticated => error.context(format!(
                 "Entra refused client id {:?} from {} with the secret from {}",
                 self.client_id.value, self.client_id.origin, self.secret.origin
             )),
             _ => error.context("getting a token of Entra"),
-        })
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
+        }
     }
 
     fn describe(&self) -> String {

@@ -5,7 +5,6 @@
 //! (`oidc_token_supplier.py` `AzureDevOpsOIDCTokenSupplier`) and for Go 0.175
 //! (`config/experimental/auth/oidc/azuredevops.go`).
 
-use async_trait::async_trait;
 use http::Uri;
 use lakebase_core::{Error, ErrorKind, Result, Secret};
 
@@ -73,8 +72,6 @@ struct AzureDevops {
     token: Secret,
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl IdTokens for AzureDevops {
     async fn id_token(&self, _: &Audience<'_>) -> Result<Secret> {
         let request = wire::azure_devops_id_token(&self.uri, &self.token)?;

@@ -4,15 +4,13 @@
 //! Azure's management; `azure_client_id` selects one of several identities. Facts from Databricks' SDK for Go 0.175,
 //! `config/auth_azure_msi.go`; the SDK for Python has no such kind.
 
-use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, Result, Setting};
 
+use super::AccessToken;
 use super::azure::{Azure, azure};
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
 use super::service::{NEAR, Service};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
 use crate::wire;
 
 pub(super) const KIND: Kind =
@@ -27,11 +25,11 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     }
     let Some(azure) = azure(reading)? else { return Ok(None) };
     let client_id = reading.get("azure_client_id");
-    prepared(move |session: &Session| AzureMsi {
+    Ok(Some(prepared(KIND.name, move |session| AzureMsi {
         service: Service::new(session, "the metadata service of this machine (IMDS)", NEAR),
         azure: azure.clone(),
         client_id: client_id.clone(),
-    })
+    })))
 }
 
 #[derive(Debug)]
@@ -48,31 +46,22 @@ impl AzureMsi {
         let reply = self.service.ask(request, &[]).await?;
         wire::machine_token(reply.body(), wire::served_at(reply.headers()))
     }
+}
 
-    async fn mint(&self) -> Result<AccessToken> {
+impl Identity for AzureMsi {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let token = self.token(self.azure.application).await?;
         let management = self.token(self.azure.management).await?;
         self.azure.accompany(token, Some(&management))
     }
-}
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for AzureMsi {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        self.mint().await.map_err(|error: Error| {
-            let which = self
-                .client_id
-                .as_ref()
-                .map_or(String::new(), |id| format!(" {:?} from {}", id.value, id.origin));
-            error.context(format!(
-                "getting a token of the managed identity{which}; has this machine one?"
-            ))
-        })
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
+    fn explain(&self, error: Error) -> Error {
+        let client_id = self.client_id.as_ref();
+        let which =
+            client_id.map_or(String::new(), |id| format!(" {:?} from {}", id.value, id.origin));
+        error.context(format!(
+            "getting a token of the managed identity{which}; has this machine one?"
+        ))
     }
 
     fn describe(&self) -> String {

@@ -2,19 +2,17 @@
 //!
 //! The token comes from a run of the CLI. Its token cache is not read, because newer versions keep it in the key ring.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::future::{Either, select};
+use futures_util::TryFutureExt as _;
 use lakebase_core::effect::ProcessOutput;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result, Runtime, SettingOrigin};
 
-use super::kind::{Kind, Prepared, Reading};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
+use super::AccessToken;
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
+use crate::session::within;
 use crate::wire;
 
 /// The time limit: the CLI may request a new token from the workspace.
@@ -43,14 +41,12 @@ pub(super) fn prepare(reading: &Reading<'_>, last_resort: bool) -> Prepared {
     };
     let program = reading.get("databricks_cli_path");
     let program = program.map_or_else(|| "databricks".to_owned(), |path| path.value);
-    Arc::new(move |session: &Session| {
-        Arc::new(DatabricksCli {
-            runtime: session.runtime.clone(),
-            program: program.clone(),
-            selector: selector.clone(),
-            last_resort,
-            cannot_force: AtomicBool::new(false),
-        })
+    prepared(KIND.name, move |session| DatabricksCli {
+        runtime: session.runtime.clone(),
+        program: program.clone(),
+        selector: selector.clone(),
+        last_resort,
+        cannot_force: AtomicBool::new(false),
     })
 }
 
@@ -74,20 +70,15 @@ impl DatabricksCli {
         if force {
             arguments.push(FORCE);
         }
-        let run = self.runtime.process.output(&self.program, &arguments);
-        match select(run, self.runtime.timer.sleep(TIMEOUT)).await {
-            Either::Left((output, _)) => output.map_err(|error| {
-                let why = if self.last_resort { NOTHING_ELSE } else { "" };
-                error.context(format!(
-                    "{why}the Databricks CLI {:?} could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
-                    self.program
-                ))
-            }),
-            Either::Right(((), _)) => Err(Error::new(
-                ErrorKind::TimedOut,
-                format!("`{}` did not end within {} s", self.command(), TIMEOUT.as_secs()),
-            )),
-        }
+        let run = self.runtime.process.output(&self.program, &arguments).map_err(|error| {
+            let why = if self.last_resort { NOTHING_ELSE } else { "" };
+            error.context(format!(
+                "{why}the Databricks CLI {:?} could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
+                self.program
+            ))
+        });
+        let late = || format!("`{}` did not end within {} s", self.command(), TIMEOUT.as_secs());
+        within(&self.runtime, TIMEOUT, run, late).await
     }
 
     fn command(&self) -> String {
@@ -125,10 +116,8 @@ impl DatabricksCli {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for DatabricksCli {
-    async fn fetch(&self, demand: Demand) -> Result<AccessToken> {
+impl Identity for DatabricksCli {
+    async fn mint(&self, demand: Demand) -> Result<AccessToken> {
         let force = demand.force && !self.cannot_force.load(Ordering::Relaxed);
         let mut output = self.run(force).await?;
         if force && !output.success && output.stderr.contains("unknown flag") {
@@ -139,10 +128,6 @@ impl TokenSource for DatabricksCli {
             return Err(self.refusal(&output));
         }
         wire::cli_token(&output.stdout)
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
     }
 
     fn describe(&self) -> String {

@@ -3,7 +3,6 @@
 //! The variable is `DATABRICKS_OIDC_TOKEN`, or the one named by `oidc_token_env`. Facts from Databricks' SDK for
 //! Python 0.162, `credentials_provider.py` `env_oidc`, `oidc.py` `EnvIdTokenSource`.
 
-use async_trait::async_trait;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Secret};
 
 use super::exchange::{Audience, IdTokens, federated, token_text};
@@ -36,8 +35,6 @@ struct Variable {
     name: String,
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl IdTokens for Variable {
     async fn id_token(&self, _: &Audience<'_>) -> Result<Secret> {
         let text = self.environment.var(&self.name).map(|setting| setting.value);

@@ -8,22 +8,20 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, MaybeSend, MaybeSync, Result, Secret, Setting};
 
-use super::kind::{Prepared, Reading, prepared};
+use super::AccessToken;
+use super::kind::{Identity, Prepared, Reading, prepared};
 use super::token_endpoint::TokenEndpoint;
-use super::{AccessToken, TokenSource};
 use crate::session::Session;
 use crate::wire;
 
 /// A source of id tokens.
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 pub(super) trait IdTokens: fmt::Debug + MaybeSend + MaybeSync {
     /// Fetches an id token. Sources that need an audience call `audience`.
-    async fn id_token(&self, audience: &Audience<'_>) -> Result<Secret>;
+    fn id_token(&self, audience: &Audience<'_>)
+    -> impl Future<Output = Result<Secret>> + MaybeSend;
 
     /// The token and its origin: `the id token in …`. Contains no secret.
     fn describe(&self) -> String;
@@ -52,19 +50,17 @@ pub(super) fn federated<T: IdTokens + 'static>(
 ) -> Result<Option<Prepared>> {
     let client_id = reading.get("client_id");
     let audience = reading.get("token_audience").map(|audience| audience.value);
-    prepared(move |session| Federated {
-        auth_type,
+    Ok(Some(prepared(auth_type, move |session| Federated {
         endpoint: TokenEndpoint::new(session.clone()),
         id_tokens: make(session),
         client_id: client_id.clone(),
         audience: audience.clone(),
-    })
+    })))
 }
 
 /// Exchanges id tokens.
 #[derive(Debug)]
 struct Federated<T> {
-    auth_type: &'static str,
     endpoint: TokenEndpoint,
     id_tokens: T,
     client_id: Option<Setting<String>>,
@@ -75,9 +71,7 @@ impl<T: IdTokens> Federated<T> {
     async fn exchange(&self, id_token: &Secret) -> Result<AccessToken> {
         let client_id = self.client_id.as_ref().map(|id| id.value.as_str());
         let make = |uri: &_| Ok(wire::token_exchange(uri, id_token, client_id));
-        let (asked_at, reply) = self.endpoint.ask(make).await?;
-        let reply = self.endpoint.session.expect_success(reply, std::slice::from_ref(id_token))?;
-        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
+        self.endpoint.token(make, std::slice::from_ref(id_token)).await
     }
 
     /// The error for an id token that the workspace refuses.
@@ -101,10 +95,8 @@ impl<T: IdTokens> Federated<T> {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl<T: IdTokens> TokenSource for Federated<T> {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+impl<T: IdTokens> Identity for Federated<T> {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let audience = Audience { configured: self.audience.as_deref(), endpoint: &self.endpoint };
         let id_token = self.id_tokens.id_token(&audience).await?;
         self.exchange(&id_token).await.map_err(|error| {
@@ -116,10 +108,6 @@ impl<T: IdTokens> TokenSource for Federated<T> {
                 _ => error.context(format!("exchanging {}", self.id_tokens.describe())),
             }
         })
-    }
-
-    fn auth_type(&self) -> &str {
-        self.auth_type
     }
 
     fn describe(&self) -> String {

@@ -7,7 +7,6 @@
 use std::io;
 use std::path::Path;
 
-use async_trait::async_trait;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Secret, Setting};
 
 use super::exchange::{Audience, IdTokens, federated, token_text};
@@ -39,8 +38,6 @@ impl TokenFile {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl IdTokens for TokenFile {
     async fn id_token(&self, _: &Audience<'_>) -> Result<Secret> {
         let text = self.environment.read_file(Path::new(&self.path.value));

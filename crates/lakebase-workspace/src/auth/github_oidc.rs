@@ -6,7 +6,6 @@
 //! `oidc_token_supplier.py` `GitHubOIDCTokenSupplier`); the SDK for Go 0.175 goes without
 //! (`config/experimental/auth/oidc/github.go`).
 
-use async_trait::async_trait;
 use lakebase_core::{Result, Secret, Setting};
 
 use super::exchange::{Audience, IdTokens, federated};
@@ -67,8 +66,6 @@ impl Github {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
 impl IdTokens for Github {
     async fn id_token(&self, audience: &Audience<'_>) -> Result<Secret> {
         self.ask(&audience.get().await?).await

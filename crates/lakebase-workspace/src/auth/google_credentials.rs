@@ -29,33 +29,32 @@ use with_keys::read;
 mod with_keys {
     use std::path::Path;
 
-    use async_trait::async_trait;
     use lakebase_core::refresh::Demand;
     use lakebase_core::{Environment, Secret, Setting};
 
+    use super::super::AccessToken;
     use super::super::google::accompany;
     use super::super::google_key as key;
-    use super::super::kind::prepared;
+    use super::super::kind::{Identity, prepared};
     use super::super::service::{REMOTE, Service};
-    use super::super::{AccessToken, TokenSource};
     use super::{Error, ErrorKind, KIND, Prepared, Reading, Result};
-    use crate::session::Session;
+    use crate::WorkspaceHost;
     use crate::wire::{self, GoogleFile, GoogleKey};
 
     pub(super) fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
         let Some(setting) = reading.get("google_credentials") else { return Ok(None) };
         let (setting, environment) = (setting.into_secret(), reading.environment.clone());
-        prepared(move |session: &Session| GoogleCredentials {
+        Ok(Some(prepared(KIND.name, move |session| GoogleCredentials {
             service: Service::new(session, "Google's token end point", REMOTE),
-            session: session.clone(),
+            host: session.host.clone(),
             environment: environment.clone(),
             setting: setting.clone(),
-        })
+        })))
     }
 
     #[derive(Debug)]
     struct GoogleCredentials {
-        session: Session,
+        host: WorkspaceHost,
         service: Service,
         environment: Environment,
         setting: Setting<Secret>,
@@ -84,31 +83,18 @@ mod with_keys {
                 Err(error) => Err(refuse("cannot be used").with_source(error)),
             }
         }
-
-        async fn mint(&self) -> Result<AccessToken> {
-            let key = self.key()?;
-            let audience = self.session.host.as_str();
-            let token = key::id_token(&self.service, &self.session, &key, audience).await?;
-            let scope = wire::SCOPES.join(" ");
-            let access = key::access_token(&self.service, &self.session, &key, &scope).await;
-            accompany(token, access)
-        }
     }
 
-    #[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-    #[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-    impl TokenSource for GoogleCredentials {
-        async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-            self.mint().await.map_err(|error| {
-                error.context(format!(
-                    "getting an id token with the key from {}",
-                    self.setting.origin
-                ))
-            })
+    impl Identity for GoogleCredentials {
+        async fn mint(&self, _: Demand) -> Result<AccessToken> {
+            let key = self.key()?;
+            let token = key::id_token(&self.service, &key, self.host.as_str()).await?;
+            let access = key::access_token(&self.service, &key, &wire::SCOPES.join(" ")).await;
+            accompany(token, access)
         }
 
-        fn auth_type(&self) -> &str {
-            KIND.name
+        fn explain(&self, error: Error) -> Error {
+            error.context(format!("getting an id token with the key from {}", self.setting.origin))
         }
 
         fn describe(&self) -> String {

@@ -7,15 +7,14 @@
 
 use std::path::{Path, PathBuf};
 
-use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Environment, Error, ErrorKind, Result, Secret, Setting};
 
+use super::AccessToken;
 use super::google::accompany;
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
 use super::service::{NEAR, REMOTE, Service};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
+use crate::WorkspaceHost;
 use crate::wire::{self, GoogleFile};
 
 pub(super) const KIND: Kind = Kind {
@@ -33,19 +32,19 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
             .error("is not a service account; accepted: name@project.iam.gserviceaccount.com"));
     }
     let environment = reading.environment.clone();
-    prepared(move |session: &Session| GoogleId {
+    Ok(Some(prepared(KIND.name, move |session| GoogleId {
         machine: Service::new(session, "the metadata service of this machine", NEAR),
         oauth: Service::new(session, "Google's token end point", REMOTE),
         iam: Service::new(session, "Google's service for service accounts", REMOTE),
-        session: session.clone(),
+        host: session.host.clone(),
         environment: environment.clone(),
         account: account.clone(),
-    })
+    })))
 }
 
 #[derive(Debug)]
 struct GoogleId {
-    session: Session,
+    host: WorkspaceHost,
     machine: Service,
     oauth: Service,
     iam: Service,
@@ -107,9 +106,8 @@ impl GoogleId {
             #[cfg(feature = "google-credentials")]
             Some(GoogleFile::Key(key)) => {
                 let scope = "https://www.googleapis.com/auth/iam";
-                let token =
-                    super::google_key::access_token(&self.oauth, &self.session, &key, scope);
-                return Ok(token.await?.token);
+                let token = super::google_key::access_token(&self.oauth, &key, scope).await?;
+                return Ok(token.token);
             }
             Some(GoogleFile::Other(kind)) => {
                 let keys = match cfg!(feature = "google-credentials") {
@@ -123,12 +121,14 @@ impl GoogleId {
         };
         wire::taken("Google", reply.body(), "access_token")
     }
+}
 
-    async fn mint(&self) -> Result<AccessToken> {
+impl Identity for GoogleId {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let own = self.own_token().await?;
         let account = &self.account.value;
         let secrets = std::slice::from_ref(&own);
-        let request = wire::google_id_token(account, self.session.host.as_str(), &own)?;
+        let request = wire::google_id_token(account, self.host.as_str(), &own)?;
         let reply = self.iam.ask(request, secrets).await?;
         let token = wire::google_identity(reply.body(), "token", wire::served_at(reply.headers()))?;
         let access = self.iam.ask(wire::google_access_token(account, &own)?, secrets).await;
@@ -137,22 +137,10 @@ impl GoogleId {
             .map(AccessToken::new);
         accompany(token, access)
     }
-}
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for GoogleId {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        self.mint().await.map_err(|error| {
-            let Setting { value, origin } = &self.account;
-            error.context(format!(
-                "getting an id token of the service account {value} from {origin}"
-            ))
-        })
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
+    fn explain(&self, error: Error) -> Error {
+        let Setting { value, origin } = &self.account;
+        error.context(format!("getting an id token of the service account {value} from {origin}"))
     }
 
     fn describe(&self) -> String {

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::Request;
 use lakebase_core::{Error, ErrorKind, Result, Secret};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -9,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::AccessToken;
 use super::service::Service;
-use crate::session::Session;
 use crate::wire::{self, GoogleKey};
 
 /// The lifetime of an assertion, as in Google's libraries.
@@ -21,36 +22,33 @@ const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 /// An access token of the account, for `scope`.
 pub(super) async fn access_token(
     service: &Service,
-    session: &Session,
     key: &GoogleKey,
     scope: &str,
 ) -> Result<AccessToken> {
-    let asked_at = session.runtime.clock.wall();
-    let reply = ask(service, session, key, ("scope", scope)).await?;
-    wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
+    let (request, assertion) = request(service, key, ("scope", scope))?;
+    service.oauth_token(request, &[assertion]).await
 }
 
 /// An id token of the account, for `audience`.
 pub(super) async fn id_token(
     service: &Service,
-    session: &Session,
     key: &GoogleKey,
     audience: &str,
 ) -> Result<AccessToken> {
-    let reply = ask(service, session, key, ("target_audience", audience)).await?;
+    let (request, assertion) = request(service, key, ("target_audience", audience))?;
+    let reply = service.ask(request, &[assertion]).await?;
     wire::google_identity(reply.body(), "id_token", wire::served_at(reply.headers()))
 }
 
-async fn ask(
+/// A request with an assertion of this claim, and the assertion.
+fn request(
     service: &Service,
-    session: &Session,
     key: &GoogleKey,
     claim: (&str, &str),
-) -> Result<http::Response<bytes::Bytes>> {
-    let now = session.runtime.clock.wall().as_unix_millis() / 1000;
+) -> Result<(Request<Bytes>, Secret)> {
+    let now = service.runtime.clock.wall().as_unix_millis() / 1000;
     let assertion = sign(key, now, claim)?;
-    let request = wire::google_assertion(&key.token_uri, &assertion);
-    service.ask(request, &[assertion]).await
+    Ok((wire::google_assertion(&key.token_uri, &assertion), assertion))
 }
 
 /// A JSON Web Token by RS256 (RFC 7515, RFC 7518 §3.3).

@@ -11,9 +11,8 @@ use lakebase_core::refresh::Demand;
 use lakebase_core::{ErrorKind, Result};
 
 use super::azure::{self, azure};
-use super::azure_cli::{self, AzureCli};
 use super::kind::{Prepared, Reading};
-use super::{AccessToken, TokenSource, cli, m2m};
+use super::{AccessToken, TokenSource, azure_cli, cli, m2m};
 use crate::session::Session;
 
 /// The identity of the user of this machine.
@@ -26,9 +25,10 @@ pub(crate) fn last_resort(reading: &Reading<'_>) -> Result<(&'static str, Prepar
         return Ok((cli::KIND.name, databricks));
     }
     let Some(azure) = azure(reading)? else { return Ok((cli::KIND.name, databricks)) };
+    let azure = azure_cli::prepare(azure);
     let prepared = move |session: &Session| {
         Arc::new(LogIns {
-            azure: AzureCli::new(session, azure.clone()),
+            azure: azure(session),
             databricks: databricks(session),
             use_databricks: AtomicBool::new(false),
         }) as Arc<dyn TokenSource>
@@ -39,7 +39,7 @@ pub(crate) fn last_resort(reading: &Reading<'_>) -> Result<(&'static str, Prepar
 /// The login of one CLI or the other.
 #[derive(Debug)]
 struct LogIns {
-    azure: AzureCli,
+    azure: Arc<dyn TokenSource>,
     databricks: Arc<dyn TokenSource>,
     /// Whether the second succeeded after the first had failed.
     use_databricks: AtomicBool,

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Error, ErrorKind, Result, Secret, Setting};
 
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::AccessToken;
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
 use super::token_endpoint::TokenEndpoint;
-use super::{AccessToken, TokenSource};
 use crate::wire;
 
 pub(super) const KIND: Kind =
@@ -21,11 +20,11 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     match (reading.get("client_id"), reading.get("client_secret")) {
         (Some(client_id), Some(client_secret)) => {
             let client_secret = client_secret.into_secret();
-            prepared(move |session| OauthM2m {
+            Ok(Some(prepared(KIND.name, move |session| OauthM2m {
                 endpoint: TokenEndpoint::new(session.clone()),
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone(),
-            })
+            })))
         }
         _ if reading.demanded => half(reading).map_or(Ok(None), Err),
         _ => Ok(None),
@@ -50,36 +49,23 @@ struct OauthM2m {
     client_secret: Setting<Secret>,
 }
 
-impl OauthM2m {
-    async fn mint(&self) -> Result<AccessToken> {
+impl Identity for OauthM2m {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let (id, secret) = (&self.client_id.value, &self.client_secret.value);
-        let (asked_at, reply) =
-            self.endpoint.ask(|uri| wire::client_credentials(uri, id, secret)).await?;
         let secrets = [secret.clone(), wire::basic(id, secret)];
-        let reply = self.endpoint.session.expect_success(reply, &secrets)?;
-        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
-    }
-}
-
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for OauthM2m {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        self.mint().await.map_err(|error: Error| {
-            if error.kind() == ErrorKind::Unauthenticated {
-                let (id, secret) = (&self.client_id, &self.client_secret);
-                error.context(format!(
-                    "the workspace refused client id {:?} from {} with the secret from {}",
-                    id.value, id.origin, secret.origin
-                ))
-            } else {
-                error.context("getting an OAuth token")
-            }
-        })
+        self.endpoint.token(|uri| wire::client_credentials(uri, id, secret), &secrets).await
     }
 
-    fn auth_type(&self) -> &str {
-        KIND.name
+    fn explain(&self, error: Error) -> Error {
+        if error.kind() == ErrorKind::Unauthenticated {
+            let (id, secret) = (&self.client_id, &self.client_secret);
+            error.context(format!(
+                "the workspace refused client id {:?} from {} with the secret from {}",
+                id.value, id.origin, secret.origin
+            ))
+        } else {
+            error.context("getting an OAuth token")
+        }
     }
 
     fn describe(&self) -> String {

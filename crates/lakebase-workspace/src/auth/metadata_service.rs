@@ -5,15 +5,13 @@
 //! get tokens. Facts from Databricks' SDK for Python 0.162 (`credentials_provider.py` `MetadataServiceTokenSource`) and for Go
 //! 0.175 (`config/auth_metadata_service.go`).
 
-use async_trait::async_trait;
 use http::{HeaderValue, Uri};
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Result, Secret, SettingOrigin};
 
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::AccessToken;
+use super::kind::{Identity, Kind, Prepared, Reading, prepared};
 use super::service::{self, NEAR, Service};
-use super::{AccessToken, TokenSource};
-use crate::session::Session;
 use crate::{WorkspaceHost, wire};
 
 pub(super) const KIND: Kind = Kind {
@@ -32,12 +30,12 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
         return Err(url.error(format!("does not lead to this machine; {ACCEPTED}")));
     }
     let origin = url.origin;
-    prepared(move |session: &Session| MetadataService {
+    Ok(Some(prepared(KIND.name, move |session| MetadataService {
         service: Service::new(session, "the metadata service", NEAR),
         host: session.host.clone(),
         uri: uri.clone(),
         origin: origin.clone(),
-    })
+    })))
 }
 
 struct MetadataService {
@@ -53,10 +51,8 @@ impl std::fmt::Debug for MetadataService {
     }
 }
 
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for MetadataService {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
+impl Identity for MetadataService {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
         let mut request = wire::get_uri(&self.uri)?;
         let host = HeaderValue::try_from(self.host.as_str());
         wire::header(&mut request, "x-databricks-metadata-version", HeaderValue::from_static("1"));
@@ -72,10 +68,6 @@ impl TokenSource for MetadataService {
             error.context(format!("getting a token of the metadata service from {}", self.origin))
         })?;
         wire::machine_token(reply.body(), wire::served_at(reply.headers()))
-    }
-
-    fn auth_type(&self) -> &str {
-        KIND.name
     }
 
     fn describe(&self) -> String {

@@ -51,7 +51,6 @@ mod metadata_service;
 mod pat;
 mod service;
 mod token_endpoint;
-mod user_token;
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,7 +65,7 @@ pub use callback::Callback;
 pub(crate) use chain::CHAIN;
 pub(crate) use kind::{Prepared, Reading};
 pub(crate) use last_resort::last_resort;
-pub(crate) use user_token::{USER_TOKEN, UserToken};
+pub(crate) use pat::{USER_TOKEN, user_token};
 
 /// The lifetime of a token without an expiry: the longest of a cache.
 const UNLIMITED: Duration = Duration::from_secs(24 * 3600);

@@ -1,43 +1,59 @@
-//! Personal access tokens: `pat`.
+//! Tokens that the program is given and that never change: personal access tokens (`pat`), and users' tokens.
+//!
+//! Databricks Apps forward the user's token as `x-forwarded-access-token`. It is valid for about an hour, and the next
+//! request has a newer one.
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use lakebase_core::refresh::Demand;
-use lakebase_core::{Result, Secret, Setting};
+use lakebase_core::{Error, ErrorKind, Result, Secret};
 
-use super::kind::{Kind, Prepared, Reading, prepared};
+use super::kind::{Identity, Kind, Named, Prepared, Reading, prepared};
 use super::{AccessToken, TokenSource};
 
 pub(super) const KIND: Kind = Kind { name: "pat", needs: "token (DATABRICKS_TOKEN)", read };
+
+/// The name of the kind of users' tokens. No setting selects it.
+pub(crate) const USER_TOKEN: &str = "on-behalf-of";
 
 fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     let Some(token) = reading.get("token") else { return Ok(None) };
     if !token.value.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(token.error("has a blank, a line break or another character that no token has"));
     }
-    let token = token.into_secret();
-    prepared(move |_| PersonalAccessToken(token.clone()))
+    let description = format!(
+        "the personal access token from {}; it may have expired or been revoked",
+        token.origin
+    );
+    let token = FixedToken { token: Secret::new(token.value), description };
+    Ok(Some(prepared(KIND.name, move |_| token.clone())))
 }
 
-/// A configured token, which never changes.
-#[derive(Debug)]
-struct PersonalAccessToken(Setting<Secret>);
-
-#[cfg_attr(not(all(target_family = "wasm", target_os = "unknown")), async_trait)]
-#[cfg_attr(all(target_family = "wasm", target_os = "unknown"), async_trait(?Send))]
-impl TokenSource for PersonalAccessToken {
-    async fn fetch(&self, _: Demand) -> Result<AccessToken> {
-        Ok(AccessToken::new(self.0.value.clone()))
+/// The identity of a user, whose token the program received with a request.
+pub(crate) fn user_token(token: Secret) -> Result<Arc<dyn TokenSource>> {
+    let text = token.expose();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let problem = "the user's token is empty, or has a blank, a line break or another character that no token has";
+        return Err(Error::new(ErrorKind::Config, problem));
     }
+    let description = "the token that the user's request brought; it may have expired: take the one of the current request";
+    Ok(Arc::new(Named(USER_TOKEN, FixedToken { token, description: description.to_owned() })))
+}
 
-    fn auth_type(&self) -> &str {
-        KIND.name
+/// A token that never changes.
+#[derive(Clone, Debug)]
+struct FixedToken {
+    token: Secret,
+    description: String,
+}
+
+impl Identity for FixedToken {
+    async fn mint(&self, _: Demand) -> Result<AccessToken> {
+        Ok(AccessToken::new(self.token.clone()))
     }
 
     fn describe(&self) -> String {
-        format!(
-            "the personal access token from {}; it may have expired or been revoked",
-            self.0.origin
-        )
+        self.description.clone()
     }
 
     fn is_renewable(&self) -> bool {

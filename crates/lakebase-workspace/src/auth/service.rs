@@ -7,13 +7,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
+use futures_util::TryFutureExt as _;
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
 use lakebase_core::{Error, ErrorKind, Result, Runtime, Secret};
 
+use super::AccessToken;
 use crate::observe::Asked;
-use crate::session::Session;
+use crate::session::{Session, within};
 use crate::wire;
 
 /// The time-out of a service in the network, as for the workspace.
@@ -24,7 +25,7 @@ pub(super) const NEAR: Duration = Duration::from_secs(10);
 /// One token service.
 #[derive(Clone, Debug)]
 pub(super) struct Service {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     user_agent: HeaderValue,
     /// Its name, for errors.
     name: &'static str,
@@ -58,14 +59,9 @@ impl Service {
         let clock = &*self.runtime.clock;
         // The path of a metadata service is a secret.
         let asked = Asked::named(&request, name, clock);
-        let timeout = self.runtime.timer.sleep(self.timeout);
-        let result = match select(self.runtime.http.send(request), timeout).await {
-            Either::Left((reply, _)) => reply.map_err(|error| error.context(name)),
-            Either::Right(((), _)) => Err(Error::new(
-                ErrorKind::TimedOut,
-                format!("{name} did not answer within {} s", self.timeout.as_secs()),
-            )),
-        };
+        let sent = self.runtime.http.send(request).map_err(|error| error.context(name));
+        let late = || format!("{name} did not answer within {} s", self.timeout.as_secs());
+        let result = within(&self.runtime, self.timeout, sent, late).await;
         asked.answered(&result, clock);
         let reply = result?;
         if reply.status().is_success() {
@@ -77,6 +73,21 @@ impl Service {
             return Err(Error::new(ErrorKind::Protocol, text).with_status(status));
         }
         Err(wire::failure(&name, &reply, clock.wall(), secrets))
+    }
+
+    /// The token in the reply to `request`, which an OAuth token end point gives.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask), and those of [`wire::oauth_token`].
+    pub(super) async fn oauth_token(
+        &self,
+        request: Request<Bytes>,
+        secrets: &[Secret],
+    ) -> Result<AccessToken> {
+        let asked_at = self.runtime.clock.wall();
+        let reply = self.ask(request, secrets).await?;
+        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
     }
 }
 

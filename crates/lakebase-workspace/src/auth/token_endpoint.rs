@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
-use lakebase_core::{Result, Timestamp};
+use lakebase_core::{Result, Secret, Timestamp};
 
+use crate::AccessToken;
 use crate::session::Session;
 use crate::wire;
 
@@ -27,9 +28,23 @@ impl TokenEndpoint {
         Self { session, discovered: Mutex::default(), audience: Mutex::default() }
     }
 
-    /// Sends the request that `make` returns for the end point's address. Returns the reply, and the time of the request by
-    /// this machine's clock.
-    pub(crate) async fn ask(
+    /// The token that the end point gives for the request that `make` returns for its address.
+    ///
+    /// # Errors
+    ///
+    /// The reply's, without `secrets`; those of [`wire::oauth_token`].
+    pub(crate) async fn token(
+        &self,
+        make: impl Fn(&Uri) -> Result<Request<Bytes>>,
+        secrets: &[Secret],
+    ) -> Result<AccessToken> {
+        let (asked_at, reply) = self.ask(make).await?;
+        let reply = self.session.expect_success(reply, secrets)?;
+        wire::oauth_token(reply.body(), asked_at, wire::served_at(reply.headers()))
+    }
+
+    /// The reply, and the time of the request by this machine's clock.
+    async fn ask(
         &self,
         make: impl Fn(&Uri) -> Result<Request<Bytes>>,
     ) -> Result<(Timestamp, Response<Bytes>)> {
