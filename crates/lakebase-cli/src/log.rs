@@ -39,10 +39,13 @@ pub(crate) fn be_verbose() {
 
 /// For `--log-format`: the same events with the time of day, and what is said otherwise among them.
 pub(crate) fn keep(format: Format, level: Level) {
+    // As RFC 3339 has it.
+    let time_of_day: fn(&mut Writer<'_>) -> fmt::Result =
+        |writer| write!(writer, "{}", SystemClock.wall());
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false)
-        .with_timer(TimeOfDay)
+        .with_timer(time_of_day)
         .with_writer(io::stderr);
     let lines = match format {
         Format::Text => lines.boxed(),
@@ -69,14 +72,5 @@ impl FormatTime for Uptime {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
         let elapsed = SystemClock.monotonic().saturating_sub(self.0);
         write!(writer, "{:>7.3} s", elapsed.as_secs_f64())
-    }
-}
-
-/// As RFC 3339 has it.
-struct TimeOfDay;
-
-impl FormatTime for TimeOfDay {
-    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        write!(writer, "{}", SystemClock.wall())
     }
 }

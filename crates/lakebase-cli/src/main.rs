@@ -15,6 +15,7 @@ mod output;
 mod process;
 mod progress;
 mod settings;
+mod signals;
 
 use anyhow::Context;
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 /// Standard output, buffered. A broken pipe comes back as the bare I/O error.
 pub(crate) struct Output(BufWriter<StdoutLock<'static>>);
@@ -60,6 +60,23 @@ pub(crate) fn note(text: impl AsRef<str>) {
     }
 }
 
+/// Writes `text` to standard output, as it is.
+pub(crate) fn print(text: impl AsRef<str>) -> io::Result<()> {
+    let mut output = Output::stdout();
+    output.text(text)?;
+    output.flush()
+}
+
+/// Writes one line to standard output.
+pub(crate) fn print_line(text: impl AsRef<str>) -> io::Result<()> {
+    print(format!("{}\n", text.as_ref()))
+}
+
+/// Writes `value` to standard output as one line of JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(print_line(json(value)?)?)
+}
+
 /// One line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string(value)?)
@@ -70,11 +87,7 @@ pub(crate) struct Object<'a>(pub(crate) Vec<(&'a str, Option<&'a str>)>);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 
@@ -98,20 +111,31 @@ impl Table {
         self.rows.push(cells.into_iter().map(|cell| printable(cell.as_ref())).collect());
     }
 
+    /// With a rule below the head.
     pub(crate) fn render(&self) -> String {
+        let widths = self.widths();
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        self.lines([&self.head, &rule].into_iter().chain(&self.rows), &widths)
+    }
+
+    /// Without the rule.
+    pub(crate) fn render_plain(&self) -> String {
+        self.lines([&self.head].into_iter().chain(&self.rows), &self.widths())
+    }
+
+    fn widths(&self) -> Vec<usize> {
         let mut widths: Vec<usize> = self.head.iter().map(|name| width(name)).collect();
         for row in &self.rows {
             for (most, cell) in widths.iter_mut().zip(row) {
                 *most = (*most).max(width(cell));
             }
         }
+        widths
+    }
+
+    fn lines<'a>(&self, rows: impl Iterator<Item = &'a Vec<String>>, widths: &[usize]) -> String {
         let mut text = String::new();
-        self.put(&mut text, &self.head, &widths);
-        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-        self.put(&mut text, &rule, &widths);
-        for row in &self.rows {
-            self.put(&mut text, row, &widths);
-        }
+        rows.for_each(|row| self.put(&mut text, row, widths));
         text
     }
 

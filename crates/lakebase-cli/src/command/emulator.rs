@@ -7,17 +7,17 @@ use crate::cli::Emulator as Arguments;
 /// Killing the process is fine, too: Postgres notices and ends.
 #[cfg(unix)]
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    use crate::output::{Output, json};
-
-    let mut end = unix::End::listen()?;
+    let mut signals = crate::signals::signals()?;
+    let stdin = unix::end_of_stdin()?;
     let config = unix::config(arguments);
     // Starting blocks for about a second. An end that is asked for meanwhile is noticed after it, so that
     // nothing is left half started.
     let emulator = tokio::task::spawn_blocking(move || config.start()).await??;
-    let mut output = Output::stdout();
-    output.line(json(emulator.description())?)?;
-    output.flush()?;
-    end.come().await;
+    crate::output::print_json(emulator.description())?;
+    tokio::select! {
+        _ = signals.wait_for(|seen| *seen > 0) => {}
+        _ = stdin => {}
+    }
     tokio::task::spawn_blocking(move || drop(emulator)).await?;
     Ok(())
 }
@@ -34,39 +34,12 @@ mod unix {
 
     use anyhow::Context;
     use lakebase_emulator::{Config, Emulator};
-    use tokio::signal::unix::{Signal, SignalKind, signal};
     use tokio::sync::oneshot;
 
     use super::Arguments;
 
-    /// Whatever may end the emulator.
-    pub(super) struct End {
-        interrupt: Signal,
-        terminate: Signal,
-        stdin: oneshot::Receiver<()>,
-    }
-
-    impl End {
-        pub(super) fn listen() -> anyhow::Result<Self> {
-            let listen = |kind| signal(kind).context("cannot listen to signals");
-            Ok(Self {
-                interrupt: listen(SignalKind::interrupt())?,
-                terminate: listen(SignalKind::terminate())?,
-                stdin: end_of_stdin()?,
-            })
-        }
-
-        pub(super) async fn come(&mut self) {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
-                _ = &mut self.stdin => {}
-            }
-        }
-    }
-
     /// Reads standard input to its end on a thread of its own, which never keeps the process.
-    fn end_of_stdin() -> anyhow::Result<oneshot::Receiver<()>> {
+    pub(super) fn end_of_stdin() -> anyhow::Result<oneshot::Receiver<()>> {
         let (sender, receiver) = oneshot::channel();
         std::thread::Builder::new()
             .name("lakebase-stdin".to_owned())

@@ -2,11 +2,11 @@
 
 use anyhow::Context;
 use lakebase::core::endpoint::choose;
-use lakebase::core::{ComputeName, Endpoint, Target};
+use lakebase::core::{BranchName, ComputeName, Endpoint, Target};
 use serde::Serialize;
 
 use crate::cli::Global;
-use crate::output::{Output, Table, json, note};
+use crate::output::{Table, note, print, print_json};
 use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
@@ -30,15 +30,13 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
         "a server is configured, not a project; set --project or --endpoint to list a branch's endpoints",
     )?;
     let workspace = lakebase.workspace().context("no workspace is configured to be asked")?;
+    let list = async |branch: &BranchName| {
+        progress::during(global, ASKING, workspace.list_endpoints(branch)).await
+    };
     let (endpoints, chosen) = match target {
-        Target::Endpoint(name) => {
-            let branch = name.branch();
-            let listed = workspace.list_endpoints(&branch);
-            (progress::during(global, ASKING, listed).await?, Some(name.clone().into()))
-        }
+        Target::Endpoint(name) => (list(&name.branch()).await?, Some(name.clone().into())),
         Target::Branch(branch) => {
-            let listed = workspace.list_endpoints(branch);
-            let endpoints = progress::during(global, ASKING, listed).await?;
+            let endpoints = list(branch).await?;
             let chosen = choose(target, config.access, &endpoints);
             let chosen = chosen.inspect_err(|error| note(format!("lakebase: warning: {error}")));
             (endpoints, chosen.ok().map(|endpoint| endpoint.name))
@@ -47,26 +45,18 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
             let found = progress::during(global, ASKING, lakebase.endpoint()).await?;
             let found = found.context("the workspace reports no endpoint for the host")?;
             let chosen = Some(found.name.clone());
-            let endpoints = match found.name.as_endpoint() {
-                Some(name) => {
-                    let branch = name.branch();
-                    let listed = workspace.list_endpoints(&branch);
-                    progress::during(global, ASKING, listed).await?
-                }
-                None => vec![found],
-            };
-            (endpoints, chosen)
+            match found.name.as_endpoint() {
+                Some(name) => (list(&name.branch()).await?, chosen),
+                None => (vec![found], chosen),
+            }
         }
     };
     let entries: Vec<Entry<'_>> =
         endpoints.iter().map(|endpoint| entry(endpoint, chosen.as_ref())).collect();
-    let mut output = Output::stdout();
-    if global.json {
-        output.line(json(&entries)?)?;
-    } else {
-        output.text(table(&entries).render())?;
+    match global.json {
+        true => print_json(&entries),
+        false => Ok(print(table(&entries).render())?),
     }
-    Ok(output.flush()?)
 }
 
 fn entry<'a>(endpoint: &'a Endpoint, chosen: Option<&ComputeName>) -> Entry<'a> {

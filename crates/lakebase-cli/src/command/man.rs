@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 
 use crate::cli::{Cli, Man};
-use crate::output::Output;
+use crate::output::print;
 
 pub(crate) fn run(arguments: &Man) -> anyhow::Result<()> {
     let mut command = Cli::described();
@@ -15,7 +15,5 @@ pub(crate) fn run(arguments: &Man) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page)?;
-    let mut output = Output::stdout();
-    output.text(String::from_utf8(page)?)?;
-    Ok(output.flush()?)
+    Ok(print(String::from_utf8(page)?)?)
 }

@@ -18,14 +18,14 @@ use lakebase::core::connect::{Connector, Sources};
 use lakebase::{Access, Lakebase, Secret};
 use lakebase_proxy::{Address, ClientTls, Limits, Listener, PoolOptions, Proxy, Route};
 use serde::Serialize;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::admin::{Admin, Watched};
 use self::health::Served;
 use crate::cli::{Global, Proxy as Arguments};
-use crate::output::{Output, json, note};
+use crate::output::{note, print_json};
 use crate::settings::{lakebase, lakebase_at};
+use crate::signals::signals;
 
 /// The port of Unix sockets, which clients take for granted.
 const UNIX_PORT: u16 = 5432;
@@ -244,11 +244,7 @@ fn announce(
     if let Some(address) = admin {
         note(format!("lakebase: metrics and probes on http://{address}"));
     }
-    let mut output = Output::stdout();
-    if global.json {
-        output.line(json(&ready)?)?;
-    }
-    Ok(output.flush()?)
+    if global.json { print_json(&ready) } else { Ok(()) }
 }
 
 fn wanted(arguments: &Arguments) -> anyhow::Result<Vec<Wanted>> {
@@ -361,32 +357,6 @@ fn pool(arguments: &Arguments) -> anyhow::Result<Option<PoolOptions>> {
         max_lifetime: Duration::from_secs(arguments.pool_max_lifetime),
         ..PoolOptions::default()
     }))
-}
-
-/// How many signals have asked for the end.
-fn signals() -> anyhow::Result<watch::Receiver<u32>> {
-    let (sender, receiver) = watch::channel(0);
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-            let mut signal = signal(kind).context("cannot listen to signals")?;
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                while signal.recv().await.is_some() {
-                    sender.send_modify(|seen| *seen += 1);
-                }
-            });
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            sender.send_modify(|seen| *seen += 1);
-        }
-    });
-    Ok(receiver)
 }
 
 #[cfg(test)]

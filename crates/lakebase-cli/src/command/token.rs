@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::connection_parameters::ConnectionParameters;
 use crate::cli::Global;
-use crate::output::{Output, json};
+use crate::output::{print_json, print_line};
 use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
@@ -22,22 +22,19 @@ struct Token<'a> {
 
 pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
     let lakebase = lakebase(global)?;
-    let mut output = Output::stdout();
-    if global.json {
-        let both =
-            futures::future::try_join(lakebase.credential(), ConnectionParameters::of(&lakebase));
-        let (credential, parameters) = progress::during(global, ASKING, both).await?;
-        output.line(json(&Token {
-            token: credential.token.expose(),
-            expires_at: credential.expires_at.to_string(),
-            user: &parameters.user,
-            host: &parameters.host,
-            port: parameters.port,
-            database: &parameters.database,
-        })?)?;
-    } else {
+    if !global.json {
         let credential = progress::during(global, ASKING, lakebase.credential()).await?;
-        output.line(credential.token.expose())?;
+        return Ok(print_line(credential.token.expose())?);
     }
-    Ok(output.flush()?)
+    let both =
+        futures::future::try_join(lakebase.credential(), ConnectionParameters::of(&lakebase));
+    let (credential, parameters) = progress::during(global, ASKING, both).await?;
+    print_json(&Token {
+        token: credential.token.expose(),
+        expires_at: credential.expires_at.to_string(),
+        user: &parameters.user,
+        host: &parameters.host,
+        port: parameters.port,
+        database: &parameters.database,
+    })
 }

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::connection_parameters::ConnectionParameters;
 use crate::cli::{Global, Url};
-use crate::output::{Object, Output, json, note};
+use crate::output::{Object, note, print_json, print_line};
 use crate::progress::{self, ASKING};
 use crate::settings::lakebase;
 
@@ -28,9 +28,10 @@ pub(crate) async fn run(global: &Global, arguments: &Url) -> anyhow::Result<()> 
     if password.is_some() {
         note("lakebase: warning: the URL holds a secret; keep it out of logs and shell history");
     }
-    let mut output = Output::stdout();
-    output.line(if global.json { json(&Object(vec![("url", Some(&url))]))? } else { url })?;
-    Ok(output.flush()?)
+    match global.json {
+        true => print_json(&Object(vec![("url", Some(&url))])),
+        false => Ok(print_line(url)?),
+    }
 }
 
 /// `text` as it may stand in any part of a URL.

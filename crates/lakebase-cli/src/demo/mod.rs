@@ -16,28 +16,20 @@ mod world;
 use std::time::Duration;
 
 use crate::cli::{Demo, Global};
-use crate::output::{Output, json, note};
-use summary::Summary;
+use crate::output::{note, print, print_json};
 
 /// Runs the demo and prints its closing table. A query that failed is a failure of the demo.
 pub(crate) async fn run(global: &Global, arguments: &Demo) -> anyhow::Result<i32> {
     let plan = Plan::new(Duration::from_secs(arguments.seconds));
     let summary = script::play(plan).await?;
-    print(global, &summary)?;
+    match global.json {
+        true => print_json(&summary)?,
+        false => print(summary.table().render())?,
+    }
     if let Some(failure) = &summary.first_failure {
         note(format!("lakebase: {} queries failed, the first: {failure}", summary.failed_queries));
     }
     Ok(if summary.failed_queries == 0 { 0 } else { 1 })
-}
-
-fn print(global: &Global, summary: &Summary) -> anyhow::Result<()> {
-    let mut output = Output::stdout();
-    if global.json {
-        output.line(json(summary)?)?;
-    } else {
-        output.text(summary.table().render())?;
-    }
-    Ok(output.flush()?)
 }
 
 /// How long everything takes, derived from the length of the whole.

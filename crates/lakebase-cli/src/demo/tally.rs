@@ -1,17 +1,19 @@
 //! The results of the load, counted by many tasks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Shared counters.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    queries: AtomicU64,
-    failed: AtomicU64,
-    running: AtomicU64,
-    first_failure: Mutex<Option<String>>,
-    times: Mutex<Vec<Duration>>,
+pub(crate) struct Tally(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    running: u64,
+    failed: u64,
+    first_failure: Option<String>,
+    /// Of each query that ended, well or not.
+    times: Vec<Duration>,
 }
 
 /// How long queries took, from asking the pool for a connection to the answer.
@@ -24,44 +26,44 @@ pub(crate) struct Times {
 
 impl Tally {
     pub(crate) fn begin(&self) {
-        self.running.fetch_add(1, Ordering::SeqCst);
+        self.lock().running += 1;
     }
 
     /// The query that was begun does not happen.
     pub(crate) fn cancel(&self) {
-        self.running.fetch_sub(1, Ordering::SeqCst);
+        self.lock().running -= 1;
     }
 
     pub(crate) fn end(&self, took: Duration, failure: Option<String>) {
-        self.queries.fetch_add(1, Ordering::SeqCst);
-        lock(&self.times).push(took);
+        let mut counts = self.lock();
+        counts.running -= 1;
+        counts.times.push(took);
         if let Some(failure) = failure {
-            self.failed.fetch_add(1, Ordering::SeqCst);
-            lock(&self.first_failure).get_or_insert(failure);
+            counts.failed += 1;
+            counts.first_failure.get_or_insert(failure);
         }
-        self.running.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Queries that ended, well or not.
     pub(crate) fn queries(&self) -> u64 {
-        self.queries.load(Ordering::SeqCst)
+        self.lock().times.len() as u64
     }
 
     pub(crate) fn failed(&self) -> u64 {
-        self.failed.load(Ordering::SeqCst)
+        self.lock().failed
     }
 
     /// Queries under way.
     pub(crate) fn running(&self) -> u64 {
-        self.running.load(Ordering::SeqCst)
+        self.lock().running
     }
 
     pub(crate) fn first_failure(&self) -> Option<String> {
-        lock(&self.first_failure).clone()
+        self.lock().first_failure.clone()
     }
 
     pub(crate) fn times(&self) -> Times {
-        let mut times = lock(&self.times).clone();
+        let mut times = self.lock().times.clone();
         times.sort_unstable();
         let at = |percent: usize| {
             let index = times.len().saturating_sub(1) * percent / 100;
@@ -69,10 +71,10 @@ impl Tally {
         };
         Times { median: at(50), p99: at(99), slowest: at(100) }
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]

@@ -166,17 +166,12 @@ impl Fault {
 
     /// The fault of a proxy, if that is the cause of `error`.
     pub(super) fn at_proxy(error: &(dyn StdError + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<ProxyError>() {
-                return Some(match error.problem() {
-                    ProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
-                    ProxyProblem::Refused => Self::ProxyRefused,
-                    _ => Self::ProxyUnreachable,
-                });
-            }
-            next = error.source();
-        }
-        None
+        let error =
+            anyhow::Chain::new(error).find_map(|cause| cause.downcast_ref::<ProxyError>())?;
+        Some(match error.problem() {
+            ProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
+            ProxyProblem::Refused => Self::ProxyRefused,
+            _ => Self::ProxyUnreachable,
+        })
     }
 }

@@ -25,9 +25,7 @@ pub(super) async fn examine(
 ) -> io::Result<()> {
     let login = progress::logging_in(global, lakebase, login(lakebase));
     let Some(mut connection) = report.step_with_progress("login", login).await? else {
-        for name in ["role", "query"] {
-            report.skip(name, "nobody is logged in")?;
-        }
+        report.skip(&["role", "query"], "nobody is logged in")?;
         return Ok(());
     };
     report.step("role", role(&mut connection)).await?;

@@ -47,19 +47,17 @@ pub(super) async fn examine(
         }
         _ if !config.addresses.is_empty() => {
             let why = format!("the address is configured: {}", list(&config.addresses));
-            report.skip("host", &why)?;
+            report.skip(&["host"], &why)?;
             Some(config.addresses.clone())
         }
         Ok(Route::Proxy { name, looks_up: true }) => {
-            report.skip("host", &format!("it is looked up by the proxy {name}"))?;
+            report.skip(&["host"], &format!("it is looked up by the proxy {name}"))?;
             Some(Vec::new())
         }
         _ => report.step("host", resolve(connector, host)).await?,
     };
     let Some(addresses) = addresses else {
-        for name in ["tcp", "tls"] {
-            report.skip(name, NO_ADDRESS)?;
-        }
+        report.skip(&["tcp", "tls"], NO_ADDRESS)?;
         return Ok(Some(NO_ADDRESS));
     };
     let reached = match &route {
@@ -69,11 +67,11 @@ pub(super) async fn examine(
         _ => report.step("tcp", connect(connector, &addresses, config.port)).await?,
     };
     let Some(stream) = reached else {
-        report.skip("tls", UNREACHABLE)?;
+        report.skip(&["tls"], UNREACHABLE)?;
         return Ok(Some(UNREACHABLE));
     };
     if connector.ssl_mode_to(host) == SslMode::Disable {
-        report.skip("tls", "sslmode is disable")?;
+        report.skip(&["tls"], "sslmode is disable")?;
         return Ok(None);
     }
     let verified = report.step("tls", handshake(connector, stream, host)).await?;
@@ -85,9 +83,9 @@ pub(super) async fn examine_socket(
     report: &mut Report<'_>,
     config: &ConnectorConfig,
 ) -> io::Result<Obstacle> {
-    report.skip("host", "a Unix socket needs none")?;
+    report.skip(&["host"], "a Unix socket needs none")?;
     let reached = report.step("tcp", socket(config)).await?;
-    report.skip("tls", "a Unix socket stays on this machine")?;
+    report.skip(&["tls"], "a Unix socket stays on this machine")?;
     Ok(if reached.is_some() { None } else { Some(UNREACHABLE) })
 }
 
@@ -209,8 +207,7 @@ async fn handshake(connector: &Connector, stream: Stream, host: &str) -> Examine
 
 /// The fault of a certificate, if that is the cause of `error`.
 pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
-    let mut next = Some(error);
-    while let Some(error) = next {
+    anyhow::Chain::new(error).find_map(|error| {
         if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
             return Some(match problem {
                 CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
@@ -225,12 +222,8 @@ pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Faul
         }
         // `io::Error::source` skips the error that it wraps.
         let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = wrapped.and_then(|inner| certificate_fault(inner)) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+        wrapped.and_then(|inner| certificate_fault(inner))
+    })
 }
 
 #[cfg(test)]

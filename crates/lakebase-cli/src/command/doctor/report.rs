@@ -139,45 +139,42 @@ impl<'a> Report<'a> {
         let start = self.clock.monotonic();
         let outcome = work.await;
         let seconds = seconds(self.clock.monotonic().saturating_sub(start));
-        let (value, step) = match outcome {
-            Ok((value, detail)) => (
-                Some(value),
-                Step { name, verdict: Verdict::Ok, seconds, detail, fault: None, advice: None },
-            ),
-            Err(Finding { fault, detail }) => (
-                None,
-                Step {
-                    name,
-                    verdict: Verdict::Failed,
-                    seconds,
-                    detail,
-                    fault: Some(fault),
-                    advice: Some(fault.advice()),
-                },
-            ),
-        };
-        self.add(step)?;
-        Ok(value)
-    }
-
-    /// Says why the step `name` is not taken.
-    pub(super) fn skip(&mut self, name: &'static str, why: &str) -> io::Result<()> {
-        let detail = why.to_owned();
-        let verdict = Verdict::Skipped;
-        self.add(Step { name, verdict, seconds: 0.0, detail, fault: None, advice: None })
-    }
-
-    /// Says why all the steps that were neither taken nor skipped yet are not taken.
-    pub(super) fn skip_rest(&mut self, why: &str) -> io::Result<()> {
-        for name in STEPS {
-            if !self.steps.iter().any(|step| step.name == name) {
-                self.skip(name, why)?;
+        match outcome {
+            Ok((value, detail)) => {
+                self.add(name, Verdict::Ok, seconds, detail, None)?;
+                Ok(Some(value))
             }
+            Err(Finding { fault, detail }) => {
+                self.add(name, Verdict::Failed, seconds, detail, Some(fault))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Says why these steps are not taken.
+    pub(super) fn skip(&mut self, names: &[&'static str], why: &str) -> io::Result<()> {
+        for name in names {
+            self.add(name, Verdict::Skipped, 0.0, why.to_owned(), None)?;
         }
         Ok(())
     }
 
-    fn add(&mut self, step: Step) -> io::Result<()> {
+    /// Says why all the steps that were neither taken nor skipped yet are not taken.
+    pub(super) fn skip_rest(&mut self, why: &str) -> io::Result<()> {
+        let is_open = |name: &&str| !self.steps.iter().any(|step| step.name == *name);
+        let open: Vec<_> = STEPS.into_iter().filter(is_open).collect();
+        self.skip(&open, why)
+    }
+
+    fn add(
+        &mut self,
+        name: &'static str,
+        verdict: Verdict,
+        seconds: f64,
+        detail: String,
+        fault: Option<Fault>,
+    ) -> io::Result<()> {
+        let step = Step { name, verdict, seconds, detail, fault, advice: fault.map(Fault::advice) };
         if !self.global.json {
             self.output.line(line(&step, self.colour))?;
             if let Some(advice) = step.advice {

@@ -36,17 +36,19 @@ pub(super) async fn examine(
     let connector = lakebase.connector();
     let with_token = matches!(connector.config().auth, Auth::Credential { .. });
     let Some(workspace) = lakebase.workspace() else {
-        for name in ["workspace", "clock", "identity", "endpoint"] {
-            report.skip(name, "nothing is asked of a workspace")?;
-        }
-        report.skip("credential", native(&connector.config().auth))?;
+        report.skip(
+            &["workspace", "clock", "identity", "endpoint"],
+            "nothing is asked of a workspace",
+        )?;
+        report.skip(&["credential"], native(&connector.config().auth))?;
         return Ok(Found { endpoint: None, can_log_in: true });
     };
     let reached = report.step("workspace", reach(workspace, connector)).await?;
     let Some(time) = reached else {
-        for name in ["clock", "identity", "endpoint", "credential"] {
-            report.skip(name, "the workspace cannot be reached")?;
-        }
+        report.skip(
+            &["clock", "identity", "endpoint", "credential"],
+            "the workspace cannot be reached",
+        )?;
         return Ok(Found { endpoint: None, can_log_in: !with_token });
     };
     match time {
@@ -54,21 +56,19 @@ pub(super) async fn examine(
             let local = connector.runtime().clock.wall();
             report.step("clock", std::future::ready(compare(local, time))).await?;
         }
-        None => report.skip("clock", "the workspace's reply has no date")?,
+        None => report.skip(&["clock"], "the workspace's reply has no date")?,
     }
     if report.step("identity", identity::examine(workspace, lakebase, settings)).await?.is_none() {
-        for name in ["endpoint", "credential"] {
-            report.skip(name, "the workspace does not know who is asking")?;
-        }
+        report.skip(&["endpoint", "credential"], "the workspace does not know who is asking")?;
         return Ok(Found { endpoint: None, can_log_in: !with_token });
     }
     let endpoint = report.step("endpoint", endpoint(lakebase)).await?;
     if !with_token {
-        report.skip("credential", native(&connector.config().auth))?;
+        report.skip(&["credential"], native(&connector.config().auth))?;
         return Ok(Found { endpoint: endpoint.flatten(), can_log_in: true });
     }
     let Some(endpoint) = endpoint else {
-        report.skip("credential", "there is no endpoint to get one for")?;
+        report.skip(&["credential"], "there is no endpoint to get one for")?;
         return Ok(Found::default());
     };
     let credential = report.step("credential", credential(lakebase)).await?;

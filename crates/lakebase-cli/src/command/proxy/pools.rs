@@ -6,6 +6,7 @@ use lakebase_proxy::PoolStats;
 use serde::Serialize;
 
 use super::health::Served;
+use crate::output::Table;
 
 /// The pool of a target, as `/readyz` shows it. See [`PoolStats`].
 #[derive(Debug, Serialize)]
@@ -55,25 +56,15 @@ const WAIT: &str = "lakebase_proxy_pool_wait_seconds";
 /// A table with a line for each pool.
 pub(super) fn table(served: &[Served], pools: &[Option<PoolStats>]) -> String {
     let numbers = || GAUGES.iter().chain(&COUNTERS);
-    let mut rows = vec![["listener", "target", "access"].map(str::to_owned).to_vec()];
-    rows[0].extend(numbers().map(|(name, ..)| (*name).to_owned()));
+    let names =
+        ["listener", "target", "access"].into_iter().chain(numbers().map(|(name, ..)| *name));
+    let mut table = Table::new(names.map(|name| (name, false)));
     for (served, pool) in served.iter().zip(pools) {
         let Some(pool) = pool else { continue };
-        let access = served.access().to_owned();
-        let mut row = vec![served.listener.clone(), served.target.clone(), access];
-        row.extend(numbers().map(|(_, _, read)| read(pool).to_string()));
-        rows.push(row);
+        let place = [&served.listener, &served.target, served.access()].map(str::to_owned);
+        table.row(place.into_iter().chain(numbers().map(|(_, _, read)| read(pool).to_string())));
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
-    let widths: Vec<_> = (0..rows[0].len()).map(width).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table.render_plain()
 }
 
 /// The same in Prometheus' text format, with how long clients waited; nothing if there are no pools.
