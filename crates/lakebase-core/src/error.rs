@@ -166,20 +166,7 @@ impl Error {
     /// The connector's own error behind one of a driver or a pool: `error` itself or the first among its causes.
     #[must_use]
     pub fn find_in<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        let mut level = Some(error);
-        while let Some(error) = level {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            // An I/O error passes over what it wraps when it is asked for its cause.
-            if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
-                && let Some(found) = Self::find_in(wrapped)
-            {
-                return Some(found);
-            }
-            level = error.source();
-        }
-        None
+        causes(error).find_map(|level| level.downcast_ref())
     }
 
     /// Whether both are the same error of one shared operation.
@@ -192,17 +179,27 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> String {
         let mut line = self.to_string();
-        let mut next = self.source();
-        while let Some(cause) = next {
+        for cause in causes(self).skip(1) {
             let text = cause.to_string();
             if !line.contains(&text) {
                 line.push_str(": ");
                 line.push_str(&text);
             }
-            next = cause.source();
         }
         line
     }
+}
+
+/// `error` and its causes, with what an I/O error wraps, which [`source`](StdError::source) passes over.
+pub fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        }
+    })
 }
 
 impl fmt::Debug for Error {

@@ -39,7 +39,7 @@ pub use effect::{Clock, Dial, HostResolver, HttpClient, Listen, Process, Runtime
 pub use endpoint::{
     Access, Endpoint, EndpointHosts, EndpointResolver, EndpointState, EndpointType, UserResolver,
 };
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, causes};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};
 pub use jitter::Jitter;
 pub use name::{BranchName, EndpointName, ProjectName};

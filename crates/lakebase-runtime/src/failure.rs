@@ -1,9 +1,8 @@
 //! Errors that every backend words alike.
 
 use std::error::Error as StdError;
-use std::io;
 
-use lakebase_core::{Error, ErrorKind};
+use lakebase_core::{Error, ErrorKind, causes};
 
 /// The largest reply that an HTTP client reads.
 pub(crate) const MAX_REPLY: usize = 4 * 1024 * 1024;
@@ -11,7 +10,7 @@ pub(crate) const MAX_REPLY: usize = 4 * 1024 * 1024;
 /// A failed HTTP exchange with `host`: `Tls` if rustls is among the causes, else `Unavailable`.
 pub(crate) fn exchange(host: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     let source = source.into();
-    if is_tls(&*source) {
+    if causes(&*source).any(|cause| cause.is::<rustls::Error>()) {
         Error::new(ErrorKind::Tls, format!("could not set up TLS with {host}")).with_source(source)
     } else {
         Error::new(ErrorKind::Unavailable, format!("could not reach {host}")).with_source(source)
@@ -50,24 +49,10 @@ pub(crate) fn no_context() -> Error {
     )
 }
 
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        // `io::Error::source` skips the error it wraps, which is where rustls puts its own.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if wrapped.is_some_and(|inner| is_tls(inner)) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

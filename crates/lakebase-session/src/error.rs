@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use lakebase_core::connect::{AuthMethod, classify_refusal};
-use lakebase_core::{ConnectFailure, Error, ErrorKind, SslMode};
+use lakebase_core::{ConnectFailure, Error, ErrorKind, SslMode, causes};
 
 use crate::message::ServerError;
 use crate::startup::StartupError;
@@ -129,14 +129,10 @@ impl StdError for LoginError {
 /// Finds the server's answer to a login that it refused, among the causes of `error`.
 #[must_use]
 pub fn refusal(error: &Error) -> Option<&ServerError> {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(level) = cause {
-        if let Some(LoginError::Refused(refusal)) = level.downcast_ref() {
-            return Some(refusal);
-        }
-        cause = level.source();
-    }
-    None
+    causes(error).find_map(|cause| match cause.downcast_ref() {
+        Some(LoginError::Refused(refusal)) => Some(refusal),
+        _ => None,
+    })
 }
 
 /// The error that a client gets after a login that failed: the server's own refusal where there is one, so that tools

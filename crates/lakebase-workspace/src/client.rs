@@ -109,7 +109,7 @@ impl WorkspaceClient {
     ///
     /// # Errors
     ///
-    /// Those of the identity; see [`TokenSource::fetch`].
+    /// Those of the identity; see [`TokenSource::fetch`](crate::TokenSource::fetch).
     pub async fn access_token(&self) -> Result<Held<AccessToken>> {
         self.calls.tokens.get().await
     }

@@ -6,7 +6,6 @@
 //! Which proxy a request goes through is decided by our rules, not by reqwest's. What it tells of a proxy that
 //! refused is less than hyper's own client does: no status but 407.
 
-use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use ::reqwest::{Client, Url};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use lakebase_core::{Error, ErrorKind, HttpClient, Result};
+use lakebase_core::{Error, ErrorKind, HttpClient, Result, causes};
 use tokio::runtime::{Handle, Id};
 
 use crate::failure::{self, MAX_REPLY};
@@ -143,35 +142,28 @@ fn target(proxy: &Proxy) -> Option<Url> {
 fn at_proxy(proxy: &Proxy, error: &::reqwest::Error) -> Option<ProxyError> {
     let unreachable = || ProxyError::unreachable("the proxy cannot be reached");
     let refused = || ProxyError::refused(ErrorKind::Unavailable, "the proxy refuses");
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        match text.strip_prefix("tunnel error: ") {
-            Some("proxy authorization required") => {
-                return Some(ProxyError::authentication_required(NEEDS_USER, proxy));
-            }
-            Some("unsuccessful") => return Some(refused()),
-            Some(_) => return Some(unreachable()),
-            None => {}
+    causes(error).find_map(|cause| {
+        let text = cause.to_string();
+        if let Some(problem) = text.strip_prefix("tunnel error: ") {
+            return Some(match problem {
+                "proxy authorization required" => {
+                    ProxyError::authentication_required(NEEDS_USER, proxy)
+                }
+                "unsuccessful" => refused(),
+                _ => unreachable(),
+            });
         }
-        match text.split_once("SOCKS error: ").map(|(_, problem)| problem) {
-            Some(
-                problem @ ("credentials not accepted"
-                | "server does not support user/pass authentication"),
-            ) => return Some(ProxyError::authentication_required(problem, proxy)),
-            // It could not be reached, or did not answer as such a proxy does.
-            Some(problem)
-                if ["fail", "io ", "server implements"]
-                    .iter()
-                    .any(|start| problem.starts_with(start)) =>
-            {
-                return Some(unreachable());
+        let (_, problem) = text.split_once("SOCKS error: ")?;
+        // It could not be reached, or did not answer as such a proxy does.
+        let silent = ["fail", "io ", "server implements"];
+        Some(match problem {
+            "credentials not accepted" | "server does not support user/pass authentication" => {
+                ProxyError::authentication_required(problem, proxy)
             }
-            Some(_) => return Some(refused()),
-            None => next = error.source(),
-        }
-    }
-    None
+            _ if silent.iter().any(|start| problem.starts_with(start)) => unreachable(),
+            _ => refused(),
+        })
+    })
 }
 
 impl fmt::Debug for ReqwestClient {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lakebase::core::connect::{Connector, ConnectorConfig};
 use lakebase::core::effect::{ByteStream, DialTarget, Route};
-use lakebase::core::{HostResolver, Tls};
+use lakebase::core::{HostResolver, Tls, causes};
 use lakebase::{Lakebase, SslMode};
 use lakebase_runtime::TokioIo;
 use rustls::CertificateError;
@@ -207,22 +207,19 @@ async fn handshake(connector: &Connector, stream: Stream, host: &str) -> Examine
 
 /// The fault of a certificate, if that is the cause of `error`.
 pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
-    anyhow::Chain::new(error).find_map(|error| {
-        if let Some(rustls::Error::InvalidCertificate(problem)) = error.downcast_ref() {
-            return Some(match problem {
-                CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
-                CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. } => Fault::CertificateExpired,
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => Fault::CertificateNameMismatch,
-                _ => Fault::TlsFailed,
-            });
-        }
-        // `io::Error::source` skips the error that it wraps.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        wrapped.and_then(|inner| certificate_fault(inner))
+    causes(error).find_map(|cause| match cause.downcast_ref()? {
+        rustls::Error::InvalidCertificate(problem) => Some(match problem {
+            CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Fault::CertificateExpired,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Fault::CertificateNameMismatch
+            }
+            _ => Fault::TlsFailed,
+        }),
+        _ => None,
     })
 }
 
