@@ -31,17 +31,22 @@ where
         let message = format!("the system's resolver did not find an address of {host}");
         Error::new(kind, message).with_source(error)
     })?;
-    let mut addresses = Vec::new();
-    for address in found.into_iter().map(|address| address.ip()) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
+    let addresses = distinct(found.into_iter().map(|address| address.ip()));
     if addresses.is_empty() {
         let message = format!("the system's resolver has no address of {host}");
         return Err(Error::new(ErrorKind::NotFound, message));
     }
     Ok(addresses)
+}
+
+/// Each of `items` once, where it comes first.
+pub(crate) fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    items.into_iter().fold(Vec::new(), |mut kept, item| {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+        kept
+    })
 }
 
 /// Whether the error says that the name does not exist, as opposed to "not now".

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use lakebase_core::Jitter;
+
 /// For how long an answer of the system's resolver is used again.
 const KEEP: Duration = Duration::from_secs(60);
 /// For how long an address that failed is tried last.
@@ -66,20 +68,20 @@ impl Memory {
     }
 
     /// The order in which to try `addresses`: families in turns, the one that answered last first, those that failed
-    /// lately last. With a `seed`, at random apart from these.
+    /// lately last. With `jitter`, at random apart from these.
     pub(super) fn order(
         &self,
         now: Duration,
         addresses: &[SocketAddr],
-        seed: Option<u64>,
+        jitter: Option<Jitter>,
     ) -> Vec<SocketAddr> {
-        let mut given = addresses.to_vec();
-        if let Some(seed) = seed {
-            shuffle(&mut given, seed);
+        let (mut given, balance) = (addresses.to_vec(), jitter.is_some());
+        if let Some(mut jitter) = jitter {
+            given.sort_by_cached_key(|_| jitter.number());
         }
         let mut order = in_turns(&given);
         order.sort_by_key(|address| match self.addresses.get(address) {
-            Some(Last::Answered(at)) if seed.is_none() => (0, Reverse(*at)),
+            Some(Last::Answered(at)) if !balance => (0, Reverse(*at)),
             Some(Last::Failed(at)) if now.saturating_sub(*at) < AVOID => {
                 (2, Reverse(Duration::ZERO))
             }
@@ -101,17 +103,6 @@ fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
         order.extend(other.next());
     }
     order
-}
-
-/// Fisher and Yates, with a generator that is good enough for that (splitmix64).
-fn shuffle(addresses: &mut [SocketAddr], mut seed: u64) {
-    for last in (1..addresses.len()).rev() {
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let place = usize::try_from((mixed ^ (mixed >> 31)) % (last as u64 + 1)).unwrap_or(last);
-        addresses.swap(last, place);
-    }
 }
 
 #[cfg(test)]
@@ -139,13 +130,14 @@ mod tests {
         memory.failed(given[0], NOW);
         memory.answered(given[2], NOW);
         memory.answered(given[3], NOW + Duration::from_secs(1));
-        let order = |after: u64, seed| memory.order(NOW + Duration::from_secs(after), &given, seed);
+        let order =
+            |after: u64, jitter| memory.order(NOW + Duration::from_secs(after), &given, jitter);
         assert_eq!(order(9, None), ["10.0.0.4", "10.0.0.3", "10.0.0.2", "10.0.0.1"].map(at));
         assert_eq!(order(61, None), ["10.0.0.4", "10.0.0.3", "10.0.0.1", "10.0.0.2"].map(at));
         let firsts: std::collections::HashSet<_> =
-            (0..64).map(|seed| order(9, Some(seed))[0]).collect();
+            (0..64).map(|_| order(9, Some(Jitter::new()))[0]).collect();
         assert_eq!(firsts.len(), 3, "balanced over all that did not fail: {firsts:?}");
-        assert!((0..64).all(|seed| order(9, Some(seed))[3] == given[0]));
+        assert!((0..64).all(|_| order(9, Some(Jitter::new()))[3] == given[0]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lakebase_core::connect::{Keepalive, LoadBalanceHosts, TcpOptions};
 use lakebase_core::effect::{ByteStream, DialTarget, Dialed, Route};
-use lakebase_core::{Clock, Dial, Error, ErrorKind, HostResolver, Result, Timer};
+use lakebase_core::{Clock, Dial, Error, ErrorKind, HostResolver, Jitter, Result, Timer};
 use socket2::{SockRef, TcpKeepalive};
 
 use self::memory::Memory;
@@ -25,7 +25,6 @@ pub(crate) use self::race::Outcome;
 use self::race::race;
 use crate::Proxies;
 use crate::hosts;
-use crate::random::unpredictable;
 
 /// The effects that a dialer needs from a runtime.
 pub(crate) trait Connect: Timer + Send + Sync + 'static {
@@ -65,29 +64,29 @@ impl<N: Connect> Dialer<N> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first of `addresses` that answers; in random order with a `seed`.
+    /// The first of `addresses` that answers; in random order with `jitter`.
     pub(crate) async fn connect(
         &self,
         addresses: &[SocketAddr],
         tcp: TcpOptions,
-        seed: Option<u64>,
+        jitter: Option<Jitter>,
         timeout: Duration,
     ) -> Result<Dialed, Vec<(SocketAddr, Outcome)>> {
-        self.first(addresses, seed, timeout, |address| self.net.tcp(address, tcp)).await
+        self.first(addresses, jitter, timeout, |address| self.net.tcp(address, tcp)).await
     }
 
     /// The first of `addresses` that `connect` reaches.
     async fn first<F>(
         &self,
         addresses: &[SocketAddr],
-        seed: Option<u64>,
+        jitter: Option<Jitter>,
         timeout: Duration,
         connect: impl Fn(SocketAddr) -> F + Send,
     ) -> Result<Dialed, Vec<(SocketAddr, Outcome)>>
     where
         F: Future<Output = io::Result<Box<dyn ByteStream>>> + Send,
     {
-        let order = self.memory().order(self.clock.monotonic(), addresses, seed);
+        let order = self.memory().order(self.clock.monotonic(), addresses, jitter);
         let raced = race(&order, timeout, connect, |time| self.net.sleep(time)).await;
         let now = self.clock.monotonic();
         let mut memory = self.memory();
@@ -113,7 +112,7 @@ impl<N: Connect> Dialer<N> {
             [] => self.addresses(host).await?.iter().map(at).collect(),
             given => given.iter().map(at).collect(),
         };
-        self.connect(&found, tcp, seed(&target), timeout).await.map_err(|outcomes| {
+        self.connect(&found, tcp, jitter(&target), timeout).await.map_err(|outcomes| {
             self.memory().forget(host);
             failure(host, port, &outcomes)
         })
@@ -186,9 +185,9 @@ impl<N: Connect> HostResolver for Dialer<N> {
     }
 }
 
-/// Where the order shall be random: what it is made from.
-fn seed(target: &DialTarget<'_>) -> Option<u64> {
-    (target.load_balance_hosts == LoadBalanceHosts::Random).then(unpredictable)
+/// Where the order shall be random: what makes it so.
+fn jitter(target: &DialTarget<'_>) -> Option<Jitter> {
+    (target.load_balance_hosts == LoadBalanceHosts::Random).then(Jitter::new)
 }
 
 fn failure(host: &str, port: u16, outcomes: &[(SocketAddr, Outcome)]) -> Error {

@@ -11,7 +11,7 @@ use lakebase_core::effect::{ByteStream, DialTarget, Dialed};
 use lakebase_core::{Error, ErrorKind, Result};
 
 use super::socks::{self, Destination};
-use super::{Connect, Dialer, Outcome, describe, seed};
+use super::{Connect, Dialer, Outcome, describe, jitter};
 use crate::hosts;
 use crate::proxies::{Proxy, ProxyError, ProxyProblem};
 
@@ -75,7 +75,7 @@ impl<N: Connect> Dialer<N> {
             let work = self.open(proxy, &target, Destination::Address(address.ip()), &progress);
             async { work.await.map_err(io::Error::other) }
         };
-        let dialed = self.first(&addresses, seed(&target), timeout, connect).await;
+        let dialed = self.first(&addresses, jitter(&target), timeout, connect).await;
         dialed.map_err(|outcomes| summary(outcomes, || progress.silence(timeout)))
     }
 

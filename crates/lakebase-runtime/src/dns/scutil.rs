@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use super::servers::PORT;
+use crate::hosts::distinct;
 
 /// One resolver of the list.
 #[derive(Default)]
@@ -35,13 +36,7 @@ pub(super) fn servers(text: &str, name: &str) -> Vec<SocketAddr> {
     let longest = resolvers.iter().map(|resolver| specific(resolver)).max();
     resolvers.retain(|resolver| Some(specific(resolver)) == longest);
     resolvers.sort_by_key(|resolver| resolver.order);
-    let mut servers = Vec::new();
-    for server in resolvers.iter().flat_map(Resolver::servers) {
-        if !servers.contains(&server) {
-            servers.push(server);
-        }
-    }
-    servers
+    distinct(resolvers.iter().flat_map(Resolver::servers))
 }
 
 fn specific(resolver: &Resolver<'_>) -> usize {

@@ -81,11 +81,5 @@ fn of_platform(name: &str) -> Result<Vec<SocketAddr>> {
         let addresses = adapter.dns_servers().iter();
         addresses.filter_map(|address| super::adapter::server(*address, adapter.ipv6_if_index()))
     });
-    let mut servers = Vec::new();
-    for server in all {
-        if !servers.contains(&server) {
-            servers.push(server);
-        }
-    }
-    some(servers, name, PLACE)
+    some(crate::hosts::distinct(all), name, PLACE)
 }
