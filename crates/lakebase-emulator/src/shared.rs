@@ -36,12 +36,6 @@ pub(crate) struct Shared {
     pub(crate) socket: PathBuf,
 }
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
-    }
-}
-
 /// The real wall clock, read once when an emulator starts.
 #[expect(clippy::disallowed_methods, reason = "the emulated clock starts from the real one")]
 pub(crate) fn wall_clock() -> SystemTime {

@@ -24,12 +24,6 @@ pub(crate) struct Identities {
     wrong: HashMap<WrongCertificate, Arc<CertifiedKey>>,
 }
 
-impl std::fmt::Debug for Identities {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identities").finish_non_exhaustive()
-    }
-}
-
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Identities {

@@ -35,6 +35,10 @@ pub(super) fn oauth(state: &mut State, issuance: Issuance, request: &Request) ->
         }
         _ => return refuse(400, "invalid_grant", "Bad Request"),
     }
+    access_token(state, issuance)
+}
+
+pub(super) fn access_token(state: &mut State, issuance: Issuance) -> Reply {
     let token = issuance.issue(state, TokenFor::Google, "");
     Reply::ok(json!({
         "access_token": token, "expires_in": issuance.lifetime.as_secs(), "token_type": "Bearer",

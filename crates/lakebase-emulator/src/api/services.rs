@@ -101,14 +101,18 @@ fn azure_devops(state: &mut State, issuance: Issuance, request: &Request) -> Rep
     Reply::ok(json!({"oidcToken": token}))
 }
 
-/// The token that Entra gives a service principal or a managed identity for `resource`.
-fn for_resource(state: &mut State, issuance: Issuance, resource: &str) -> Option<String> {
+/// Entra's answer to a service principal or a managed identity that asks for a token for `resource`.
+fn for_resource(state: &mut State, issuance: Issuance, resource: &str) -> Reply {
     let what = match resource {
         DATABRICKS => TokenFor::EntraService,
         MANAGEMENT => TokenFor::EntraManagement,
-        _ => return None,
+        _ => return refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
     };
-    Some(issuance.issue(state, what, resource))
+    Reply::ok(json!({
+        "token_type": "Bearer", "expires_in": issuance.lifetime.as_secs().to_string(),
+        "expires_on": issuance.expires_on().to_string(), "resource": resource,
+        "access_token": issuance.issue(state, what, resource),
+    }))
 }
 
 fn entra(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
@@ -130,14 +134,7 @@ fn entra(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
         let description = "AADSTS7000215: Invalid client secret provided. Trace ID: 0";
         return refuse(401, "invalid_client", description);
     }
-    match for_resource(state, issuance, &field("resource")) {
-        Some(token) => Reply::ok(json!({
-            "token_type": "Bearer", "expires_in": issuance.lifetime.as_secs().to_string(),
-            "expires_on": issuance.expires_on().to_string(), "resource": field("resource"),
-            "access_token": token,
-        })),
-        None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
-    }
+    for_resource(state, issuance, &field("resource"))
 }
 
 fn azure_machine(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
@@ -148,16 +145,11 @@ fn azure_machine(state: &mut State, issuance: Issuance, request: &Request) -> Re
     if query("client_id").is_some_and(|id| id != state.credentials.client_id) {
         return refuse(400, "invalid_request", "Identity not found");
     }
-    let resource = query("resource").unwrap_or_default();
-    match for_resource(state, issuance, &resource) {
-        Some(token) => Reply::ok(json!({
-            "access_token": token, "client_id": state.credentials.client_id,
-            "expires_in": issuance.lifetime.as_secs().to_string(),
-            "expires_on": issuance.expires_on().to_string(), "resource": resource,
-            "token_type": "Bearer",
-        })),
-        None => refuse(400, "invalid_resource", "AADSTS500011: The resource was not found."),
+    let mut reply = for_resource(state, issuance, &query("resource").unwrap_or_default());
+    if reply.status == 200 {
+        reply.json["client_id"] = state.credentials.client_id.clone().into();
     }
+    reply
 }
 
 fn metadata(state: &mut State, issuance: Issuance, request: &Request) -> Reply {
@@ -181,10 +173,7 @@ fn google_machine(state: &mut State, issuance: Issuance, request: &Request) -> R
         let message = "Missing Metadata-Flavor:Google header.";
         return Reply { json: Value::from(message), ..Reply::empty(403) };
     }
-    let token = issuance.issue(state, TokenFor::Google, "");
-    Reply::ok(json!({
-        "access_token": token, "expires_in": issuance.lifetime.as_secs(), "token_type": "Bearer",
-    }))
+    super::google::access_token(state, issuance)
 }
 
 /// Whether the token in the header that accompanies a service principal's is good, where there is one.

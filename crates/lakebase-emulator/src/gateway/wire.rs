@@ -2,8 +2,6 @@
 //!
 //! Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol".
 
-use std::fmt;
-
 use bytes::{BufMut as _, BytesMut};
 
 /// Longest start-up packet accepted, as in the server itself.
@@ -19,16 +17,10 @@ pub(crate) enum First {
 }
 
 /// Start-up parameters in their order.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Startup {
     pub(crate) version: u32,
     pub(crate) parameters: Vec<(String, String)>,
-}
-
-impl fmt::Debug for Startup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Startup").field("version", &self.version).finish_non_exhaustive()
-    }
 }
 
 /// Reads a first packet; the error is the text for the client.
