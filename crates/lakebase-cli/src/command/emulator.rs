@@ -29,7 +29,7 @@ pub(crate) async fn run(_: &Arguments) -> anyhow::Result<()> {
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{self, Read};
+    use std::io;
     use std::time::Duration;
 
     use anyhow::Context;
@@ -44,15 +44,7 @@ mod unix {
         std::thread::Builder::new()
             .name("lakebase-stdin".to_owned())
             .spawn(move || {
-                let mut ignored = [0; 256];
-                let mut stdin = io::stdin().lock();
-                loop {
-                    match stdin.read(&mut ignored) {
-                        Ok(1..) => {}
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        Ok(0) | Err(_) => break,
-                    }
-                }
+                let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
                 let _ = sender.send(());
             })
             .context("cannot start a thread")?;

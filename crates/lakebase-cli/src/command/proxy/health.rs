@@ -1,11 +1,13 @@
 //! The answer to a readiness probe.
 
+use std::collections::BTreeMap;
+
 use lakebase::core::Timestamp;
 use lakebase::core::refresh::Status;
 use lakebase_proxy::PoolStats;
 use serde::Serialize;
 
-use super::pools::Pool;
+use super::pools;
 
 /// One server, as one listener or one of its routes leads to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -58,7 +60,7 @@ struct Target {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pool: Option<Pool>,
+    pool: Option<BTreeMap<&'static str, u64>>,
 }
 
 impl Health {
@@ -70,7 +72,7 @@ impl Health {
     ) -> Self {
         let mut targets: Vec<_> = served.iter().zip(statuses).map(target).collect();
         for (target, pool) in targets.iter_mut().zip(pools) {
-            target.pool = pool.as_ref().map(Pool::from);
+            target.pool = pool.as_ref().map(pools::numbers);
         }
         let worst = targets.iter().map(|target| target.status).max().unwrap_or(State::Fresh);
         let first = statuses.iter().flatten().filter_map(good_until).min();

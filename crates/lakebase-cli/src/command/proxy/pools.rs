@@ -1,33 +1,12 @@
 //! How pools are doing, for people and for Prometheus.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lakebase_proxy::PoolStats;
-use serde::Serialize;
 
 use super::health::Served;
 use crate::output::Table;
-
-/// The pool of a target, as `/readyz` shows it. See [`PoolStats`].
-#[derive(Debug, Serialize)]
-pub(super) struct Pool {
-    size: u64,
-    active: u64,
-    idle: u64,
-    waiting: u64,
-    opened: u64,
-    reused: u64,
-    resets_failed: u64,
-    timed_out: u64,
-}
-
-impl From<&PoolStats> for Pool {
-    fn from(stats: &PoolStats) -> Self {
-        let PoolStats { size, active, idle, waiting, .. } = *stats;
-        let PoolStats { opened, reused, resets_failed, timed_out, .. } = *stats;
-        Self { size, active, idle, waiting, opened, reused, resets_failed, timed_out }
-    }
-}
 
 /// A number of a pool: its name, its description, and how to read it.
 type Number = (&'static str, &'static str, fn(&PoolStats) -> u64);
@@ -52,6 +31,11 @@ const COUNTERS: [Number; 6] = [
 
 /// The histogram of the time that clients wait for a session.
 const WAIT: &str = "lakebase_proxy_pool_wait_seconds";
+
+/// The numbers of a pool by their names, as `/readyz` shows them.
+pub(super) fn numbers(pool: &PoolStats) -> BTreeMap<&'static str, u64> {
+    GAUGES.iter().chain(&COUNTERS).map(|(name, _, read)| (*name, read(pool))).collect()
+}
 
 /// A table with a line for each pool.
 pub(super) fn table(served: &[Served], pools: &[Option<PoolStats>]) -> String {
