@@ -6,6 +6,7 @@
 //! 0.175 (`config/auth_metadata_service.go`).
 
 use http::{HeaderValue, Uri};
+use lakebase_core::connect::is_loopback_name;
 use lakebase_core::refresh::Demand;
 use lakebase_core::{Result, Secret, SettingOrigin};
 
@@ -26,7 +27,7 @@ fn read(reading: &Reading<'_>) -> Result<Option<Prepared>> {
     let Ok(uri) = url.value.parse::<Uri>() else {
         return Err(url.error(format!("is not a URL; {ACCEPTED}")));
     };
-    if !uri.host().is_some_and(service::is_loopback) || service::accepts(&uri).is_err() {
+    if !uri.host().is_some_and(is_loopback_name) || service::accepts(&uri).is_err() {
         return Err(url.error(format!("does not lead to this machine; {ACCEPTED}")));
     }
     let origin = url.origin;

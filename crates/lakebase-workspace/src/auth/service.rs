@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::TryFutureExt as _;
 use http::header::USER_AGENT;
 use http::{HeaderValue, Request, Response, Uri};
+use lakebase_core::connect::is_loopback_name;
 use lakebase_core::{Error, ErrorKind, Result, Runtime, Secret};
 
 use super::AccessToken;
@@ -105,22 +106,13 @@ pub(super) fn accepts(uri: &Uri) -> Result<(), &'static str> {
 
 /// Whether `host` is on this machine or its link.
 fn is_near(host: &str) -> bool {
-    is_loopback(host)
+    is_loopback_name(host)
         || host == "metadata.google.internal"
-        || match address(host) {
-            Some(IpAddr::V4(v4)) => v4.is_link_local(),
-            Some(IpAddr::V6(v6)) => v6.segments()[0] & 0xffc0 == 0xfe80,
-            None => false,
+        || match host.trim_start_matches('[').trim_end_matches(']').parse() {
+            Ok(IpAddr::V4(v4)) => v4.is_link_local(),
+            Ok(IpAddr::V6(v6)) => v6.is_unicast_link_local(),
+            Err(_) => false,
         }
-}
-
-/// Whether `host` is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
-}
-
-fn address(host: &str) -> Option<IpAddr> {
-    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 #[cfg(test)]
