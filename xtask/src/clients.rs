@@ -41,7 +41,7 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
     match args {
         ["identity"] => script.env(
             "LAKEBASE_IDENTITY",
-            built(&["--package", "lakebase-tests", "--features", "tokio"], "identity")?,
+            built("dev", &["--package", "lakebase-tests", "--features", "tokio"], "identity")?,
         ),
         ["node"] => script.env("LAKEBASE_PACKAGES", provision::node()?),
         ["proxy"] => script.args(["Clients", "Suspension"]),
@@ -88,15 +88,17 @@ fn proxy_stage(emulator: &Emulator) -> Result<Value, Failure> {
     }))
 }
 
-/// Builds the program `name` of a package, and says where it is.
-pub(crate) fn built(package: &[&str], name: &str) -> Result<PathBuf, Failure> {
-    shown(cargo().args(["build", "--quiet"]).args(package).args(["--bin", name]))?;
-    Ok(target_dir().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+/// Builds the program `name` of a package by cargo's `profile`, and says where it is.
+pub fn built(profile: &str, package: &[&str], name: &str) -> Result<PathBuf, Failure> {
+    let mut build = cargo();
+    shown(build.args(["build", "--quiet", "--profile", profile, "--bin", name]).args(package))?;
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target_dir().join(folder).join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The same for the command `lakebase`.
 pub(crate) fn built_command() -> Result<PathBuf, Failure> {
-    built(&["--package", "lakebase-cli"], "lakebase")
+    built("dev", &["--package", "lakebase-cli"], "lakebase")
 }
 
 fn configures_a_client(name: &str) -> bool {

@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use crate::Outcome;
+use crate::process::passed_on;
 use crate::provision::{self, Tool};
-use crate::system::{self, Doing, Failure};
+use crate::system::{self, Failure};
 
 /// `demo [--json]`; ends with the exit code of `lakebase demo`.
 pub(crate) fn command(args: &[&str]) -> Outcome {
@@ -18,10 +19,5 @@ pub(crate) fn command(args: &[&str]) -> Outcome {
         .args(["run", "--quiet", "--package", "lakebase-cli", "--bin", "lakebase", "--", "demo"])
         .args(args)
         .envs(env);
-    let status = build.status().doing("run `cargo run --package lakebase-cli -- demo`")?;
-    match status.code() {
-        Some(0) => Ok(true),
-        Some(code) => std::process::exit(code),
-        None => Err(Failure::new(format!("`lakebase demo` ended with {status}"))),
-    }
+    passed_on(&mut build)
 }

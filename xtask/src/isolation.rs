@@ -8,8 +8,8 @@ mod rules;
 
 use std::fs;
 
-pub(crate) use self::baseline::sqlx_alone;
-pub(crate) use self::graph::Graph;
+pub use self::baseline::sqlx_alone;
+pub use self::graph::Graph;
 use self::graph::resolve;
 use self::rules::{AbsentRule, AtMostRule, OverSqlxRule, Rules};
 use crate::Outcome;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Outcome;
 use crate::process::{captured, shown};
-use crate::system::{Doing, Failure, cargo, host_triple, target_dir};
+use crate::system::{Doing, Failure, cargo, cargo_of, host_triple, target_dir};
 
 /// The same as in the cell `clippy`, so that both share one build. `clippy::all`, which the workspace turns on, holds `incompatible_msrv`.
 const LINTS: &[&str] =
@@ -17,15 +17,9 @@ const LINTS: &[&str] =
 
 /// Prints what is wrong and ends with `msrv: N passed, N failed`.
 pub(crate) fn command() -> Outcome {
-    let host = host_triple()?;
-    let metadata = captured(cargo().args([
-        "metadata",
-        "--all-features",
-        "--format-version",
-        "1",
-        "--filter-platform",
-        &host,
-    ]))?;
+    let mut metadata = cargo();
+    metadata.args(["metadata", "--all-features", "--format-version=1"]);
+    let metadata = captured(metadata.args(["--filter-platform", &host_triple()?]))?;
     let metadata: Value =
         serde_json::from_str(&metadata).doing("read what `cargo metadata` says")?;
     let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
@@ -56,21 +50,6 @@ pub(crate) fn command() -> Outcome {
     let failed = usize::from(!newer.is_empty()) + usize::from(built.is_err());
     println!("msrv: {} passed, {failed} failed", 2 - failed);
     Ok(failed == 0)
-}
-
-/// Cargo of another toolchain, in the root folder.
-fn cargo_of(toolchain: &str) -> Command {
-    let ours = cargo();
-    let mut command = Command::new("rustup");
-    command.args(["run", toolchain, "cargo"]);
-    for (name, value) in ours.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.env_remove("CARGO").env_remove("RUSTC").current_dir(crate::system::root());
-    command
 }
 
 /// The `rust-version` of the workspace.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use crate::Outcome;
 use crate::system::{Doing, Failure, Watch, pause};
 
 /// How long a process may take.
@@ -63,7 +64,7 @@ pub(crate) fn logged(
 }
 
 /// Runs `command` with its output shown on standard error; an exit status other than 0 is a failure that says what was run.
-pub(crate) fn shown(command: &mut Command) -> Result<(), Failure> {
+pub fn shown(command: &mut Command) -> Result<(), Failure> {
     let line = describe(command);
     let status = command
         .stdin(Stdio::null())
@@ -77,8 +78,19 @@ pub(crate) fn shown(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
+/// Runs `command` as a part of this program: with its input and outputs, and an exit code other than 0 ends this one, too.
+pub(crate) fn passed_on(command: &mut Command) -> Outcome {
+    let line = describe(command);
+    let status = command.status().doing(format!("run `{line}`"))?;
+    match status.code() {
+        Some(0) => Ok(true),
+        Some(code) => std::process::exit(code),
+        None => Err(Failure::new(format!("`{line}` ended with {status}"))),
+    }
+}
+
 /// Runs `command` and gives its standard output; its standard error goes into the failure.
-pub(crate) fn captured(command: &mut Command) -> Result<String, Failure> {
+pub fn captured(command: &mut Command) -> Result<String, Failure> {
     let line = describe(command);
     let output = command.stdin(Stdio::null()).output().doing(format!("run `{line}`"))?;
     if output.status.success() {
@@ -90,7 +102,7 @@ pub(crate) fn captured(command: &mut Command) -> Result<String, Failure> {
 }
 
 /// The command as one would type it, without quoting.
-pub(crate) fn describe(command: &Command) -> String {
+pub fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let mut line = program.to_string_lossy().into_owned();
     for arg in command.get_args() {

@@ -17,8 +17,8 @@ use std::process::Command;
 use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 
-pub(crate) use self::netns::provide as netns;
-pub(crate) use self::package::Package;
+pub use self::netns::provide as netns;
+pub use self::package::Package;
 use crate::Outcome;
 use crate::process::{captured, describe, shown};
 use crate::system::{Doing, Failure, target_dir};
@@ -63,7 +63,7 @@ const WASM: &str = "wasm32-unknown-unknown";
 /// Something that is not part of Rust's own installation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Tool {
+pub enum Tool {
     /// A Postgres server.
     Postgres,
     /// The standard library for `wasm32-unknown-unknown`.
@@ -101,12 +101,12 @@ pub(crate) enum Tool {
 }
 
 /// Variables that tell later commands where a tool is.
-pub(crate) type Variables = Vec<(String, String)>;
+pub type Variables = Vec<(String, String)>;
 
 /// Makes a tool available, fetching it if it is not there.
 ///
 /// The error says what was tried and what a person can do.
-pub(crate) fn provide(tool: Tool) -> Result<Variables, Failure> {
+pub fn provide(tool: Tool) -> Result<Variables, Failure> {
     match tool {
         Tool::Postgres => postgres::provide(None)
             .map(|bin| vec![(postgres::VARIABLE.to_owned(), bin.display().to_string())]),
@@ -205,7 +205,7 @@ pub(crate) fn valgrind() -> Result<PathBuf, Failure> {
 }
 
 /// The Python of the virtual environment.
-pub(crate) fn python() -> Result<PathBuf, Failure> {
+pub fn python() -> Result<PathBuf, Failure> {
     venv("python", PYTHON)
 }
 
@@ -231,18 +231,18 @@ fn system_python() -> Result<&'static str, Failure> {
 }
 
 /// The folder whose `node_modules` holds the package.
-pub(crate) fn node() -> Result<PathBuf, Failure> {
+pub fn node() -> Result<PathBuf, Failure> {
     packages("node", NODE, &[])
 }
 
 /// The folder whose `node_modules` holds the bundlers.
-pub(crate) fn bundlers() -> Result<PathBuf, Failure> {
+pub fn bundlers() -> Result<PathBuf, Failure> {
     // Each npm package holds its program or gets it by one that npm chooses by platform.
     packages("bundlers", BUNDLERS, &["--ignore-scripts"])
 }
 
-/// Where [`edge`] puts its packages.
-pub(crate) fn edge_folder() -> PathBuf {
+/// Where [`Tool::Edge`] is put.
+pub fn edge_folder() -> PathBuf {
     tools().join("edge")
 }
 

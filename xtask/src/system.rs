@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Why a command could not do its work.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     message: String,
     usage: bool,
     forbidden: bool,
@@ -15,12 +15,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Something went wrong while working.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), usage: false, forbidden: false }
     }
 
     /// The command line was wrong.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), usage: true, forbidden: false }
     }
 
@@ -35,7 +35,7 @@ impl Failure {
     }
 
     /// 2 for a wrong command line, else 1.
-    pub(crate) fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         if self.usage { 2 } else { 1 }
     }
 }
@@ -46,8 +46,10 @@ impl fmt::Display for Failure {
     }
 }
 
+impl std::error::Error for Failure {}
+
 /// Adds what was being done to an error of any kind.
-pub(crate) trait Doing<T> {
+pub trait Doing<T> {
     /// `what` completes the sentence "could not …".
     fn doing(self, what: impl fmt::Display) -> Result<T, Failure>;
 }
@@ -91,19 +93,19 @@ impl Watch {
 }
 
 /// Waits a moment between two looks at a running process.
-pub(crate) fn pause(duration: Duration) {
+pub fn pause(duration: Duration) {
     #[expect(clippy::disallowed_methods, reason = "xtask waits for child processes")]
     std::thread::sleep(duration);
 }
 
 /// The folder that holds the root `Cargo.toml`.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
 /// Where cargo builds and xtask keeps logs and tools: `CARGO_TARGET_DIR`, else `target`.
-pub(crate) fn target_dir() -> PathBuf {
+pub fn target_dir() -> PathBuf {
     env("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
@@ -114,7 +116,7 @@ pub(crate) fn is_root() -> bool {
 }
 
 /// The machine's compilation target, as in `x86_64-unknown-linux-gnu`.
-pub(crate) fn host_triple() -> Result<String, Failure> {
+pub fn host_triple() -> Result<String, Failure> {
     let output = Command::new("rustc").arg("-vV").output().doing("run `rustc -vV`")?;
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines()
@@ -126,7 +128,7 @@ pub(crate) fn host_triple() -> Result<String, Failure> {
 /// Cargo, in the root folder, with our target folder and quiet output.
 ///
 /// `cargo run` leaves variables that describe *this* package; they are removed, because build scripts such as ring's rebuild when they change.
-pub(crate) fn cargo() -> Command {
+pub fn cargo() -> Command {
     let mut command = Command::new(env("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(describes_a_package) {
@@ -139,6 +141,21 @@ pub(crate) fn cargo() -> Command {
         .env("CARGO_TERM_COLOR", "never")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         .env("CARGO_NET_RETRY", "10");
+    command
+}
+
+/// The same of another toolchain, which rustup has.
+pub fn cargo_of(toolchain: &str) -> Command {
+    let ours = cargo();
+    let mut command = Command::new("rustup");
+    command.args(["run", toolchain, "cargo"]);
+    for (name, value) in ours.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env_remove("CARGO").env_remove("RUSTC").current_dir(root());
     command
 }
 

@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use xtask::process::{captured, shown};
+use xtask::system::{cargo, cargo_of, root, target_dir};
 
-use crate::{Places, captured, succeed};
+use crate::packages;
 
 /// The Rust whose rustdoc the library `public-api` reads, and whose words the recorded texts have.
 const RUST: &str = "1.95.0";
@@ -33,13 +35,13 @@ const SILENT: [&str; 5] = [
 ];
 
 /// Records the API, or says how it differs from the recorded one; ends with `api: N passed, N failed`.
-pub(crate) fn run(places: &Places, record: bool) -> Result<bool> {
-    let crates = published(places)?;
-    let folder = places.root.join("xtask/publish/api");
-    document(places)?;
+pub(crate) fn run(record: bool) -> Result<bool> {
+    let crates = published()?;
+    let folder = root().join("xtask/publish/api");
+    document()?;
     let mut failed = 0;
     for name in &crates {
-        let json = places.target.join(format!("doc/{}.json", name.replace('-', "_")));
+        let json = target_dir().join(format!("doc/{}.json", name.replace('-', "_")));
         let now = text(&json)?;
         let path = folder.join(format!("{name}.txt"));
         if record {
@@ -69,9 +71,9 @@ pub(crate) fn run(places: &Places, record: bool) -> Result<bool> {
 }
 
 /// Names of the crates that are published and have a library.
-fn published(places: &Places) -> Result<Vec<String>> {
+fn published() -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for package in places.packages()? {
+    for package in packages()? {
         let targets = package["targets"].as_array().into_iter().flatten();
         let library = targets
             .flat_map(|target| target["kind"].as_array().into_iter().flatten())
@@ -84,28 +86,22 @@ fn published(places: &Places) -> Result<Vec<String>> {
 }
 
 /// Has rustdoc describe all crates; the selection is that of the cell `docs`, so that both compile dependencies once.
-fn document(places: &Places) -> Result<()> {
-    let mut cargo = cargo(places)?;
+fn document() -> Result<()> {
+    let here = captured(Command::new("rustc").arg("--version"))?;
+    // The one Rust that counts; rustup fetches it if another one is in use.
+    let mut cargo = if here.split(' ').nth(1) == Some(RUST) {
+        cargo()
+    } else {
+        let install = ["toolchain", "install", RUST, "--profile", "minimal"];
+        shown(Command::new("rustup").args(install)).with_context(|| {
+            format!("the recorded text is that of Rust {RUST}, and here is {}", here.trim())
+        })?;
+        cargo_of(RUST)
+    };
     cargo
         .args(["doc", "--quiet", "--no-deps", "--workspace", "--all-features", "--lib"])
-        .env("CARGO_TARGET_DIR", &places.target)
-        .env("RUSTDOC", places.root.join("xtask/publish/rustdoc.sh"));
-    succeed(&mut cargo)
-}
-
-/// Cargo of the one Rust that counts, which rustup fetches if another one is in use.
-fn cargo(places: &Places) -> Result<Command> {
-    let here = captured(Command::new("rustc").arg("--version"))?;
-    if here.split(' ').nth(1) == Some(RUST) {
-        return Ok(places.cargo());
-    }
-    let mut rustup = Command::new("rustup");
-    succeed(rustup.args(["toolchain", "install", RUST, "--profile", "minimal"])).with_context(
-        || format!("the recorded text is that of Rust {RUST}, and here is {}", here.trim()),
-    )?;
-    let mut cargo = Command::new("rustup");
-    cargo.args(["run", RUST, "cargo"]).current_dir(&places.root).stdin(Stdio::null());
-    Ok(cargo)
+        .env("RUSTDOC", root().join("xtask/publish/rustdoc.sh"));
+    Ok(shown(&mut cargo)?)
 }
 
 /// A crate's API, a line for each item.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-
-use crate::{Places, captured, succeed};
+use xtask::process::{captured, shown};
+use xtask::provision::Variables;
+use xtask::system::{cargo, root};
 
 /// A platform that links on this machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,20 +26,20 @@ pub(crate) const WINDOWS: Target = Target {
     link: &["-Clink-arg=-Wl,--no-insert-timestamp"],
 };
 
-/// Builds `target` in `folder` by cargo's `profile`; gives the program's bytes.
+/// Builds `target` in `folder` by cargo's `profile` and with `compilers`; gives the program's bytes.
 pub(crate) fn program(
-    places: &Places,
+    compilers: &Variables,
     target: &Target,
     profile: &str,
     folder: &Path,
 ) -> Result<Vec<u8>> {
-    let names = names(places, folder)?;
+    let names = names(folder)?;
     let rust = names.iter().map(|(path, name)| format!("--remap-path-prefix={path}={name}"));
     let rust: Vec<String> = rust.chain(target.link.iter().map(|flag| (*flag).to_owned())).collect();
     let c: Vec<String> =
         names.iter().map(|(path, name)| format!("-ffile-prefix-map={path}={name}")).collect();
     let triple = target.triple.replace('-', "_");
-    let mut cargo = places.cargo();
+    let mut cargo = cargo();
     cargo
         .args(["build", "--quiet", "--locked", "--package", "lakebase-cli", "--bin", "lakebase"])
         .args(["--profile", profile, "--target", target.triple, "--target-dir"])
@@ -46,9 +47,10 @@ pub(crate) fn program(
         // Paths may hold spaces.
         .env("CARGO_ENCODED_RUSTFLAGS", rust.join("\u{1f}"))
         .env(format!("CFLAGS_{triple}"), c.join(" "))
+        .envs(compilers.iter().cloned())
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_PROFILE_DEV_DEBUG", "none");
-    succeed(&mut cargo)?;
+    shown(&mut cargo)?;
     let path = path(target, profile, folder);
     let bytes = std::fs::read(&path).with_context(|| format!("no {}", path.display()))?;
     let told = told(&bytes, &names);
@@ -71,7 +73,7 @@ pub(crate) fn path(target: &Target, profile: &str, folder: &Path) -> PathBuf {
 }
 
 /// Folders of this machine that could get into the program, and what stands for them; if one is in another, it comes later.
-fn names(places: &Places, folder: &Path) -> Result<Vec<(String, String)>> {
+fn names(folder: &Path) -> Result<Vec<(String, String)>> {
     let home = std::env::home_dir().map(|home| home.join(".cargo"));
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
     let home = home.context("cargo has no home here")?;
@@ -80,12 +82,12 @@ fn names(places: &Places, folder: &Path) -> Result<Vec<(String, String)>> {
     let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: "));
     let commit = commit.context("`rustc -vV` names no commit")?;
     let library = format!("{}/lib/rustlib/src/rust", sysroot.trim());
-    let shown = |path: &Path| path.display().to_string();
+    let text = |path: &Path| path.display().to_string();
     Ok(vec![
-        (shown(&home), "/cargo".to_owned()),
+        (text(&home), "/cargo".to_owned()),
         (library, format!("/rustc/{commit}")),
-        (shown(&places.root), "/lakebase".to_owned()),
-        (shown(folder), "/target".to_owned()),
+        (text(&root()), "/lakebase".to_owned()),
+        (text(folder), "/target".to_owned()),
     ])
 }
 

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use xtask::process::captured;
+use xtask::provision::{Tool, Variables, provide};
+use xtask::system::{root, target_dir};
 
 use crate::archive::{self, File, Files};
 use crate::build::{self, LINUX, Target, WINDOWS};
-use crate::{Places, captured};
+use crate::packages;
 
 const SHELLS: [(&str, &str); 5] = [
     ("bash", "lakebase.bash"),
@@ -68,13 +71,14 @@ impl Options {
 }
 
 /// Makes everything; with `--twice`, says how often the bytes were the same.
-pub(crate) fn run(places: &Places, options: &Options) -> Result<bool> {
-    let time = time(places)?;
+pub(crate) fn run(options: &Options) -> Result<bool> {
+    let compilers = provide(Tool::Compilers)?;
+    let time = time()?;
     let profile = if options.dev { "dev" } else { "dist" };
-    let output = places.target.join("archives");
-    let first = archives(places, options, profile, &places.target, time)?;
+    let output = target_dir().join("archives");
+    let first = archives(&compilers, options, profile, &target_dir(), time)?;
     if options.twice {
-        let again = archives(places, options, profile, &output.join("again"), time)?;
+        let again = archives(&compilers, options, profile, &output.join("again"), time)?;
         return Ok(compared(&first, &again));
     }
     fs::create_dir_all(&output)?;
@@ -85,10 +89,10 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<bool> {
     }
     write(&output, "SHA256SUMS", sums.as_bytes())?;
     for (template, about) in &options.templates {
-        let text = fs::read_to_string(places.root.join("xtask/publish/templates").join(template))?;
+        let text = fs::read_to_string(root().join("xtask/publish/templates").join(template))?;
         let (name, url) = (archive_of(about), options.url.as_deref().unwrap_or_default());
         let sum = archive::sha256(first.get(&name).context("the archive was not made")?);
-        let facts = facts(places, about, url, &sum)?;
+        let facts = facts(about, url, &sum)?;
         write(&output, template, filled(&text, &facts)?.as_bytes())?;
     }
     Ok(true)
@@ -96,15 +100,15 @@ pub(crate) fn run(places: &Places, options: &Options) -> Result<bool> {
 
 /// Builds in `folder` and packs; the archives by their names.
 fn archives(
-    places: &Places,
+    compilers: &Variables,
     options: &Options,
     profile: &str,
     folder: &Path,
     time: u64,
 ) -> Result<BTreeMap<String, Vec<u8>>> {
-    let program = |target| build::program(places, target, profile, folder);
+    let program = |target| build::program(compilers, target, profile, folder);
     let linux = program(&LINUX)?;
-    let texts = texts(places, &build::path(&LINUX, profile, folder))?;
+    let texts = texts(&build::path(&LINUX, profile, folder))?;
     let mut made = BTreeMap::new();
     made.insert(archive_of(&LINUX), archive::tar_gz(&contents(&LINUX, &texts, linux), time)?);
     if options.windows {
@@ -133,18 +137,18 @@ fn contents(target: &Target, texts: &Files, program: Vec<u8>) -> Files {
 }
 
 /// What every archive holds beside the program; the command itself writes completions and manual pages.
-fn texts(places: &Places, command: &Path) -> Result<Files> {
+fn texts(command: &Path) -> Result<Files> {
     let mut files = Files::new();
     let mut add = |path: String, bytes| files.insert(path, File { bytes, runs: false });
     for name in TEXTS {
-        let path = places.root.join("crates/lakebase-cli").join(name);
+        let path = root().join("crates/lakebase-cli").join(name);
         add(name.to_owned(), fs::read(&path).with_context(|| format!("no {}", path.display()))?);
     }
     for (shell, name) in SHELLS {
         let script = captured(Command::new(command).args(["completions", shell]))?;
         add(format!("completions/{name}"), script.into_bytes());
     }
-    let pages = places.target.join("archives/man");
+    let pages = target_dir().join("archives/man");
     let _ = fs::remove_dir_all(&pages);
     fs::create_dir_all(&pages)?;
     captured(Command::new(command).args(["man", "--directory"]).arg(&pages))?;
@@ -157,12 +161,12 @@ fn texts(places: &Places, command: &Path) -> Result<Files> {
 }
 
 /// The time of all files, in seconds since 1970: `SOURCE_DATE_EPOCH`, else that of the commit.
-fn time(places: &Places) -> Result<u64> {
+fn time() -> Result<u64> {
     if let Some(time) = std::env::var_os("SOURCE_DATE_EPOCH") {
         return time.to_string_lossy().parse().context("SOURCE_DATE_EPOCH is not a number");
     }
     let mut git = Command::new("git");
-    let time = captured(git.args(["log", "-1", "--format=%ct"]).current_dir(&places.root))
+    let time = captured(git.args(["log", "-1", "--format=%ct"]).current_dir(root()))
         .context("without git, set SOURCE_DATE_EPOCH")?;
     time.trim().parse().context("git names no time")
 }
@@ -180,13 +184,8 @@ fn compared(first: &BTreeMap<String, Vec<u8>>, again: &BTreeMap<String, Vec<u8>>
 }
 
 /// What stands for the names in a template.
-fn facts(
-    places: &Places,
-    about: &Target,
-    url: &str,
-    sum: &str,
-) -> Result<Vec<(&'static str, String)>> {
-    let packages = places.packages()?;
+fn facts(about: &Target, url: &str, sum: &str) -> Result<Vec<(&'static str, String)>> {
+    let packages = packages()?;
     let package = packages.iter().find(|package| package["name"] == "lakebase-cli");
     let package = package.context("there is no lakebase-cli")?;
     let text = |key: &str| package[key].as_str().map(str::to_owned).context("a key is missing");
@@ -220,12 +219,9 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::Value;
 
-    fn places() -> Places {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        Places { root: root.to_path_buf(), target: root.join("target") }
-    }
+    use super::*;
 
     #[test]
     fn package_managers_need_an_address() {
@@ -249,7 +245,7 @@ mod tests {
 
     #[test]
     fn binstall_looks_for_the_archives_that_are_made() {
-        let packages = places().packages().unwrap();
+        let packages = packages().unwrap();
         let package = packages.iter().find(|package| package["name"] == "lakebase-cli").unwrap();
         let metadata = &package["metadata"]["binstall"];
         for target in [&LINUX, &WINDOWS] {
@@ -279,14 +275,14 @@ mod tests {
     #[test]
     fn templates_are_filled_whole() {
         for (name, about) in [("lakebase.rb", &LINUX), ("lakebase.json", &WINDOWS)] {
-            let path = places().root.join("xtask/publish/templates").join(name);
+            let path = root().join("xtask/publish/templates").join(name);
             let template = fs::read_to_string(path).unwrap();
-            let facts = facts(&places(), about, "https://host/folder", "0123").unwrap();
+            let facts = facts(about, "https://host/folder", "0123").unwrap();
             let text = filled(&template, &facts).unwrap();
             let url = format!("\"https://host/folder/{}\"", archive_of(about));
             assert!(text.contains(&url) && text.contains("\"0123\""), "{text}");
             if name.ends_with(".json") {
-                let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let manifest: Value = serde_json::from_str(&text).unwrap();
                 assert_eq!(manifest["version"], VERSION);
                 assert_eq!(manifest["architecture"]["64bit"]["extract_dir"], folder_of(about));
             }

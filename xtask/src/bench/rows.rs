@@ -13,11 +13,11 @@
 //! made from the lines by the package `xtask-bench`.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use super::{Measured, dependencies, provide};
 use crate::provision::{self, Package};
-use crate::system::Failure;
-use crate::wasm;
+use crate::system::{Doing, Failure, cargo};
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -130,10 +130,25 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "wasm",
         "the npm package: size, first and further mints in workerd, Node, Deno and Bun",
-        Program::Own(wasm::measure),
+        Program::Own(wasm),
     )
     .rounds(),
 ];
+
+/// Lines of JSON, and whether every mint took the requests that it should.
+fn wasm(runs: Option<u32>) -> Result<Measured, Failure> {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--package", "xtask-wasm", "--", "--bench", "--json"]);
+    if let Some(runs) = runs {
+        command.args(["--runs", &runs.to_string()]);
+    }
+    let output = command.stderr(Stdio::inherit()).output().doing("run xtask-wasm")?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    if lines.is_empty() {
+        return Err(Failure::new(format!("xtask-wasm measured nothing: {}", output.status)));
+    }
+    Ok((lines, output.status.success()))
+}
 
 #[cfg(test)]
 mod tests {

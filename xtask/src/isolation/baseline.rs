@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::system::{Doing, Failure, root, target_dir};
 
 /// Writes the package for sqlx on `runtime` (as its feature `runtime-…` has it) with rustls on ring, and gives its folder.
-pub(crate) fn sqlx_alone(runtime: &str) -> Result<PathBuf, Failure> {
+pub fn sqlx_alone(runtime: &str) -> Result<PathBuf, Failure> {
     let folder = target_dir().join("isolation").join(format!("sqlx-{runtime}"));
     fs::create_dir_all(folder.join("src")).doing(format!("create {}", folder.display()))?;
     // The lock file decides which version it is.

@@ -35,7 +35,7 @@ impl fmt::Display for Selection {
 
 /// Packages below one root, the root itself left out.
 #[derive(Debug, Default)]
-pub(crate) struct Graph {
+pub struct Graph {
     packages: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn resolve(selection: &Selection) -> Result<Graph, Failure> {
 
 impl Graph {
     /// What `command`, a `cargo tree` of one package, shows.
-    pub(crate) fn ask(command: &mut Command) -> Result<Self, Failure> {
+    pub fn ask(command: &mut Command) -> Result<Self, Failure> {
         command.args(["--edges", "normal", "--prefix", "none", "--format", "{p}|{f}"]);
         Ok(Self::parse(&captured(command)?))
     }
@@ -99,7 +99,7 @@ impl Graph {
     }
 
     /// Packages, two versions of one counted twice.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.packages.len()
     }
 

@@ -11,7 +11,7 @@ use crate::system::{Failure, root};
 const ENTER: &str = "crates/lakebase-testkit/netns/enter";
 
 /// The script that enters one.
-pub(crate) fn provide() -> Result<PathBuf, Failure> {
+pub fn provide() -> Result<PathBuf, Failure> {
     let forbidden = |why: &dyn std::fmt::Display| {
         Failure::forbidden(format!("network namespaces are Linux's and root's: {why}"))
     };

@@ -19,17 +19,18 @@ const FOLDERS: &[&str] = &[
 
 /// A program (or a library) and the packages that hold it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Package {
-    pub(crate) program: &'static str,
+pub struct Package {
+    /// Its file name.
+    pub program: &'static str,
     /// Debian's name.
-    pub(crate) apt: &'static str,
+    pub apt: &'static str,
     /// Homebrew's name.
-    pub(crate) brew: &'static str,
+    pub brew: &'static str,
 }
 
 impl Package {
     /// Where the program is.
-    pub(crate) fn provide(self) -> Result<PathBuf, Failure> {
+    pub fn provide(self) -> Result<PathBuf, Failure> {
         let Self { program, apt, brew } = self;
         if let Some(path) = self.find() {
             return Ok(path);

@@ -1,8 +1,8 @@
-//! Builds, measures and tests the npm package `lakebase-wasm`; called by `cargo xtask wasm`.
+//! `cargo xtask wasm`: builds, measures and tests the npm package `lakebase-wasm`.
 //!
 //! A program of its own, because the library that generates the JavaScript takes a minute to build.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for people and CI logs")]
+#![expect(clippy::print_stdout, reason = "a command for people and CI logs")]
 
 mod package;
 mod run;
@@ -10,89 +10,99 @@ mod rust;
 mod size;
 mod unit;
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-const HELP: &str = "\
-xtask-wasm --target-dir DIR --tools DIR [build | test SUITE... | bench ARGUMENT...]
+use xtask::Outcome;
+use xtask::provision::{self, Tool, Variables};
+use xtask::system::{Doing, Failure, root, target_dir};
 
-  build    the package, its size table and what `npm publish` would upload
-  test     builds, then runs test suites: package node bundle workerd deno bun chromium
-           examples scenarios rust unit
-  bench    builds, then measures mints: [--json] [--runs N] [--only workerd|node|deno|bun]...
-";
+const USAGE: &str = "wasm takes nothing, `--test` and names of suites, or `--bench` and [--json] [--runs N] [--only RUNTIME]...";
 
-/// What went wrong, for people.
-type Result<T, E = String> = std::result::Result<T, E>;
-
-/// Where things are.
-#[derive(Debug)]
-struct Places {
-    /// The repository.
-    root: PathBuf,
-    /// Where cargo builds and the package is put together.
-    target: PathBuf,
-    /// The folder whose `node_modules` holds the other runtimes.
-    tools: PathBuf,
-}
-
-impl Places {
-    /// The package's folder.
-    fn package(&self) -> PathBuf {
-        self.target.join("wasm/package")
-    }
-
-    fn crate_dir(&self) -> PathBuf {
-        self.root.join("crates/lakebase-wasm")
-    }
-
-    /// cargo, in the repository and with the same target folder.
-    fn cargo(&self) -> Command {
-        let mut cargo = Command::new(option_env!("CARGO").unwrap_or("cargo"));
-        cargo.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
-        cargo
-    }
-}
+/// Suites that need the other runtimes.
+const ELSEWHERE: &[&str] = &["bundle", "workerd", "deno", "bun", "examples", "scenarios", "rust"];
+/// Suites that bundle the package or have it judged.
+const BUNDLED: &[&str] = &["bundle", "package"];
+/// Suites that need the emulator.
+const EMULATED: &[&str] = &["examples", "rust"];
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match dispatch(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(problem) => {
-            eprintln!("xtask-wasm: {problem}");
-            ExitCode::FAILURE
+    xtask::main("xtask-wasm", dispatch)
+}
+
+fn dispatch(args: &[&str]) -> Outcome {
+    match args {
+        [] => {
+            provide(&[])?;
+            package::build()?;
+            let fits = size::table()?;
+            println!("package: {}", package::pack()?.display());
+            Ok(fits)
         }
+        ["--test", suites @ ..] if !suites.is_empty() => {
+            let variables = provide(suites)?;
+            package::build()?;
+            run::tests(&variables, suites)
+        }
+        ["--bench", args @ ..] => {
+            let variables = provide(&["--bench"])?;
+            package::build()?;
+            run::bench(&variables, args)
+        }
+        // Cargo adds arguments of its own harness, such as `--quiet`.
+        [unit::RUNNER, module, ..] => unit::run(Path::new(module)),
+        _ => Err(Failure::usage(USAGE)),
     }
 }
 
-fn dispatch(args: &[&str]) -> Result<bool> {
-    let ["--target-dir", target, "--tools", tools, rest @ ..] = args else {
-        return Err(format!("which command?\n\n{HELP}"));
+/// Fetches what `suites` or `--bench` need; variables that tell scripts where it is, and where the package is.
+fn provide(suites: &[&str]) -> Result<Variables, Failure> {
+    let bench = suites.contains(&"--bench");
+    let needed = |those: &[&str]| suites.iter().any(|suite| those.contains(suite));
+    let mut variables = Variables::new();
+    let mut add = |name: &str, path: PathBuf| {
+        variables.push((name.to_owned(), path.display().to_string()));
     };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let root = root.ok_or("this package is not in the repository")?.to_path_buf();
-    let places = Places { root, target: target.into(), tools: tools.into() };
-    match rest {
-        ["build"] => {
-            package::build(&places)?;
-            let fits = size::table(&places)?;
-            println!("package: {}", package::pack(&places)?.display());
-            Ok(fits)
-        }
-        ["bench", args @ ..] => {
-            package::build(&places)?;
-            run::bench(&places, args)
-        }
-        ["test", suites @ ..] if !suites.is_empty() => {
-            package::build(&places)?;
-            run::tests(&places, suites)
-        }
-        // Cargo adds arguments of its own harness, such as `--quiet`.
-        [unit::RUNNER, module, ..] => unit::run(&places, Path::new(module)),
-        _ => Err(format!("which command?\n\n{HELP}")),
+    add("LAKEBASE_WASM_PACKAGE", package::folder());
+    add("LAKEBASE_WASM_TOOLS", provision::edge_folder());
+    provision::provide(Tool::Wasm)?;
+    if bench || needed(ELSEWHERE) {
+        provision::provide(Tool::Edge)?;
     }
+    if needed(BUNDLED) {
+        add("LAKEBASE_WASM_BUNDLERS", provision::bundlers()?);
+    }
+    if bench || needed(&["examples"]) {
+        add("LAKEBASE_WASM_CLIENTS", provision::node()?);
+    }
+    if needed(EMULATED) {
+        let program = xtask::built("dev", &["--package", "lakebase-emulator"], "lakebase-emulator");
+        add("LAKEBASE_EMULATOR_PROGRAM", program?);
+        variables.extend(provision::provide(Tool::Postgres)?);
+    }
+    if needed(&["chromium"]) {
+        variables.extend(provision::provide(Tool::Chromium)?);
+    }
+    Ok(variables)
+}
+
+fn crate_dir() -> PathBuf {
+    root().join("crates/lakebase-wasm")
+}
+
+/// A folder for what is made, below cargo's; nothing is in it.
+fn emptied(name: &str) -> Result<PathBuf, Failure> {
+    let folder = target_dir().join("wasm").join(name);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).doing(format!("empty {}", folder.display()));
+        }
+        _ => {}
+    }
+    fs::create_dir_all(&folder).doing(format!("create {}", folder.display()))?;
+    Ok(folder)
 }
 
 #[cfg(test)]
@@ -100,9 +110,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stray_arguments_are_refused() {
-        for args in [&[][..], &["build"], &["--target-dir", "x", "--tools", "y", "publish"]] {
-            assert!(dispatch(args).unwrap_err().contains("which command"), "{args:?}");
+    fn other_arguments_are_usage_errors() {
+        for args in [&["--test"][..], &["node"], &["build"], &["publish"]] {
+            assert_eq!(dispatch(args).unwrap_err().exit_code(), 2, "{args:?}");
         }
     }
 }

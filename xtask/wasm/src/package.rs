@@ -8,66 +8,54 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wasm_bindgen_cli_support::Bindgen;
+use xtask::process::{captured, shown};
+use xtask::system::{Doing, Failure, cargo, root, target_dir};
 
-use crate::{Places, Result};
+use crate::{crate_dir, emptied};
 
 /// Where no operating system is.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// The whole package, and the part that only mints.
 const MODULES: [(&str, &str); 2] = [("lakebase_wasm", "mint,cache"), ("lakebase_mint", "mint")];
 
+/// The package's folder.
+pub(crate) fn folder() -> PathBuf {
+    target_dir().join("wasm/package")
+}
+
 /// Compiles, generates and copies; the folder is made anew.
-pub(crate) fn build(places: &Places) -> Result<()> {
-    let folder = places.package();
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| failed("empty", &folder, error))?;
-    }
-    fs::create_dir_all(&folder).map_err(|error| failed("create", &folder, error))?;
+pub(crate) fn build() -> Result<(), Failure> {
+    let folder = emptied("package")?;
     for (name, features) in MODULES {
-        module(places, name, features)?;
+        module(&folder, name, features)?;
     }
-    let npm = places.crate_dir().join("npm");
-    let entries = fs::read_dir(&npm).map_err(|error| failed("list", &npm, error))?;
-    for entry in entries {
-        copy(&entry.map_err(|error| failed("list", &npm, error))?.path(), &folder)?;
+    let npm = crate_dir().join("npm");
+    let list = || format!("list {}", npm.display());
+    for entry in fs::read_dir(&npm).doing(list())? {
+        copy(&entry.doing(list())?.path(), &folder)?;
     }
     for platform in ["node", "workerd", "deno", "browser"] {
         entry_of_mint(&folder, platform)?;
     }
-    copy(&places.crate_dir().join("README.md"), &folder)?;
-    copy(&places.root.join("LICENSE-APACHE"), &folder)?;
-    copy(&places.root.join("LICENSE-MIT"), &folder)
+    copy(&crate_dir().join("README.md"), &folder)?;
+    copy(&root().join("LICENSE-APACHE"), &folder)?;
+    copy(&root().join("LICENSE-MIT"), &folder)
 }
 
 /// Compiles with `features` and writes `NAME.js`, `NAME_bg.wasm` and the latter as text, `NAME_base64.js`.
-fn module(places: &Places, name: &str, features: &str) -> Result<()> {
-    let mut cargo = places.cargo();
-    cargo.args([
-        "rustc",
-        "--quiet",
-        "--profile",
-        "edge",
-        "--target",
-        TARGET,
-        "--package",
-        "lakebase-wasm",
-    ]);
-    cargo.args([
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--no-default-features",
-        "--features",
-        features,
-    ]);
-    succeed(&mut cargo)?;
-    let input = places.target.join(TARGET).join("edge/lakebase_wasm.wasm");
+fn module(folder: &Path, name: &str, features: &str) -> Result<(), Failure> {
+    let mut cargo = cargo();
+    cargo.args(["rustc", "--quiet", "--profile", "edge", "--target", TARGET]);
+    cargo.args(["--package", "lakebase-wasm", "--lib", "--crate-type", "cdylib"]);
+    cargo.args(["--no-default-features", "--features", features]);
+    shown(&mut cargo)?;
+    let input = target_dir().join(TARGET).join("edge/lakebase_wasm.wasm");
     let mut bindgen = Bindgen::new();
     bindgen.input_path(&input).out_name(name).typescript(false);
     bindgen.remove_name_section(true).remove_producers_section(true);
     let output = bindgen.web(true).and_then(|bindgen| bindgen.generate_output());
-    let mut output =
-        output.map_err(|error| format!("could not generate glue for {name}: {error:#}"))?;
+    let mut output = output
+        .map_err(|error| Failure::new(format!("could not generate glue for {name}: {error:#}")))?;
     let mut glue = output.js().to_owned();
     let modules: BTreeMap<_, _> = output.local_modules().clone().into_iter().collect();
     for (index, (path, text)) in modules.into_iter().enumerate() {
@@ -88,7 +76,6 @@ fn module(places: &Places, name: &str, features: &str) -> Result<()> {
         glue = glue.replace(&import.name, &short);
         import.name = short;
     }
-    let folder = places.package();
     let wasm = output.wasm_mut().emit_wasm();
     let text = format!("export default \"{}\";\n", STANDARD.encode(&wasm));
     write(&folder.join(format!("{name}_bg.wasm")), &wasm)?;
@@ -139,44 +126,32 @@ fn stripped(glue: &str) -> String {
 }
 
 /// The entry of the small module: that of the whole one, without the class.
-fn entry_of_mint(folder: &Path, platform: &str) -> Result<()> {
+fn entry_of_mint(folder: &Path, platform: &str) -> Result<(), Failure> {
     let path = folder.join(format!("{platform}.js"));
-    let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, error))?;
+    let text = fs::read_to_string(&path).doing(format!("read {}", path.display()))?;
     let text = text.replace("lakebase_wasm", "lakebase_mint").replace("LakebaseCredentials, ", "");
     write(&folder.join(format!("mint.{platform}.js")), text.as_bytes())
 }
 
 /// What `npm publish` would upload, as a file.
-pub(crate) fn pack(places: &Places) -> Result<PathBuf> {
-    let folder = places.target.join("wasm");
+pub(crate) fn pack() -> Result<PathBuf, Failure> {
+    let folder = target_dir().join("wasm");
     let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    npm.current_dir(&folder).args(["pack", "--silent", "./package"]);
-    let output = npm.output().map_err(|error| format!("could not start npm: {error}"))?;
-    let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !output.status.success() || name.is_empty() {
-        return Err(format!("`npm pack` failed: {}", String::from_utf8_lossy(&output.stderr)));
+    let name = captured(npm.current_dir(&folder).args(["pack", "--silent", "./package"]))?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(Failure::new("`npm pack` names no file"));
     }
     Ok(folder.join(name))
 }
 
-fn copy(file: &Path, folder: &Path) -> Result<()> {
-    let name = file.file_name().ok_or_else(|| format!("{} has no name", file.display()))?;
-    fs::copy(file, folder.join(name)).map(drop).map_err(|error| failed("copy", file, error))
+fn copy(file: &Path, folder: &Path) -> Result<(), Failure> {
+    let name = file.file_name().unwrap_or(file.as_os_str());
+    fs::copy(file, folder.join(name)).doing(format!("copy {}", file.display())).map(drop)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).map_err(|error| failed("write", path, error))
-}
-
-pub(crate) fn failed(what: &str, path: &Path, error: std::io::Error) -> String {
-    format!("could not {what} {}: {error}", path.display())
-}
-
-/// Runs a command with its output shown.
-pub(crate) fn succeed(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = command.status().map_err(|error| format!("could not start {program}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{program} ended with {status}")) }
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    fs::write(path, bytes).doing(format!("write {}", path.display()))
 }
 
 #[cfg(test)]

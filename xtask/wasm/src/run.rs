@@ -2,7 +2,11 @@
 
 use std::process::Command;
 
-use crate::{Places, Result, package, rust, unit};
+use xtask::Outcome;
+use xtask::provision::Variables;
+use xtask::system::{Doing, Failure, root};
+
+use crate::{crate_dir, package, rust, unit};
 
 /// Suites, as files `tests/js/<suite>.test.mjs`.
 const SUITES: [&str; 10] = [
@@ -19,40 +23,37 @@ const SUITES: [&str; 10] = [
 ];
 
 /// Prints times beside those of others, with `args` for `bench/bench.mjs`; false if a mint took more requests than it should.
-pub(crate) fn bench(places: &Places, args: &[&str]) -> Result<bool> {
+pub(crate) fn bench(variables: &Variables, args: &[&str]) -> Outcome {
     let mut node = Command::new("node");
-    node.arg(places.root.join("xtask/wasm/bench/bench.mjs")).args(args);
-    node.env("LAKEBASE_WASM_PACKAGE", places.package()).env("LAKEBASE_WASM_TOOLS", &places.tools);
-    let status = node.status().map_err(|error| format!("could not start node: {error}"))?;
-    Ok(status.success())
+    node.arg(root().join("xtask/wasm/bench/bench.mjs")).args(args).envs(variables.iter().cloned());
+    Ok(node.status().doing("start node")?.success())
 }
 
 /// Runs each suite; false if a test failed. Ends with node's own summary of each.
-pub(crate) fn tests(places: &Places, suites: &[&str]) -> Result<bool> {
+pub(crate) fn tests(variables: &Variables, suites: &[&str]) -> Outcome {
     let mut good = true;
-    let tarball = package::pack(places)?;
+    let tarball = package::pack()?;
     for suite in suites {
         if *suite == "unit" {
-            good &= unit::tests(places)?;
+            good &= unit::tests()?;
             continue;
         }
         if !SUITES.contains(suite) {
-            return Err(format!("no suite `{suite}`; there are unit {}", SUITES.join(" ")));
+            let known = SUITES.join(" ");
+            return Err(Failure::new(format!("no suite `{suite}`; there are unit {known}")));
         }
-        let file = places.crate_dir().join("tests/js").join(format!("{suite}.test.mjs"));
+        let file = crate_dir().join("tests/js").join(format!("{suite}.test.mjs"));
         let mut node = Command::new("node");
         node.args(["--test", "--test-force-exit", "--test-reporter=tap"]).arg(file);
-        node.env("LAKEBASE_WASM_PACKAGE", places.package())
-            .env("LAKEBASE_WASM_TOOLS", &places.tools);
-        node.env("LAKEBASE_WASM_TARBALL", &tarball);
+        node.envs(variables.iter().cloned()).env("LAKEBASE_WASM_TARBALL", &tarball);
         match *suite {
-            "scenarios" => node.env("LAKEBASE_WASM_SCENARIOS", rust::example(places, "scenarios")?),
+            "scenarios" => node.env("LAKEBASE_WASM_SCENARIOS", rust::example("scenarios")?),
             "rust" => node
-                .env("LAKEBASE_WASM_CONTRACTS", rust::example(places, "contracts")?)
-                .env("LAKEBASE_WASM_WORKER", rust::worker(places)?),
+                .env("LAKEBASE_WASM_CONTRACTS", rust::example("contracts")?)
+                .env("LAKEBASE_WASM_WORKER", rust::worker()?),
             _ => &mut node,
         };
-        let output = node.output().map_err(|error| format!("could not start node: {error}"))?;
+        let output = node.output().doing("start node")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let count = |what: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(what));

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use xtask::Outcome;
+use xtask::system::{Doing, Failure};
 
-use crate::{Places, Result};
+use crate::package;
 
 /// What a worker uploads for minting: module and glue, compressed.
 const MINT_LIMIT: usize = 45 * 1024;
@@ -15,14 +17,14 @@ const MINT_LIMIT: usize = 45 * 1024;
 const WHOLE_LIMIT: usize = 60 * 1024;
 
 /// Prints the table; false if a limit is passed.
-pub(crate) fn table(places: &Places) -> Result<bool> {
+pub(crate) fn table() -> Outcome {
     println!("{:<24} {:>9} {:>9}", "module", "bytes", "gzip -9");
-    let mint = part(places, "lakebase_mint", MINT_LIMIT)?;
-    Ok(part(places, "lakebase_wasm", WHOLE_LIMIT)? && mint)
+    let mint = part("lakebase_mint", MINT_LIMIT)?;
+    Ok(part("lakebase_wasm", WHOLE_LIMIT)? && mint)
 }
 
-fn part(places: &Places, module: &str, limit: usize) -> Result<bool> {
-    let (bytes, zipped) = print(&places.package(), module)?;
+fn part(module: &str, limit: usize) -> Outcome {
+    let (bytes, zipped) = print(&package::folder(), module)?;
     let fits = zipped <= limit;
     let verdict = if fits { "within" } else { "ABOVE" };
     println!("{:<24} {bytes:>9} {zipped:>9}  {verdict} the limit of {limit}", "together");
@@ -30,12 +32,11 @@ fn part(places: &Places, module: &str, limit: usize) -> Result<bool> {
 }
 
 /// Prints a module and its glue, and gives both together.
-pub(crate) fn print(folder: &Path, module: &str) -> Result<(usize, usize)> {
+pub(crate) fn print(folder: &Path, module: &str) -> Result<(usize, usize), Failure> {
     let mut total = (0, 0);
     for name in [format!("{module}_bg.wasm"), format!("{module}.js")] {
         let path = folder.join(&name);
-        let bytes = fs::read(&path)
-            .map_err(|error| format!("could not read {}: {error}", path.display()))?;
+        let bytes = fs::read(&path).doing(format!("read {}", path.display()))?;
         let zipped = gzip(&bytes)?;
         println!("{name:<24} {:>9} {zipped:>9}", bytes.len());
         total = (total.0 + bytes.len(), total.1 + zipped);
@@ -43,10 +44,10 @@ pub(crate) fn print(folder: &Path, module: &str) -> Result<(usize, usize)> {
     Ok(total)
 }
 
-fn gzip(bytes: &[u8]) -> Result<usize> {
+fn gzip(bytes: &[u8]) -> Result<usize, Failure> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let done = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    done.map(|zipped| zipped.len()).map_err(|error| format!("could not compress: {error}"))
+    done.map(|zipped| zipped.len()).doing("compress")
 }
 
 #[cfg(test)]

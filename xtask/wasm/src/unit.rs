@@ -8,9 +8,11 @@ use std::path::Path;
 use std::process::Command;
 
 use wasm_bindgen_cli_support::Bindgen;
+use xtask::Outcome;
+use xtask::system::{Doing, Failure, cargo};
 
-use crate::package::{TARGET, failed};
-use crate::{Places, Result};
+use crate::package::TARGET;
+use crate::{crate_dir, emptied};
 
 /// How exports begin that are tests, as wasm-bindgen-test's macro names them.
 const TEST: &str = "__wbgt_";
@@ -19,22 +21,16 @@ const TEST: &str = "__wbgt_";
 pub(crate) const RUNNER: &str = "run-module";
 
 /// Compiles and runs the tests of the library; prints cargo's summary, then ours. False if one failed.
-pub(crate) fn tests(places: &Places) -> Result<bool> {
-    let program = std::env::current_exe()
-        .map_err(|error| format!("could not find the running program: {error}"))?;
-    let runner = [
-        program.display().to_string(),
-        "--target-dir".to_owned(),
-        places.target.display().to_string(),
-        "--tools".to_owned(),
-        places.tools.display().to_string(),
-        RUNNER.to_owned(),
-    ];
-    let mut cargo = places.cargo();
-    cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner.join(" "));
+pub(crate) fn tests() -> Outcome {
+    let program = std::env::current_exe().doing("find the running program")?;
+    let mut cargo = cargo();
+    cargo.env(
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+        format!("{} {RUNNER}", program.display()),
+    );
     cargo.args(["test", "--quiet", "--target", TARGET, "--package", "lakebase-wasm", "--lib"]);
     cargo.args(["--no-default-features", "--features", "mint,cache"]);
-    let output = cargo.output().map_err(|error| format!("could not start cargo: {error}"))?;
+    let output = cargo.output().doing("start cargo")?;
     let text = String::from_utf8_lossy(&output.stdout);
     print!("{text}{}", String::from_utf8_lossy(&output.stderr));
     let (passed, failed) = summary(&text).unwrap_or_default();
@@ -55,30 +51,24 @@ fn summary(text: &str) -> Option<(usize, usize)> {
 }
 
 /// Generates the glue of a compiled module and runs all its tests; true if all passed.
-pub(crate) fn run(places: &Places, module: &Path) -> Result<bool> {
-    let folder = places.target.join("wasm/unit");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(|error| failed("empty", &folder, error))?;
-    }
-    fs::create_dir_all(&folder).map_err(|error| failed("create", &folder, error))?;
+pub(crate) fn run(module: &Path) -> Outcome {
+    let folder = emptied("unit")?;
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name("unit").typescript(false);
     bindgen.export_wasm(true).emit_start(false);
     let output = bindgen.nodejs_module(true).and_then(|bindgen| bindgen.generate_output());
-    let mut output =
-        output.map_err(|error| format!("could not generate glue for the tests: {error:#}"))?;
+    let failed = |what, error| Failure::new(format!("could not {what}: {error:#}"));
+    let mut output = output.map_err(|error| failed("generate glue for the tests", error))?;
     let exports = output.wasm_mut().exports.iter().map(|export| export.name.clone());
     let mut tests: Vec<String> = exports.filter(|name| name.starts_with(TEST)).collect();
     tests.sort();
-    output.emit(&folder).map_err(|error| format!("could not write the glue: {error:#}"))?;
+    output.emit(&folder).map_err(|error| failed("write the glue", error))?;
     let package = folder.join("package.json");
     fs::write(&package, "{ \"type\": \"module\" }\n")
-        .map_err(|error| failed("write", &package, error))?;
+        .doing(format!("write {}", package.display()))?;
     let mut node = Command::new("node");
-    node.arg(places.crate_dir().join("tests/js/unit.mjs")).arg(folder.join("unit.js"));
-    let status = node.args(tests).status();
-    let status = status.map_err(|error| format!("could not start node: {error}"))?;
-    Ok(status.success())
+    node.arg(crate_dir().join("tests/js/unit.mjs")).arg(folder.join("unit.js"));
+    Ok(node.args(tests).status().doing("start node")?.success())
 }
 
 #[cfg(test)]
