@@ -16,9 +16,9 @@
     reason = "a failure says what could not be done, and the only users are beside this crate"
 )]
 
-mod bench;
 mod clients;
 mod demo;
+mod instructions;
 mod isolation;
 mod matrix;
 mod msrv;
@@ -106,7 +106,12 @@ pub fn dispatch(args: &[&str]) -> Outcome {
         "simulate" => {
             program("lakebase-testkit", &["--features", "simulate", "--bin", "simulate"], rest)
         }
-        "bench" => bench::command(rest),
+        "bench" => match rest {
+            ["--check"] => instructions::command(false),
+            ["--record"] | ["--check", "--record"] => instructions::command(true),
+            _ if cfg!(unix) => program("xtask-bench", &["--release"], rest),
+            _ => Err(Failure::new("the benchmarks need Unix, but for `--check`")),
+        },
         "outside" if rest.is_empty() => outside::command(),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use xtask::process::captured;
+
 /// A few lines: processor, kernel, compiler, and how busy the machine was when it was asked.
 pub(crate) fn describe() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
@@ -23,8 +25,8 @@ fn read(path: &str) -> String {
 }
 
 fn output(program: &str, argument: &str) -> String {
-    let output = Command::new(program).arg(argument).output();
-    output.map_or("unknown".to_owned(), |it| String::from_utf8_lossy(&it.stdout).trim().to_owned())
+    let output = captured(Command::new(program).arg(argument));
+    output.map_or("unknown".to_owned(), |it| it.trim().to_owned())
 }
 
 #[cfg(test)]

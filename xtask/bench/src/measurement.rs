@@ -1,68 +1,46 @@
-//! The lines that programs print, by bench, unit, subject and case, in the order in which these first came.
+//! The entries of a row by their units, and how its subjects compare.
 
-use serde_json::Value;
-
-use crate::layout;
-
-/// All that one row measured.
-#[derive(Clone, Debug)]
-pub(crate) struct Bench {
-    pub(crate) name: String,
-    /// One per unit.
-    pub(crate) panels: Vec<Panel>,
-}
+use crate::report::{Entry, Report};
+use crate::rows::Row;
 
 /// What was measured in one unit.
-#[derive(Clone, Debug)]
-pub(crate) struct Panel {
-    pub(crate) unit: String,
-    pub(crate) cases: Vec<String>,
-    pub(crate) subjects: Vec<String>,
-    entries: Vec<Entry>,
+pub(crate) struct Panel<'a> {
+    row: &'a Row,
+    pub(crate) unit: &'a str,
+    pub(crate) entries: Vec<&'a Entry>,
 }
 
-/// One line.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) case: String,
-    pub(crate) subject: String,
-    /// One per round.
-    pub(crate) values: Vec<f64>,
-    pub(crate) note: Option<String>,
+/// All that `row` measured, by units in the order in which they first came.
+pub(crate) fn panels<'a>(row: &'a Row, report: &'a Report) -> Vec<Panel<'a>> {
+    let units = distinct(report.entries.iter().map(|entry| entry.unit.as_str()));
+    let entries = |unit| report.entries.iter().filter(move |entry| entry.unit == unit).collect();
+    units.into_iter().map(|unit| Panel { row, unit, entries: entries(unit) }).collect()
 }
 
-impl Entry {
-    /// The middle value; of an even number, the mean of the two in the middle.
-    pub(crate) fn median(&self) -> Option<f64> {
-        let mut sorted = self.values.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let (low, high) =
-            (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
-        Some((low + high) / 2.0)
-    }
-}
-
-impl Panel {
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+impl<'a> Panel<'a> {
+    /// In the order in which they first came.
+    pub(crate) fn cases(&self) -> Vec<&'a str> {
+        distinct(self.entries.iter().map(|entry| entry.case.as_str()))
     }
 
-    pub(crate) fn entry(&self, subject: &str, case: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.subject == subject && entry.case == case)
+    /// In the order in which they first came.
+    pub(crate) fn subjects(&self) -> Vec<&'a str> {
+        distinct(self.entries.iter().map(|entry| entry.subject.as_str()))
     }
 
     pub(crate) fn median(&self, subject: &str, case: &str) -> Option<f64> {
-        self.entry(subject, case)?.median()
+        let fits = |entry: &&&Entry| entry.subject == subject && entry.case == case;
+        self.entries.iter().find(fits)?.median()
     }
 
-    /// The subject that others are compared with, if it was measured.
-    pub(crate) fn reference(&self, bench: &str) -> Option<&str> {
-        self.subjects.iter().map(String::as_str).find(|name| layout::is_reference(bench, name))
+    /// The subject that others are compared with, if it was measured: the floor where there is one.
+    pub(crate) fn reference(&self) -> Option<&'a str> {
+        self.subjects().into_iter().find(|subject| self.row.is_reference(subject))
     }
 
     /// Ours, if it was measured.
-    pub(crate) fn ours(&self) -> Option<&str> {
-        self.subjects.iter().map(String::as_str).find(|name| layout::is_ours(name))
+    pub(crate) fn ours(&self) -> Option<&'a str> {
+        self.subjects().into_iter().find(|subject| is_ours(subject))
     }
 
     /// How many times the value of `of` a value is; nothing where that one is 0 or was not measured.
@@ -72,85 +50,95 @@ impl Panel {
     }
 }
 
-/// Groups lines of JSON.
-pub(crate) fn read(lines: &str) -> Result<Vec<Bench>, String> {
-    let mut benches: Vec<Bench> = Vec::new();
-    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
-        let (bench, unit, entry) = parse(line).ok_or(format!("not a measurement: {line}"))?;
-        let bench = found(
-            &mut benches,
-            |it| it.name == bench,
-            || Bench { name: bench.clone(), panels: Vec::new() },
-        );
-        let panel = found(
-            &mut bench.panels,
-            |it| it.unit == unit,
-            || Panel {
-                unit: unit.clone(),
-                cases: Vec::new(),
-                subjects: Vec::new(),
-                entries: Vec::new(),
-            },
-        );
-        found(&mut panel.cases, |it| *it == entry.case, || entry.case.clone());
-        found(&mut panel.subjects, |it| *it == entry.subject, || entry.subject.clone());
-        panel.entries.push(entry);
+/// Whether `subject` is what this repository makes.
+pub(crate) fn is_ours(subject: &str) -> bool {
+    subject == "ours" || subject.starts_with("ours: ") || subject == "lakebase proxy"
+}
+
+impl Entry {
+    /// The middle value; of an even number, the mean of the two in the middle.
+    pub(crate) fn median(&self) -> Option<f64> {
+        let sorted = sorted(&self.values);
+        let (low, high) =
+            (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+        Some((low + high) / 2.0)
     }
-    Ok(benches)
 }
 
-/// The element that fits, added at the end if there is none.
-fn found<T>(list: &mut Vec<T>, fits: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> &mut T {
-    let place = list.iter().position(fits).unwrap_or_else(|| {
-        list.push(new());
-        list.len() - 1
-    });
-    &mut list[place]
+fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut list = Vec::new();
+    for text in texts {
+        if !list.contains(&text) {
+            list.push(text);
+        }
+    }
+    list
 }
 
-fn parse(line: &str) -> Option<(String, String, Entry)> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let text = |name: &str| line.get(name)?.as_str().map(str::to_owned);
-    let values = line.get("values")?.as_array()?.iter().map(Value::as_f64);
-    let entry = Entry {
-        case: text("case")?,
-        subject: text("subject")?,
-        values: values.collect::<Option<_>>()?,
-        note: text("note"),
-    };
-    Some((text("bench")?, text("unit")?, entry))
+/// The smallest value that at least `share` of all values do not exceed.
+pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
+    let sorted = sorted(values);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the product lies between 0 and the number of values"
+    )]
+    let rank = (sorted.len() as f64 * share.clamp(0.0, 1.0)).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied()
+}
+
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted
 }
 
 #[cfg(test)]
-pub(crate) const SAMPLE: &str = r#"
+pub(crate) mod sample {
+    use super::*;
+    use crate::rows::ROWS;
+
+    pub(crate) const READ: &Row = &ROWS[0];
+
+    pub(crate) fn report() -> Report {
+        let mut report = Report::default();
+        report
+            .collect(
+                r#"
 {"bench":"read","case":"1 task","subject":"floor","unit":"ns","values":[60,64,62]}
 {"bench":"read","case":"1 task","subject":"ours","unit":"ns","values":[93,31]}
 {"bench":"read","case":"2 tasks","subject":"floor","unit":"ns","values":[30]}
 {"bench":"read","case":"2 tasks","subject":"ours","unit":"ns","values":[33]}
 {"bench":"read","case":"1 task","subject":"huskarl","unit":"ns","values":[],"note":"not built: offline"}
 {"bench":"read","case":"1 task","subject":"ours","unit":"allocations","values":[0]}
-"#;
+"#,
+            )
+            .unwrap();
+        report
+    }
+}
 
 #[cfg(test)]
 mod tests {
+    use super::sample::{READ, report};
     use super::*;
 
     #[test]
-    fn lines_are_grouped_in_their_order() {
-        let benches = read(SAMPLE).unwrap();
-        assert_eq!(benches.len(), 1);
-        let panel = &benches[0].panels[0];
-        assert_eq!((panel.unit.as_str(), benches[0].panels.len()), ("ns", 2));
-        assert_eq!(panel.cases, ["1 task", "2 tasks"]);
-        assert_eq!(panel.subjects, ["floor", "ours", "huskarl"]);
-        assert_eq!(panel.reference("read"), Some("floor"));
+    fn entries_are_grouped_in_their_order() {
+        let report = report();
+        let panels = panels(READ, &report);
+        let panel = &panels[0];
+        assert_eq!((panel.unit, panels.len()), ("ns", 2));
+        assert_eq!(panel.cases(), ["1 task", "2 tasks"]);
+        assert_eq!(panel.subjects(), ["floor", "ours", "huskarl"]);
+        assert_eq!(panel.reference(), Some("floor"));
         assert_eq!(panel.ours(), Some("ours"));
     }
 
     #[test]
     fn ratios_are_of_medians_and_never_of_nothing() {
-        let benches = read(SAMPLE).unwrap();
-        let [times, counts] = &benches[0].panels[..] else { panic!("two units") };
+        let report = report();
+        let [times, counts] = &panels(READ, &report)[..] else { panic!("two units") };
         assert_eq!(times.median("floor", "1 task"), Some(62.0));
         assert_eq!(times.median("ours", "1 task"), Some(62.0));
         assert_eq!(times.ratio("ours", "1 task", Some("floor")), Some(1.0));
@@ -160,11 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_measurement_is_refused() {
-        for wrong in
-            ["tea", "{}", r#"{"bench":"a","case":"b","subject":"c","unit":"d","values":["x"]}"#]
-        {
-            assert!(read(wrong).unwrap_err().contains(wrong));
-        }
+    fn quantiles_are_values() {
+        let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
+        assert_eq!(quantile(&hundred, 0.99), Some(99.0));
+        assert_eq!(quantile(&hundred, 1.0), Some(100.0));
+        assert_eq!(quantile(&hundred, 0.0), Some(1.0));
+        assert_eq!(quantile(&[], 0.5), None);
     }
 }

@@ -2,51 +2,50 @@
 
 use std::fmt::Write as _;
 
-use crate::measurement::{Bench, Panel};
+use crate::measurement::{Panel, panels};
+use crate::report::Report;
+use crate::rows::Row;
 
 /// So many cases stand side by side.
 const CASES: usize = 4;
 
 /// All tables of a row, and its notes.
-pub(crate) fn of(bench: &Bench) -> String {
+pub(crate) fn of(row: &Row, report: &Report) -> String {
     let mut text = String::new();
-    for panel in &bench.panels {
-        for cases in panel.cases.chunks(CASES) {
-            if panel.entries().any(|entry| cases.contains(&entry.case) && !entry.values.is_empty())
-            {
-                text.push_str(&aligned(&rows(bench, panel, cases)));
+    let panels = panels(row, report);
+    for panel in &panels {
+        for cases in panel.cases().chunks(CASES) {
+            let mut entries = panel.entries.iter();
+            if entries.any(|it| cases.contains(&&*it.case) && !it.values.is_empty()) {
+                text.push_str(&aligned(&rows(panel, cases)));
                 text.push('\n');
             }
         }
     }
-    text.push_str(&notes(bench));
+    text.push_str(&notes(report));
     text.trim_end().to_owned()
 }
 
 /// Head first; for each case its median, then its ratios.
-fn rows(bench: &Bench, panel: &Panel, cases: &[String]) -> Vec<Vec<String>> {
-    let reference = panel.reference(&bench.name);
-    let ours = panel.ours().filter(|_| panel.subjects.len() > 1);
+fn rows(panel: &Panel<'_>, cases: &[&str]) -> Vec<Vec<String>> {
+    let (reference, subjects) = (panel.reference(), panel.subjects());
+    let ours = panel.ours().filter(|_| subjects.len() > 1);
     let bases =
         || [reference.map(|it| (it, "ref")), ours.map(|it| (it, "ours"))].into_iter().flatten();
-    let mut head = vec![panel.unit.clone()];
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    let mut head = vec![panel.unit.to_owned()];
     for case in cases {
-        head.push(if case.is_empty() { "value".to_owned() } else { case.clone() });
+        head.push(if case.is_empty() { "value" } else { case }.to_owned());
         head.extend(bases().map(|(_, name)| format!("÷ {name}")));
     }
     let mut rows = vec![head];
-    for subject in &panel.subjects {
-        let mut row = vec![if reference == Some(subject) {
-            format!("{subject} (ref)")
-        } else {
-            subject.clone()
-        }];
+    for subject in subjects {
+        let mark = if reference == Some(subject) { " (ref)" } else { "" };
+        let mut row = vec![format!("{subject}{mark}")];
         for case in cases {
-            row.push(panel.median(subject, case).map_or_else(|| "–".to_owned(), number));
+            row.push(or_none(panel.median(subject, case).map(number)));
             row.extend(bases().map(|(of, _)| {
-                panel
-                    .ratio(subject, case, Some(of))
-                    .map_or_else(|| "–".to_owned(), |it| format!("{it:.2}"))
+                or_none(panel.ratio(subject, case, Some(of)).map(|it| format!("{it:.2}")))
             }));
         }
         rows.push(row);
@@ -55,23 +54,19 @@ fn rows(bench: &Bench, panel: &Panel, cases: &[String]) -> Vec<Vec<String>> {
 }
 
 /// Each note once, with the subjects and cases that it is about.
-fn notes(bench: &Bench) -> String {
+fn notes(report: &Report) -> String {
     let mut notes: Vec<(&str, &str, Vec<&str>)> = Vec::new();
-    for entry in bench.panels.iter().flat_map(Panel::entries) {
-        let Some(note) = entry.note.as_deref() else { continue };
-        match notes.iter_mut().find(|(subject, text, _)| *subject == entry.subject && *text == note)
-        {
-            Some((_, _, cases)) if !cases.contains(&entry.case.as_str()) => cases.push(&entry.case),
+    for entry in report.entries.iter().filter(|entry| !entry.note.is_empty()) {
+        let (subject, note, case) = (&*entry.subject, &*entry.note, &*entry.case);
+        match notes.iter_mut().find(|it| (it.0, it.1) == (subject, note)) {
+            Some((_, _, cases)) if !cases.contains(&case) => cases.push(case),
             Some(_) => {}
-            None => notes.push((&entry.subject, note, vec![&entry.case])),
+            None => notes.push((subject, note, vec![case])),
         }
     }
     let mut text = String::new();
     for (subject, note, cases) in notes {
-        let everywhere = bench
-            .panels
-            .iter()
-            .all(|panel| panel.cases.iter().all(|case| cases.contains(&case.as_str())));
+        let everywhere = report.entries.iter().all(|entry| cases.contains(&&*entry.case));
         let place = if everywhere { String::new() } else { format!(" ({})", cases.join("; ")) };
         let note: Vec<&str> = note.split_whitespace().collect();
         let _ = writeln!(text, "- {subject}{place}: {}", note.join(" "));
@@ -113,8 +108,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
         .collect();
     let mut text = String::new();
     for (index, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            let width = widths[column];
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let _ = if column == 0 {
                 write!(text, "| {cell:<width$} ")
             } else {
@@ -124,12 +118,8 @@ fn aligned(rows: &[Vec<String>]) -> String {
         text.push_str("|\n");
         if index == 0 {
             for (column, width) in widths.iter().enumerate() {
-                let rule = "-".repeat(*width);
-                text.push_str(&if column == 0 {
-                    format!("|-{rule}-")
-                } else {
-                    format!("|-{rule}:")
-                });
+                let end = if column == 0 { '-' } else { ':' };
+                let _ = write!(text, "|-{:-<width$}{end}", "");
             }
             text.push_str("|\n");
         }
@@ -140,11 +130,11 @@ fn aligned(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measurement::{SAMPLE, read};
+    use crate::measurement::sample::{READ, report};
 
     #[test]
     fn a_table_shows_medians_ratios_and_who_is_absent() {
-        let text = of(&read(SAMPLE).unwrap()[0]);
+        let text = of(READ, &report());
         let expected = "\
 | ns          | 1 task | ÷ ref | ÷ ours | 2 tasks | ÷ ref | ÷ ours |
 |-------------|-------:|------:|-------:|--------:|------:|-------:|
@@ -174,10 +164,10 @@ mod tests {
 
     #[test]
     fn a_note_on_every_case_names_none() {
-        let lines = r#"
-            {"bench":"b","case":"x","subject":"peer","unit":"ns","values":[],"note":"no\n  net"}
-            {"bench":"b","case":"y","subject":"peer","unit":"ns","values":[],"note":"no\n  net"}
-        "#;
-        assert_eq!(of(&read(lines).unwrap()[0]), "- peer: no net");
+        let mut report = Report::default();
+        for case in ["x", "y"] {
+            report.note(case, "peer", "ns", "no\n  net");
+        }
+        assert_eq!(of(READ, &report), "- peer: no net");
     }
 }

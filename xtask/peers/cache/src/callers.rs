@@ -11,9 +11,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use crate::PEERS;
+use crate::report::Report;
 use crate::service::Service;
 use crate::subject::{Subject, Visitor, visit_all};
-use crate::{PEERS, line};
 
 const MINT: Duration = Duration::from_millis(100);
 const CROWDS: [u32; 2] = [100, 10_000];
@@ -22,40 +23,47 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// For one case, in real time: some peers need work that grows with the square of the callers.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What one case gave.
-struct Outcome {
-    case: String,
-    /// `None` if it took too long.
-    values: Option<Values>,
-}
-
 /// By unit.
 type Values = Vec<(&'static str, f64)>;
 
-#[derive(Default)]
-struct Callers {
-    /// By subject.
-    outcomes: Vec<(&'static str, bool, Vec<Outcome>)>,
+struct Callers<'a> {
+    report: &'a mut Report,
 }
 
-impl Visitor for Callers {
+impl Visitor for Callers<'_> {
     fn visit<S: Subject>(&mut self, name: &'static str) {
         // The floor has no flights to share.
         if name == "floor" {
             return;
         }
-        let mut outcomes = Vec::new();
+        let note = match name {
+            "azure_identity 1.0.0" => "its failure is HTTP 400, which it does not repeat by itself",
+            _ if S::VIRTUAL => "",
+            _ => "in real time, because a socket takes part",
+        };
         for works in [true, false] {
             for callers in CROWDS {
-                let (case, place) = (case(callers, works), (callers, works));
-                outcomes.push(within(case, move || {
-                    runtime::<S>().block_on(crowd::<S>(place.0, place.1))
-                }));
+                let case =
+                    format!("{callers} callers, {}", if works { "success" } else { "failure" });
+                let values = within(move || runtime::<S>().block_on(crowd::<S>(callers, works)));
+                self.add(&case, name, note, values);
             }
         }
         let case = format!("{IMPATIENT} impatient callers");
-        outcomes.push(within(case, || runtime::<S>().block_on(impatient::<S>())));
-        self.outcomes.push((name, S::VIRTUAL, outcomes));
+        self.add(&case, name, note, within(|| runtime::<S>().block_on(impatient::<S>())));
+    }
+}
+
+impl Callers<'_> {
+    fn add(&mut self, case: &str, name: &str, note: &str, values: Option<Values>) {
+        for (unit, value) in values.iter().flatten() {
+            self.report.add(case, name, unit, *value);
+            self.report.note(case, name, unit, note);
+        }
+        if values.is_none() {
+            let late = format!("not over after {} s of real time", LIMIT.as_secs());
+            self.report.note(case, name, "mints", late);
+        }
     }
 }
 
@@ -65,15 +73,11 @@ fn runtime<S: Subject>() -> Runtime {
     builder.build().expect("a runtime of one thread")
 }
 
-fn case(callers: u32, works: bool) -> String {
-    format!("{callers} callers, {}", if works { "success" } else { "failure" })
-}
-
 /// What `work` gives, or nothing if it takes too long in real time; then its thread is left alone.
-fn within(case: String, work: impl FnOnce() -> Values + Send + 'static) -> Outcome {
+fn within(work: impl FnOnce() -> Values + Send + 'static) -> Option<Values> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || drop(sender.send(work())));
-    Outcome { case, values: receiver.recv_timeout(LIMIT).ok() }
+    receiver.recv_timeout(LIMIT).ok()
 }
 
 /// Everybody at once.
@@ -103,35 +107,12 @@ async fn impatient<S: Subject>() -> Values {
     vec![("mints", f64::from(service.mints())), ("callers served", f64::from(served))]
 }
 
-/// Measures and prints; `absent` is why peers are not built in.
-pub(crate) fn run(absent: &str) {
-    let mut callers = Callers::default();
-    visit_all(&mut callers);
-    for unit in ["mints", "ms until the last", "callers served"] {
-        for (name, in_virtual_time, outcomes) in &callers.outcomes {
-            let note = match *name {
-                "azure_identity 1.0.0" => {
-                    "its failure is HTTP 400, which it does not repeat by itself"
-                }
-                _ if *in_virtual_time => "",
-                _ => "in real time, because a socket takes part",
-            };
-            for Outcome { case, values } in outcomes {
-                let Some(values) = values else {
-                    if unit == "mints" {
-                        let late = format!("not over after {} s of real time", LIMIT.as_secs());
-                        println!("{}", line::of("callers", case, name, unit, &[], &late));
-                    }
-                    continue;
-                };
-                if let Some((_, value)) = values.iter().find(|(it, _)| *it == unit) {
-                    println!("{}", line::of("callers", case, name, unit, &[*value], note));
-                }
-            }
+/// Measures; `absent` is why peers are not built in.
+pub(crate) fn run(report: &mut Report, absent: &str) {
+    visit_all(&mut Callers { report });
+    for peer in PEERS {
+        if report.entries.iter().all(|entry| entry.subject != *peer) {
+            report.note("", peer, "mints", absent);
         }
-    }
-    for peer in PEERS.iter().filter(|peer| callers.outcomes.iter().all(|(name, ..)| name != *peer))
-    {
-        println!("{}", line::of("callers", "", peer, "mints", &[], absent));
     }
 }

@@ -1,19 +1,20 @@
-//! Token caches of other SDKs side by side with ours: `peers-cache read|callers [--absent all=REASON]`.
+//! Token caches of other SDKs side by side with ours: `peers-cache read|callers [REASON]`, with the reason why it is built without peers.
 //!
 //! Everything runs in this process. Where a cache only takes tokens over HTTP, its transport is replaced by [`Service`](service::Service);
 //! where that is not possible, it talks to a server in this process. Lines of JSON go to standard output.
 
 #![forbid(unsafe_code)]
 
-mod allocation;
 mod callers;
-#[path = "../../../bench/src/line.rs"]
-mod line;
 mod read;
+#[path = "../../../bench/src/report.rs"]
+mod report;
 mod service;
 mod subject;
 
-use std::process::ExitCode;
+use std::error::Error;
+
+use report::Report;
 
 /// Names of the peers, also when they are not built in.
 const PEERS: &[&str] = &[
@@ -25,21 +26,16 @@ const PEERS: &[&str] = &[
     "reqsign-core 3.3.2",
 ];
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (row, absent) = match arguments.as_slice() {
-        [row] => (*row, "built without its feature `peers`"),
-        [row, "--absent", reason] => (*row, reason.strip_prefix("all=").unwrap_or(reason)),
-        _ => ("", ""),
-    };
-    match row {
-        "read" => read::run(absent),
-        "callers" => callers::run(absent),
-        _ => {
-            eprintln!("usage: peers-cache read|callers [--absent all=REASON]");
-            return ExitCode::from(2);
-        }
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let row = arguments.next();
+    let absent = arguments.next().unwrap_or("built without its feature `peers`".to_owned());
+    let mut report = Report::default();
+    match row.as_deref() {
+        Some("read") => read::run(&mut report, &absent),
+        Some("callers") => callers::run(&mut report, &absent),
+        _ => return Err("usage: peers-cache read|callers [REASON]".into()),
     }
-    ExitCode::SUCCESS
+    print!("{}", report.lines()?);
+    Ok(())
 }

@@ -3,13 +3,17 @@
 //! Values are wall time divided by the reads of all tasks together. Subjects take turns in every round, so that a busy moment of the machine
 //! does not fall on one of them.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use allocation_counter::measure;
+use futures::executor::block_on;
 use tokio::runtime::Runtime;
 
+use crate::PEERS;
+use crate::report::Report;
 use crate::service::Service;
 use crate::subject::{Subject, Visitor, visit_all};
-use crate::{PEERS, allocation, line};
 
 const TASKS: [u32; 3] = [1, 2, 8];
 const ROUNDS: usize = 101;
@@ -21,9 +25,8 @@ struct Reader {
     name: &'static str,
     /// Time for so many reads by each of so many tasks.
     run: Box<dyn Fn(&Runtime, u32, u32) -> Duration>,
+    /// Per read.
     allocations: f64,
-    /// Nanoseconds per read, of each round, for each number of tasks.
-    values: [Vec<f64>; TASKS.len()],
 }
 
 struct Readers<'a> {
@@ -38,10 +41,9 @@ impl Visitor for Readers<'_> {
             assert!(subject.token().await, "{name} got no token");
             subject
         });
-        let counted = subject.clone();
         let allocations = {
             let _inside = self.runtime.enter();
-            allocation::per_run(1000, || counted.token())
+            allocations(&subject)
         };
         let run = move |runtime: &Runtime, tasks: u32, reads: u32| {
             runtime.block_on(async {
@@ -62,17 +64,31 @@ impl Visitor for Readers<'_> {
                 start.elapsed()
             })
         };
-        let values = Default::default();
-        self.list.push(Reader { name, run: Box::new(run), allocations, values });
+        self.list.push(Reader { name, run: Box::new(run), allocations });
     }
 }
 
-/// Measures and prints; `absent` is why peers are not built in.
-pub(crate) fn run(absent: &str) {
+/// How many allocations a read makes on this thread, on average.
+fn allocations(subject: &impl Subject) -> f64 {
+    const TIMES: u32 = 1000;
+    // The first read of a thread may register it somewhere.
+    block_on(async { black_box(subject.token().await) });
+    let counted = measure(|| {
+        block_on(async {
+            for _ in 0..TIMES {
+                black_box(subject.token().await);
+            }
+        });
+    });
+    counted.count_total as f64 / f64::from(TIMES)
+}
+
+/// Measures; `absent` is why peers are not built in.
+pub(crate) fn run(report: &mut Report, absent: &str) {
     let runtime = Runtime::new().expect("a runtime of as many threads as cores");
     let mut readers = Readers { runtime: &runtime, list: Vec::new() };
     visit_all(&mut readers);
-    let mut readers = readers.list;
+    let readers = readers.list;
     // As many reads as fill the span, by the subject's own speed.
     let reads: Vec<u32> = readers
         .iter()
@@ -81,31 +97,25 @@ pub(crate) fn run(absent: &str) {
             u32::try_from(SPAN.as_nanos() / each.as_nanos().max(1)).unwrap_or(u32::MAX)
         })
         .collect();
+    let case = |tasks: u32| format!("{tasks} task{}", if tasks == 1 { "" } else { "s" });
     for round in 0..ROUNDS {
-        for (place, tasks) in TASKS.into_iter().enumerate() {
+        for tasks in TASKS {
             for step in 0..readers.len() {
                 // Every round begins with another one.
                 let index = (step + round) % readers.len();
                 let reads = (reads[index] / tasks).max(1);
-                let reader = &mut readers[index];
+                let reader = &readers[index];
                 let time = (reader.run)(&runtime, tasks, reads);
-                reader.values[place].push(time.as_nanos() as f64 / f64::from(reads * tasks));
+                let each = time.as_nanos() as f64 / f64::from(reads * tasks);
+                report.add(&case(tasks), reader.name, "ns per read", each);
             }
         }
     }
-    let case = |tasks: u32| format!("{tasks} task{}", if tasks == 1 { "" } else { "s" });
-    let print = |case: &str, name: &str, unit: &str, values: &[f64], note: &str| {
-        println!("{}", line::of("read", case, name, unit, values, note));
-    };
-    for (place, tasks) in TASKS.into_iter().enumerate() {
-        for reader in &readers {
-            print(&case(tasks), reader.name, "ns per read", &reader.values[place], "");
-        }
-        for peer in PEERS.iter().filter(|peer| readers.iter().all(|it| it.name != **peer)) {
-            print(&case(tasks), peer, "ns per read", &[], absent);
-        }
+    let absents = PEERS.iter().filter(|peer| readers.iter().all(|it| it.name != **peer));
+    for (peer, tasks) in absents.flat_map(|peer| TASKS.map(|tasks| (peer, tasks))) {
+        report.note(&case(tasks), peer, "ns per read", absent);
     }
     for reader in &readers {
-        print("any", reader.name, "allocations per read", &[reader.allocations], "");
+        report.add("any", reader.name, "allocations per read", reader.allocations);
     }
 }

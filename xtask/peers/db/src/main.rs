@@ -11,9 +11,9 @@
 )]
 
 mod deadpool;
-#[path = "../../../bench-db/src/subject/network.rs"]
+#[path = "../../../bench/src/subject/network.rs"]
 mod network;
-#[path = "../../../bench-db/src/subject/orders.rs"]
+#[path = "../../../bench/src/subject/orders.rs"]
 mod orders;
 
 use std::env;

@@ -3,8 +3,9 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
+use xtask::process::{captured, describe};
 
 /// Leaves a command nothing of this process's environment but the `PATH`, so that nobody's settings reach a subject.
 pub(crate) fn bare(command: &mut Command) -> &mut Command {
@@ -14,25 +15,9 @@ pub(crate) fn bare(command: &mut Command) -> &mut Command {
 
 /// Runs `command` to its end; its standard output is one line of JSON.
 pub(crate) fn ask(command: &mut Command) -> Result<Value> {
-    let name = name(command);
-    let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output();
-    let output = output.with_context(|| format!("cannot start {name}"))?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name} ended with {}: {}", output.status, last(&complaint));
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{name} did not print JSON"))
-}
-
-/// The last lines of what a process complained about.
-fn last(complaint: &str) -> String {
-    let lines: Vec<&str> = complaint.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join(" | ")
-}
-
-fn name(command: &Command) -> String {
-    let mut words = vec![command.get_program()];
-    words.extend(command.get_args());
-    let words: Vec<_> = words.into_iter().map(|word| word.to_string_lossy()).collect();
-    words.join(" ")
+    let printed = captured(command)?;
+    serde_json::from_str(&printed)
+        .with_context(|| format!("{} did not print JSON", describe(command)))
 }
 
 /// A process that answers each line of JSON with one. Ends with its standard input.
@@ -46,7 +31,7 @@ pub(crate) struct Dialogue {
 impl Dialogue {
     /// Starts `command` and waits for its first line, which says that it is ready.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        let name = name(command);
+        let name = describe(command);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.with_context(|| format!("cannot start {name}"))?;
         let orders = child.stdin.take();
@@ -104,7 +89,7 @@ mod tests {
             12.0
         );
         let error = ask(&mut sh("echo one >&2; echo broken >&2; exit 3")).unwrap_err().to_string();
-        assert!(error.ends_with("one | broken"), "{error}");
+        assert!(error.ends_with("one\nbroken"), "{error}");
         assert!(ask(&mut sh("echo tea")).is_err());
     }
 

@@ -1,14 +1,17 @@
 //! Addresses that swallow packets, and connections whose packets have stopped: how long tasks wait for an answer.
 //!
-//! Runs in a network of its own (`netns/enter` of the test kit), in which packets are lost for real. All subjects wait side by side.
+//! Runs in a network of its own (`netns/enter` of the test kit), by this program again; packets are lost for real there. All subjects wait side by side.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use lakebase_testkit::network::Link;
 use serde_json::{Value, json};
+use xtask::provision::netns;
 
+use crate::peers::Peers;
 use crate::postgres::{DATABASE, Postgres};
 use crate::process::{Dialogue, number};
 use crate::report::Report;
@@ -64,16 +67,34 @@ struct Running {
     dialogue: Dialogue,
 }
 
+/// The command of this program that measures in the network where it is; its argument is the peers as JSON.
+pub(crate) const INSIDE: &str = "network";
+
 /// Per case: milliseconds until every task had an answer, and how many had none.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
-    let postgres = Postgres::start(&settings.peers, USER)?;
+    let mut command = Command::new("sh");
+    command.arg(netns()?).arg(std::env::current_exe()?).arg(INSIDE);
+    report.run(command.arg(serde_json::to_string(&settings.peers)?))
+}
+
+/// Prints the lines of the report.
+pub(crate) fn inside(peers: &str) -> Result<()> {
+    let mut report = Report::default();
+    // What was measured before something broke is still worth printing.
+    let done = measure(&serde_json::from_str(peers)?, &mut report);
+    print!("{}", report.lines()?);
+    done
+}
+
+fn measure(peers: &Peers, report: &mut Report) -> Result<()> {
+    let postgres = Postgres::start(peers, USER)?;
     let link = Link::open(postgres.address)?;
     for _ in 0..ROUNDS {
         let (mut opening, mut idle) = (Vec::new(), Vec::new());
         for case in &CASES {
             for (subject, start) in SUBJECTS {
                 let variables = variables(subject, case, &postgres, &link);
-                match start.command(&settings.peers, &variables)? {
+                match start.command(peers, &variables)? {
                     Ok(mut command) => {
                         let dialogue = Dialogue::start(&mut command)?;
                         let group = if case.silence.is_none() { &mut opening } else { &mut idle };

@@ -3,6 +3,12 @@
 //! Memory is what the process holds per endpoint after its first token, with the task that keeps it fresh. Wake-ups are polls of tasks while
 //! nobody asks for a token. The spread compares the busiest minute's mints with the mean, on the first day but for the minute of the start, and on the second day.
 
+#![expect(clippy::print_stdout, reason = "a program for `cargo xtask bench`")]
+
+#[path = "../report.rs"]
+#[expect(dead_code, reason = "nothing is absent here")]
+mod report;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +21,18 @@ use lakebase_core::{
 };
 use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
 
-use crate::line;
+use report::Report;
 
 const ENDPOINTS: [usize; 4] = [1, 10, 100, 1000];
 const LIFE: Duration = Duration::from_secs(3600);
 const MINT: Duration = Duration::from_millis(100);
 const HOURS: usize = 48;
 const ROUNDS: usize = 3;
+
+const BYTES: &str = "bytes per endpoint";
+const ON_USE: &str = "wake-ups per minute and endpoint, used only when asked";
+const KEPT_FRESH: &str = "wake-ups per minute and endpoint, kept fresh";
+const MINTS: &str = "mints per hour and endpoint";
 
 /// Mints tokens and counts them by the minute.
 #[derive(Debug)]
@@ -49,33 +60,21 @@ impl CredentialSource for Counting {
     }
 }
 
-/// What one round gave.
-#[derive(Debug)]
-struct Outcome {
-    bytes_each: f64,
-    wakeups_on_use: f64,
-    wakeups_kept_fresh: f64,
-    mints_per_hour: f64,
-    first_day: f64,
-    second_day: f64,
-}
+/// What one round gave, by unit.
+type Outcome = [(&'static str, f64); 6];
 
-/// Prints the row.
-pub(crate) fn run() {
+fn main() -> serde_json::Result<()> {
+    let mut report = Report::default();
     for endpoints in ENDPOINTS {
-        let rounds: Vec<Outcome> = (0..ROUNDS).map(|_| play(endpoints, HOURS)).collect();
         let case = format!("{endpoints} endpoint{}", if endpoints == 1 { "" } else { "s" });
-        let print = |unit, value: fn(&Outcome) -> f64| {
-            let values: Vec<f64> = rounds.iter().map(value).collect();
-            println!("{}", line::of("endpoints", &case, "ours", unit, &values, ""));
-        };
-        print("bytes per endpoint", |it| it.bytes_each);
-        print("wake-ups per minute and endpoint, used only when asked", |it| it.wakeups_on_use);
-        print("wake-ups per minute and endpoint, kept fresh", |it| it.wakeups_kept_fresh);
-        print("mints per hour and endpoint", |it| it.mints_per_hour);
-        print("busiest minute's mints ÷ mean, first day", |it| it.first_day);
-        print("busiest minute's mints ÷ mean, second day", |it| it.second_day);
+        for _ in 0..ROUNDS {
+            for (unit, value) in play(endpoints, HOURS) {
+                report.add(&case, "ours", unit, value);
+            }
+        }
     }
+    print!("{}", report.lines()?);
+    Ok(())
 }
 
 fn play(endpoints: usize, hours: usize) -> Outcome {
@@ -113,14 +112,14 @@ fn play(endpoints: usize, hours: usize) -> Outcome {
     // A program that only asks when it needs a token has no task at all.
     let idle = spawn.pass(10 * minute);
     let each = endpoints as f64;
-    Outcome {
-        bytes_each: memory.bytes_current as f64 / each,
-        wakeups_on_use: idle as f64 / 10.0 / each,
-        wakeups_kept_fresh: polls as f64 / (hours * 60) as f64 / each,
-        mints_per_hour: mints as f64 / (hours - 1) as f64 / each,
-        first_day: peak_to_mean(&minutes[1..middle]),
-        second_day: peak_to_mean(&minutes[middle..]),
-    }
+    [
+        (BYTES, memory.bytes_current as f64 / each),
+        (ON_USE, idle as f64 / 10.0 / each),
+        (KEPT_FRESH, polls as f64 / (hours * 60) as f64 / each),
+        (MINTS, mints as f64 / (hours - 1) as f64 / each),
+        ("busiest minute's mints ÷ mean, first day", peak_to_mean(&minutes[1..middle])),
+        ("busiest minute's mints ÷ mean, second day", peak_to_mean(&minutes[middle..])),
+    ]
 }
 
 /// How many times the mean the largest count is.
@@ -143,10 +142,11 @@ mod tests {
     #[test]
     fn tokens_are_renewed_about_once_an_hour_and_idle_handles_do_nothing() {
         let outcome = play(5, 6);
-        assert!((1.0..1.6).contains(&outcome.mints_per_hour), "{outcome:?}");
-        assert!(outcome.bytes_each > 800.0 && outcome.bytes_each < 20_000.0, "{outcome:?}");
-        assert!(outcome.wakeups_kept_fresh > 0.0, "{outcome:?}");
-        assert_eq!(outcome.wakeups_on_use, 0.0);
+        let value = |unit| outcome.iter().find(|(it, _)| *it == unit).unwrap().1;
+        assert!((1.0..1.6).contains(&value(MINTS)), "{outcome:?}");
+        assert!(value(BYTES) > 800.0 && value(BYTES) < 20_000.0, "{outcome:?}");
+        assert!(value(KEPT_FRESH) > 0.0, "{outcome:?}");
+        assert_eq!(value(ON_USE), 0.0);
     }
 
     #[test]

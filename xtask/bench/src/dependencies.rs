@@ -3,24 +3,30 @@
 //! Ours and sqlx alone are resolved by this workspace's lock file, peers by that of `xtask/peers/dependencies`. Crates are those of normal
 //! dependencies on this machine's target, the subject's own among them, two versions of one counted twice.
 
-mod build;
-
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 
-use self::build::cold;
-use super::{Measured, line};
-use crate::isolation::{Graph, sqlx_alone};
-use crate::process::captured;
-use crate::system::{Failure, cargo, host_triple, root};
+use anyhow::ensure;
+use xtask::process::captured;
+use xtask::system::{Doing, Failure, cargo, host_triple, root, target_dir};
+use xtask::{Graph, sqlx_alone};
 
-const ROW: &str = "dependencies";
+use crate::report::Report;
+use crate::{Settings, usage};
+
 const CRATES: &str = "crates";
 const BEYOND: &str = "crates beyond sqlx alone";
 const BUILD: &str = "processor s of a cold build";
-/// Builds take minutes, and their processor time repeats well.
-const ROUNDS: u32 = 1;
+/// Settings that make builds alike: cargo's own for development, without what it does only for packages of a workspace, and without the network.
+const ALIKE: &[(&str, &str)] = &[
+    ("CARGO_INCREMENTAL", "0"),
+    ("CARGO_PROFILE_DEV_DEBUG", "2"),
+    ("CARGO_NET_OFFLINE", "true"),
+    ("RUSTC_WRAPPER", ""),
+];
 
 /// What a program may depend on.
 struct Subject {
@@ -102,59 +108,66 @@ impl What {
     }
 }
 
-/// Measures everything; what cannot be built is a line that says so, and a failure unless it is a peer.
-pub(super) fn run(rounds: Option<u32>) -> Result<Measured, Failure> {
-    let (mut lines, mut complete) = (String::new(), true);
-    let mut print = |subject: &Subject, unit, values: &[f64], note: &str| {
-        lines += &(line::of(ROW, subject.case, subject.name, unit, values, note) + "\n");
-    };
+/// Measures everything; what cannot be built is a note that says so, and a failure unless it is a peer.
+pub(crate) fn run(settings: &Settings, report: &mut Report) -> anyhow::Result<()> {
     let mut alone = BTreeMap::new();
     let mut ready = Vec::new();
-    for subject in SUBJECTS {
-        match subject.what.fetch().and_then(|()| subject.what.crates()) {
-            Ok(count) => {
-                print(subject, CRATES, &[count as f64], "");
-                if let What::Sqlx(runtime) = subject.what {
-                    alone.insert(runtime, count);
-                } else if let Some(base) = alone.get(subject.case)
-                    && subject.what.holds_sqlx()
-                {
-                    print(subject, BEYOND, &[count as f64 - *base as f64], "");
-                }
-                ready.push((subject, Ok(Vec::new())));
+    for it in SUBJECTS {
+        let counted = it.what.fetch().and_then(|()| it.what.crates()).map(|count| {
+            report.add(it.case, it.name, CRATES, count as f64);
+            if let What::Sqlx(runtime) = it.what {
+                alone.insert(runtime, count);
+            } else if let Some(base) = alone.get(it.case)
+                && it.what.holds_sqlx()
+            {
+                report.add(it.case, it.name, BEYOND, count as f64 - *base as f64);
             }
-            Err(failure) => {
-                print(subject, CRATES, &[], &failure.to_string());
-                ready.push((subject, Err(failure)));
+        });
+        if let Err(failure) = &counted {
+            report.note(it.case, it.name, CRATES, failure.to_string());
+        }
+        ready.push((it, counted));
+    }
+    for round in 0..settings.rounds {
+        for (it, done) in &mut ready {
+            if done.is_ok() {
+                eprintln!("bench: building {} ({}), round {}", it.name, it.case, round + 1);
+                *done = it.what.cargo("build").and_then(cold).map(|time| {
+                    report.add(it.case, it.name, BUILD, time);
+                });
+            }
+            if let Err(failure) = done {
+                report.note(it.case, it.name, BUILD, failure.to_string());
             }
         }
     }
-    for round in 0..rounds.unwrap_or(ROUNDS) {
-        for (subject, times) in &mut ready {
-            let Ok(list) = times else { continue };
-            eprintln!("bench: building {} ({}), round {}", subject.name, subject.case, round + 1);
-            match subject.what.cargo("build").and_then(cold) {
-                Ok(time) => list.push(time),
-                Err(failure) => *times = Err(failure),
-            }
+    let needed = |it: &Subject| !matches!(it.what, What::Peer(_));
+    let broken = ready.iter().filter(|(it, done)| done.is_err() && needed(it)).count();
+    ensure!(broken == 0, "{broken} could not be built");
+    Ok(())
+}
+
+/// Seconds of processor time, user and system, of `build`, a `cargo build`, into an empty target folder.
+fn cold(mut build: Command) -> Result<f64, Failure> {
+    let target = target_dir().join("bench/cold");
+    let empty = || match fs::remove_dir_all(&target) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).doing(format!("empty {}", target.display()))
         }
-    }
-    for (subject, times) in &ready {
-        match times {
-            Ok(times) => print(subject, BUILD, times, ""),
-            Err(failure) => {
-                print(subject, BUILD, &[], &failure.to_string());
-                complete &= matches!(subject.what, What::Peer(_));
-            }
-        }
-    }
-    Ok((lines, complete))
+        _ => Ok(()),
+    };
+    empty()?;
+    build.envs(ALIKE.iter().copied()).env("CARGO_TARGET_DIR", &target);
+    let children = || usage::ended_children().doing("read processor times");
+    let before = children()?;
+    captured(&mut build)?;
+    let time = children()? - before;
+    empty()?;
+    Ok(time)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]

@@ -4,7 +4,6 @@ mod idle;
 mod load;
 mod relays;
 mod shim;
-mod usage;
 
 use std::time::Duration;
 
@@ -13,11 +12,10 @@ use lakebase_emulator::Emulator;
 
 use self::load::Load;
 use self::relays::{Kind, Relay};
-use crate::Settings;
-use crate::clock;
 use crate::postgres::Postgres;
 use crate::report::Report;
 use crate::world::World;
+use crate::{Settings, clock, usage};
 
 /// Sessions that are open and say nothing.
 const IDLE: usize = 500;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::orders::obey;
 use super::settings::{self, connections, lifetime};
 use crate::clock;
-use crate::report::quantile;
+use crate::measurement::quantile;
 
 /// How long one acquire may take; enough for any machine, short enough to end a run that went wrong.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);

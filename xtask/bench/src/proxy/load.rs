@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use xtask::process::captured;
 
 use super::relays::Way;
 use crate::clock;
@@ -29,15 +30,16 @@ impl Load {
         if self.reconnect {
             command.arg("-C");
         }
-        let printed = output(&mut command)?;
+        let printed = captured(&mut command)?;
         tps(&printed).with_context(|| format!("pgbench printed no tps: {printed}"))
     }
 }
 
 /// Makes pgbench's tables.
 pub(super) fn prepare(postgres: &Postgres) -> Result<()> {
-    output(client(postgres, "pgbench", Way::Tls(postgres.address.port())).args(["-i", "-q"]))
-        .map(drop)
+    let mut command = client(postgres, "pgbench", Way::Tls(postgres.address.port()));
+    captured(command.args(["-i", "-q"]))?;
+    Ok(())
 }
 
 /// Seconds that a copy of 1 GB takes.
@@ -58,18 +60,6 @@ fn client(postgres: &Postgres, name: &str, way: Way) -> Command {
         command.env("PGSSLMODE", "disable");
     }
     command
-}
-
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{:?} ended with {}: {complaint}",
-        command.get_program(),
-        output.status
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// `tps = 1234.5 (without initial connection time)`; there is no such line if nothing was done in the time.

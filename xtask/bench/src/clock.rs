@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+pub(crate) use xtask::system::pause;
+
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 pub(crate) fn now() -> Instant {
     Instant::now()
@@ -18,15 +20,6 @@ pub(crate) fn sleep_until(due: Instant) {
     if !left.is_zero() {
         pause(left);
     }
-}
-
-/// Blocks the thread for `time`.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "drivers wait for processes and links, in threads of their own"
-)]
-pub(crate) fn pause(time: Duration) {
-    std::thread::sleep(time);
 }
 
 /// Milliseconds, with fractions.

@@ -13,8 +13,8 @@ use std::process::Command;
 
 use self::profile::Profile;
 use self::recorded::{Counts, Recorded, deviation, table};
-use super::{build, member};
 use crate::Outcome;
+use crate::clients::built;
 use crate::process::captured;
 use crate::provision;
 use crate::system::{Doing, Failure, root, target_dir};
@@ -30,9 +30,10 @@ const ANY_PROCESSOR: &str = "glibc.cpu.hwcaps=-AVX2,-AVX_Fast_Unaligned_Load,-ER
 const FILE: &str = "xtask/instructions/recorded.json";
 
 /// Compares, or records anew.
-pub(super) fn command(record: bool) -> Outcome {
+pub(crate) fn command(record: bool) -> Outcome {
     let valgrind = provision::valgrind()?;
-    let program = build(&mut member("xtask-instructions"), "xtask-instructions", &target_dir())?;
+    eprintln!("bench: building xtask-instructions");
+    let program = built("release", &["--package", "xtask-instructions"], "xtask-instructions")?;
     let toolchain = toolchain(&captured(Command::new("rustc").arg("-vV"))?)?;
     let counts = measure(&valgrind, &program)?;
     let file = root().join(FILE);
