@@ -12,31 +12,46 @@ use std::time::{Duration, Instant};
 use crate::clock;
 
 /// Opens a link on loopback to `target` and gives its port. A round trip over it takes `round_trip` more than without.
-///
-/// It is there until the process ends.
 pub(crate) fn open(target: SocketAddr, round_trip: Duration) -> io::Result<u16> {
+    let delay = round_trip / 2;
+    accept(target, move |near, far| {
+        carry(near.try_clone()?, far.try_clone()?, delay)?;
+        carry(far, near, delay)
+    })
+}
+
+/// Opens a port of loopback and gives it. Each client is connected with `target` by `join`, in a thread of its own.
+///
+/// The port is there until the process ends.
+pub(crate) fn accept(
+    target: SocketAddr,
+    join: impl Fn(TcpStream, TcpStream) -> io::Result<()> + Clone + Send + 'static,
+) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
-    thread::Builder::new().name("link".to_owned()).spawn(move || {
-        for near in listener.incoming() {
-            // The client sees the end of its connection.
-            let _ = near.and_then(|near| join(near, TcpStream::connect(target)?, round_trip / 2));
+    small().spawn(move || {
+        for near in listener.incoming().flatten() {
+            let join = join.clone();
+            // If that fails, the client sees the end of its connection.
+            let _ = small().spawn(move || {
+                let far = TcpStream::connect(target)?;
+                near.set_nodelay(true)?;
+                far.set_nodelay(true)?;
+                join(near, far)
+            });
         }
     })?;
     Ok(port)
 }
 
-fn join(near: TcpStream, far: TcpStream, delay: Duration) -> io::Result<()> {
-    near.set_nodelay(true)?;
-    far.set_nodelay(true)?;
-    carry(near.try_clone()?, far.try_clone()?, delay)?;
-    carry(far, near, delay)
+/// A thread that needs little.
+pub(crate) fn small() -> thread::Builder {
+    thread::Builder::new().name("link".to_owned()).stack_size(64 * 1024)
 }
 
 /// Carries one direction in two threads: one notes when bytes came, the other hands them on when they are due.
 fn carry(mut from: TcpStream, mut to: TcpStream, delay: Duration) -> io::Result<()> {
     let (sender, bytes) = mpsc::channel::<(Instant, Vec<u8>)>();
-    let small = || thread::Builder::new().name("link".to_owned()).stack_size(64 * 1024);
     small().spawn(move || {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {

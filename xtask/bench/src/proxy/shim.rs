@@ -1,47 +1,29 @@
 //! Asks Postgres for TLS on behalf of a client that starts TLS at once, then hands bytes on as they are.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use crate::link::{accept, small};
 
 /// `SSLRequest` of the protocol: length 8, code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// Opens a shim on loopback before `target` and gives its port. With `ask`, it asks for TLS; else the client does.
-///
-/// It is there until the process ends.
 pub(super) fn open(target: SocketAddr, ask: bool) -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let port = listener.local_addr()?.port();
-    thread::spawn(move || {
-        for near in listener.incoming().flatten() {
-            // A client of a shim that fails sees the end of its connection.
-            let _ = small().spawn(move || join(near, target, ask));
+    accept(target, move |near, mut far| {
+        if ask {
+            far.write_all(&SSL_REQUEST)?;
+            let mut answer = [0];
+            far.read_exact(&mut answer)?;
+            if answer != *b"S" {
+                return Err(io::Error::other("the server speaks no TLS"));
+            }
         }
-    });
-    Ok(port)
-}
-
-fn small() -> thread::Builder {
-    thread::Builder::new().name("shim".to_owned()).stack_size(64 * 1024)
-}
-
-fn join(near: TcpStream, target: SocketAddr, ask: bool) -> io::Result<()> {
-    let mut far = TcpStream::connect(target)?;
-    far.set_nodelay(true)?;
-    near.set_nodelay(true)?;
-    if ask {
-        far.write_all(&SSL_REQUEST)?;
-        let mut answer = [0];
-        far.read_exact(&mut answer)?;
-        if answer != *b"S" {
-            return Err(io::Error::other("the server speaks no TLS"));
-        }
-    }
-    let (back_from, back_to) = (far.try_clone()?, near.try_clone()?);
-    small().spawn(move || carry(back_from, back_to))?;
-    carry(near, far);
-    Ok(())
+        let (back_from, back_to) = (far.try_clone()?, near.try_clone()?);
+        small().spawn(move || carry(back_from, back_to))?;
+        carry(near, far);
+        Ok(())
+    })
 }
 
 fn carry(mut from: TcpStream, mut to: TcpStream) {
@@ -57,6 +39,9 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
     use super::*;
 
     #[test]
