@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use lakebase::Lakebase;
 use lakebase::sqlx::ConnectOptions as _;
-use lakebase::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use lakebase_emulator::{Emulator, WakeStyle};
 
 use crate::report::Report;
+use crate::subject::settings;
 use crate::world::World;
 use crate::{Settings, clock};
 
@@ -79,18 +79,9 @@ async fn client(name: &str, endpoint: &str, world: &World) -> Result<Duration> {
         lakebase.connect().await?;
         return Ok(clock::since(started));
     }
-    let params = &login.params;
-    let address = params.addresses.first().context("no address")?;
-    let relay = crate::relay::Relay::open(params.port, (*address, params.port).into())?;
-    let options = PgConnectOptions::new_without_pgpass()
-        .host(&params.host)
-        .port(params.port)
-        .socket(relay.directory())
-        .username(&params.user)
-        .database(&params.database)
-        .password(params.password.as_ref().context("no token")?.expose())
-        .ssl_mode(PgSslMode::VerifyFull)
-        .ssl_root_cert(&world.emulator.description().ca_cert);
+    let token = login.params.password.as_ref().context("no token")?;
+    let (options, _relay) = settings::sqlx(|name| variables.get(name))?;
+    let options = options.password(token.expose());
     let started = clock::now();
     let mut waits = fixed();
     while let Err(error) = options.connect().await {

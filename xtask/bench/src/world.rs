@@ -27,6 +27,10 @@ impl Variables {
         self
     }
 
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
     /// Gives them to `command`, and nothing else but a `PATH`.
     pub(crate) fn describe(&self, command: &mut Command) {
         bare(command).envs(&self.0);
@@ -34,11 +38,8 @@ impl Variables {
 
     /// The same for a client in this process. Files are read as usual.
     pub(crate) fn environment(&self) -> Environment {
-        let variables = self.0.clone();
-        Environment::new(
-            move |name| variables.get(name).cloned(),
-            |path| std::fs::read_to_string(path),
-        )
+        let variables = self.clone();
+        Environment::new(move |name| variables.get(name), |path| std::fs::read_to_string(path))
     }
 }
 

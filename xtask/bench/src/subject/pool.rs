@@ -63,13 +63,13 @@ pub(super) async fn ours() -> Result<()> {
 
 /// sqlx's own pool; `ping` is its default.
 pub(super) async fn sqlx(ping: bool) -> Result<()> {
-    let (options, _relay) = settings::sqlx()?;
+    let (options, _relay) = settings::sqlx(settings::maybe)?;
     serve(sqlx_options()?.test_before_acquire(ping).connect_with(options).await?).await
 }
 
 /// sqlx's own pool with a loop beside it that fetches a token and puts it into the options; no pings.
 pub(super) async fn sqlx_timer() -> Result<()> {
-    let (options, _relay) = settings::sqlx()?;
+    let (options, _relay) = settings::sqlx(settings::maybe)?;
     let lakebase = Lakebase::from_env()?;
     let client = lakebase.workspace().context("no workspace")?.clone();
     let options = options.password(&token(&client).await?);

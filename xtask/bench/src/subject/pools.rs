@@ -18,7 +18,7 @@ pub(super) async fn ours() -> Result<()> {
 
 pub(super) async fn sqlx() -> Result<()> {
     let open = async || {
-        let (options, _) = settings::sqlx()?;
+        let (options, _) = settings::sqlx(settings::maybe)?;
         Ok(PgPoolOptions::new().max_connections(connections()?).connect_lazy_with(options))
     };
     network::serve(open, run).await

@@ -1,6 +1,5 @@
 //! The settings of a subject: variables of its process.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -41,16 +40,19 @@ pub(super) fn lifetime() -> Result<Duration> {
 /// The connect options of plain sqlx for the server that the variables name, without a password.
 ///
 /// sqlx has no setting for an address. Where one is given it gets a socket that stands in front of it.
-pub(super) fn sqlx() -> Result<(PgConnectOptions, Option<Relay>)> {
-    let port = get("PGPORT")?;
+pub(crate) fn sqlx(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(PgConnectOptions, Option<Relay>)> {
+    let get = |name| variable(name).with_context(|| format!("{name} is not set"));
+    let port = get("PGPORT")?.parse().context("PGPORT is not what it should be")?;
     let options = PgConnectOptions::new_without_pgpass()
-        .host(&get::<String>("PGHOST")?)
+        .host(&get("PGHOST")?)
         .port(port)
-        .username(&get::<String>("PGUSER")?)
-        .database(&get::<String>("PGDATABASE")?)
+        .username(&get("PGUSER")?)
+        .database(&get("PGDATABASE")?)
         .ssl_mode(PgSslMode::VerifyFull)
-        .ssl_root_cert(get::<PathBuf>("PGSSLROOTCERT")?);
-    let Some(address) = maybe("PGHOSTADDR") else { return Ok((options, None)) };
+        .ssl_root_cert(get("PGSSLROOTCERT")?);
+    let Some(address) = variable("PGHOSTADDR") else { return Ok((options, None)) };
     let target = (address.parse::<std::net::IpAddr>()?, port).into();
     let relay = Relay::open(port, target)?;
     Ok((options.socket(relay.directory()), Some(relay)))
