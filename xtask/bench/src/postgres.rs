@@ -64,28 +64,3 @@ impl Postgres {
         command
     }
 }
-
-/// A start-up packet of protocol 3.0.
-pub(crate) fn startup(user: &str) -> Result<Vec<u8>> {
-    let mut packet = vec![0, 0, 0, 0, 0, 3, 0, 0];
-    for text in ["user", user, "database", DATABASE] {
-        packet.extend(text.as_bytes());
-        packet.push(0);
-    }
-    packet.push(0);
-    let length = u32::try_from(packet.len())?.to_be_bytes();
-    packet.splice(..4, length);
-    Ok(packet)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_have_their_length() {
-        let packet = startup("me").unwrap();
-        assert_eq!(u32::from_be_bytes(packet[..4].try_into().unwrap()) as usize, packet.len());
-        assert!(packet.ends_with(b"database\0databricks_postgres\0\0"));
-    }
-}

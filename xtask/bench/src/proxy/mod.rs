@@ -75,12 +75,14 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
             running.reverse();
         }
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // New processes, so that nothing is left of the load.
     for (name, kind) in SUBJECTS {
         let Ok(relay) = Relay::start(kind, &postgres, &world, &settings.peers)? else { continue };
         if let Some(process) = relay.process() {
             let before = usage::memory(process)?;
-            let sessions = idle::open(relay.way.port(), &postgres.user, IDLE)?;
+            let opening = idle::open(relay.way.port(), &postgres.user, IDLE);
+            let sessions = runtime.block_on(opening)?;
             let grown = usage::memory(process)? - before;
             report.add(SESSIONS, name, "KB per connection", grown / sessions.len() as f64);
         }
