@@ -1,6 +1,6 @@
 //! The workspace's client and the drivers' factories keep the contracts of the traits that they implement.
 
-use lakebase::core::connect::ConnectParams;
+use lakebase::core::ConnectParams;
 use lakebase::core::{ConnectionFactory, EndpointName, Runtime, Target};
 use lakebase_sqlx::SqlxFactory;
 use lakebase_testkit::conformance::login;

@@ -16,7 +16,7 @@ pub enum EndpointType {
     ReadWrite,
     /// Reads only.
     ReadOnly,
-    /// A value that this version does not know. [`choose`] never selects it.
+    /// A value that this version does not know. [`choose_endpoint`] never selects it.
     Unknown(Arc<str>),
 }
 
@@ -151,7 +151,11 @@ pub enum Access {
 ///
 /// [`ErrorKind::NotFound`] if no endpoint has the wanted type; [`ErrorKind::Disabled`] if all with that type are disabled.
 /// The message lists the endpoints.
-pub fn choose(target: &Target, access: Access, endpoints: &[Endpoint]) -> Result<Endpoint> {
+pub fn choose_endpoint(
+    target: &Target,
+    access: Access,
+    endpoints: &[Endpoint],
+) -> Result<Endpoint> {
     let best = |wanted: &EndpointType| {
         endpoints
             .iter()
@@ -217,10 +221,10 @@ impl fmt::Display for EndpointState {
 /// # Contract
 ///
 /// - **Freshness:** every call asks the service; implementations do not cache.
-/// - **Choice:** a branch's endpoint is chosen with [`choose`] over *all* pages of the list.
+/// - **Choice:** a branch's endpoint is chosen with [`choose_endpoint`] over *all* pages of the list.
 /// - **Named endpoints** are returned with every type, also if they are disabled.
 /// - **Hosts:** for [`Target::Host`] only a compute that the service reports with this host is returned
-///   ([`EndpointHosts::contains`]). If that compute serves no reads and `access` is not read-write, the one that [`choose`]
+///   ([`EndpointHosts::contains`]). If that compute serves no reads and `access` is not read-write, the one that [`choose_endpoint`]
 ///   selects on its branch is returned.
 /// - **Cancellation:** dropping the future abandons the request and leaves `self` usable.
 /// - **Secrecy:** neither `Debug` output nor an error contains a secret.
@@ -276,7 +280,7 @@ mod tests {
 
     fn check(access: Access, endpoints: &[Endpoint], expected: &str) {
         let target = "projects/p/branches/b".parse().unwrap();
-        let found = match choose(&target, access, endpoints) {
+        let found = match choose_endpoint(&target, access, endpoints) {
             Ok(endpoint) => endpoint.name.id().to_owned(),
             Err(error) => format!("{}: {error}", error.kind().as_str()),
         };

@@ -18,7 +18,7 @@
 pub mod connect;
 mod credential;
 pub mod effect;
-pub mod endpoint;
+mod endpoint;
 mod error;
 mod future;
 mod jitter;
@@ -33,11 +33,13 @@ mod setting;
 mod target;
 mod time;
 
-pub use connect::{ConnectFailure, ConnectParams, ConnectionFactory, SslMode, Tls};
+pub use connect::factory::{ConnectFailure, ConnectionFactory};
+pub use connect::params::{ConnectParams, SslMode, Tls};
 pub use credential::{Claim, CredentialRequest, CredentialSource, DatabaseCredential};
 pub use effect::{Clock, Dial, HostResolver, HttpClient, Listen, Process, Runtime, Spawn, Timer};
 pub use endpoint::{
     Access, Endpoint, EndpointHosts, EndpointResolver, EndpointState, EndpointType, UserResolver,
+    choose_endpoint,
 };
 pub use error::{Error, ErrorKind, Result, causes};
 pub use future::{BoxFuture, MaybeSend, MaybeSync};

@@ -8,7 +8,7 @@ use lakebase_core::refresh::{Cache, Held};
 use lakebase_core::{
     Access, BranchName, CredentialRequest, CredentialSource, DatabaseCredential, Endpoint,
     EndpointName, EndpointResolver, Result, Runtime, Secret, Target, Timestamp, UserResolver,
-    endpoint,
+    choose_endpoint,
 };
 
 use crate::auth::{TokenOrigin, USER_TOKEN, user_token};
@@ -177,7 +177,7 @@ impl EndpointResolver for WorkspaceClient {
             Target::Endpoint(name) => self.calls.get_endpoint(name, Retry::NONE).await,
             Target::Branch(branch) => {
                 let endpoints = self.calls.list_endpoints(branch, Retry::NONE).await?;
-                endpoint::choose(target, access, &endpoints)
+                choose_endpoint(target, access, &endpoints)
             }
             Target::Host(host) => HostSearch::new(&self.calls, host).run(access).await,
         }

@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use http::{Request, Response};
 use lakebase_core::{
     Access, BranchName, Endpoint, EndpointType, Error, ErrorKind, ProjectName, Result, Target,
-    endpoint,
+    choose_endpoint,
 };
 
 use crate::calls::{Calls, MAX_PAGES};
@@ -74,7 +74,7 @@ impl<'a> HostSearch<'a> {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] if the workspace does not report the host, with what was searched; those of
-    /// [`endpoint::choose`] for another access; the identity's, or a transient kind.
+    /// [`choose_endpoint`] for another access; the identity's, or a transient kind.
     pub(crate) async fn run(&self, access: Access) -> Result<Endpoint> {
         let found = match self.instance().await? {
             Some(instance) => instance,
@@ -193,7 +193,7 @@ impl<'a> HostSearch<'a> {
             return Ok(found);
         };
         let endpoints = self.workspace.list_endpoints(&branch, Retry::NONE).await?;
-        endpoint::choose(&Target::Branch(branch), access, &endpoints)
+        choose_endpoint(&Target::Branch(branch), access, &endpoints)
     }
 
     fn nowhere(&self, seen: &Seen) -> Error {

@@ -1,8 +1,7 @@
 //! `lakebase endpoints`: what the branch has, and which of it is connected to.
 
 use anyhow::Context;
-use lakebase::core::endpoint::choose;
-use lakebase::core::{BranchName, ComputeName, Endpoint, Target};
+use lakebase::core::{BranchName, ComputeName, Endpoint, Target, choose_endpoint};
 use serde::Serialize;
 
 use crate::cli::Global;
@@ -37,7 +36,7 @@ pub(crate) async fn run(global: &Global) -> anyhow::Result<()> {
         Target::Endpoint(name) => (list(&name.branch()).await?, Some(name.clone().into())),
         Target::Branch(branch) => {
             let endpoints = list(branch).await?;
-            let chosen = choose(target, config.access, &endpoints);
+            let chosen = choose_endpoint(target, config.access, &endpoints);
             let chosen = chosen.inspect_err(|error| note(format!("lakebase: warning: {error}")));
             (endpoints, chosen.ok().map(|endpoint| endpoint.name))
         }

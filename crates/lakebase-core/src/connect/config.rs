@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{
-    ConnectParams, ConnectPolicy, LoadBalanceHosts, RequireAuth, StartupOption, TcpOptions, Tls,
-};
+use super::{ConnectPolicy, LoadBalanceHosts, RequireAuth, StartupOption, TcpOptions};
 use crate::refresh::Generation;
 use crate::{
-    Access, Claim, CredentialSource, EndpointResolver, Secret, SettingOrigin, Target, UserResolver,
+    Access, Claim, ConnectParams, CredentialSource, EndpointResolver, Secret, SettingOrigin,
+    Target, Tls, UserResolver,
 };
 
 /// How a login authenticates.

@@ -140,7 +140,7 @@ impl Connector {
 
     /// How a login to `host` verifies the server.
     ///
-    /// With a credential a weaker [`Tls::mode`](super::Tls::mode) is raised to `verify-full`, unless it is `disable` or
+    /// With a credential a weaker [`Tls::mode`](crate::Tls::mode) is raised to `verify-full`, unless it is `disable` or
     /// `host` is this machine.
     #[must_use]
     pub fn ssl_mode_to(&self, host: &str) -> SslMode {

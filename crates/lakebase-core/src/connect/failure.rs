@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::config::UsedCredential;
-use super::{ConnectFailure, ConnectParams, Login, socket_path};
-use crate::{Error, ErrorKind};
+use super::{Login, socket_path};
+use crate::{ConnectFailure, ConnectParams, Error, ErrorKind};
 
 /// A failed attempt.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use futures_util::future;
 use super::config::UsedCredential;
 use super::params::is_loopback_name;
 use super::token::{check_host_is_direct, check_host_is_reported, raise_verification};
-use super::{Auth, ConnectParams, Connector, Login, LoginProgress};
+use super::{Auth, Connector, Login, LoginProgress};
 use crate::effect::Route;
-use crate::{Access, Endpoint, Result, Target, observe};
+use crate::{Access, ConnectParams, Endpoint, Result, Target, observe};
 
 impl Connector {
     /// Gathers the parameters for one login: from the caches where they are fresh, otherwise from the sources, all at the

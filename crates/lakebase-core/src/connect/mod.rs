@@ -14,10 +14,10 @@
 mod addresses;
 mod config;
 mod connector;
-mod factory;
+pub(crate) mod factory;
 mod failure;
 mod login;
-mod params;
+pub(crate) mod params;
 mod policy;
 mod progress;
 mod refusal;
@@ -28,8 +28,7 @@ mod token;
 
 pub use config::{Auth, ConnectorConfig, Login, Sources};
 pub use connector::Connector;
-pub use factory::{ConnectFailure, ConnectionFactory};
-pub use params::{ConnectParams, SslMode, StartupOption, Tls, is_loopback_name, socket_path};
+pub use params::{StartupOption, is_loopback_name, socket_path};
 pub use policy::ConnectPolicy;
 pub use progress::{LoginPhase, LoginProgress};
 pub use refusal::classify_refusal;

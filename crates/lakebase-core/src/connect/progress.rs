@@ -20,7 +20,7 @@ pub enum LoginPhase {
     Greeting,
 }
 
-/// The progress of a login, which a [`ConnectionFactory`](super::ConnectionFactory) reports. Clones share it.
+/// The progress of a login, which a [`ConnectionFactory`](crate::ConnectionFactory) reports. Clones share it.
 ///
 /// The error of a login without an answer names the phase. A factory need not report any.
 #[derive(Clone, Debug, Default)]

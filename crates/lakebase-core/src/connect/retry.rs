@@ -9,9 +9,9 @@ use futures_util::future;
 
 use super::failure::{Cause, Failure};
 use super::policy::{Attempts, Next};
-use super::{ConnectFailure, ConnectPolicy, ConnectionFactory, Connector, Login};
-use crate::Result;
+use super::{ConnectPolicy, Connector, Login};
 use crate::observe::{self, Span};
+use crate::{ConnectFailure, ConnectionFactory, Result};
 
 impl Connector {
     /// Opens one connection with `factory`, and retries within the policy's budget.

@@ -1,7 +1,6 @@
 //! Checks before a token is sent: the service reports the host, TLS verifies it, and it is not the pooler.
 
-use super::ConnectParams;
-use crate::{Endpoint, Error, ErrorKind, Result, SettingOrigin, SslMode};
+use crate::{ConnectParams, Endpoint, Error, ErrorKind, Result, SettingOrigin, SslMode};
 
 /// Refuses a pooled host, which does not accept tokens.
 ///

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use lakebase_core::connect::{Auth, Connector, ConnectorConfig, Login, Tls};
+use lakebase_core::Tls;
+use lakebase_core::connect::{Auth, Connector, ConnectorConfig, Login};
 use lakebase_core::{Access, EndpointHosts, ErrorKind, Result, SettingOrigin, SslMode, Target};
 use lakebase_testkit::mocks::MockEndpointResolver;
 use lakebase_testkit::{FakeTime, fake_executor, fake_runtime};
