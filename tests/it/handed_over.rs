@@ -152,14 +152,12 @@ async fn provisioned_instance() {
         let (user, _) = log_in(&lakebase).await;
         assert_eq!(user, it.client_id);
         let paths: Vec<String> = emulator.requests().into_iter().map(|r| r.path).collect();
-        assert_eq!(
-            paths,
-            [
-                "/oidc/v1/token",
-                "/api/2.0/database/instances:findByUid",
-                "/api/2.0/database/credentials",
-            ]
-        );
+        let expected = [
+            "/oidc/v1/token",
+            "/api/2.0/database/instances:findByUid",
+            "/api/2.0/database/credentials",
+        ];
+        assert_eq!(paths, expected);
         emulator.clear_requests();
         log_in(&lakebase).await;
         assert_eq!(emulator.requests().len(), 0);

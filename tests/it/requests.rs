@@ -87,14 +87,12 @@ async fn discovery() {
     let lakebase = Setup::m2m(&emulator).build();
     lakebase.connect().await.unwrap().close().await.unwrap();
     let paths: Vec<String> = emulator.requests().into_iter().map(|r| r.path).collect();
-    assert_eq!(
-        paths[..4],
-        [
-            "/oidc/v1/token",
-            "/.well-known/databricks-config",
-            "/oidc/.well-known/oauth-authorization-server",
-            "/oidc/elsewhere/token",
-        ]
-    );
+    let expected = [
+        "/oidc/v1/token",
+        "/.well-known/databricks-config",
+        "/oidc/.well-known/oauth-authorization-server",
+        "/oidc/elsewhere/token",
+    ];
+    assert_eq!(paths[..4], expected);
     assert_eq!(paths.len(), 6, "{paths:?}");
 }

@@ -102,6 +102,18 @@ impl Clock for Ahead {
     }
 }
 
+impl Ahead {
+    fn of(clock: &Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock: clock.clone(), seconds: AtomicU64::new(0) })
+    }
+
+    /// Lets most of an hour pass, for the service as well.
+    fn step(&self, emulator: &Emulator) {
+        emulator.advance(STEP);
+        self.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+    }
+}
+
 /// Counts the tasks that run: each of them holds the count.
 #[derive(Debug)]
 struct Counting {
@@ -144,8 +156,7 @@ async fn rotate(
     let mut held = cache.get().await.unwrap();
     let mut queries = 0;
     for number in 1..=ROTATIONS {
-        emulator.advance(STEP);
-        clock.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+        clock.step(emulator);
         // The old token, at once; the next one is on its way.
         let old = lakebase.credential().await.unwrap();
         let new = cache.changed(Some(held.generation())).await;
@@ -191,7 +202,7 @@ async fn a_thousand_rotations_of_pools() {
     let emulator = Emulator::builder().start().unwrap();
     let plain = Setup::m2m(&emulator).build();
     let runtime = runtime_of_the_test(&emulator);
-    let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
+    let clock = Ahead::of(&runtime.clock);
     let alive = Arc::new(());
     let counting = Counting { spawn: runtime.spawn.clone().unwrap(), alive: Arc::clone(&alive) };
     let spawn: Arc<dyn Spawn> = Arc::new(counting);
@@ -235,20 +246,17 @@ fn a_thousand_rotations_behind_a_proxy() {
     crate::support::on_tokio(async {
         let emulator = Emulator::builder().start().unwrap();
         let plain = Setup::m2m(&emulator).build();
-        let runtime = plain.connector().runtime().clone();
-        let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
-        let runtime = Runtime { clock: clock.clone(), ..runtime };
-        let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
+        let (lakebase, clock) = ahead(&emulator, &plain);
         let mut clients = Vec::new();
         for _ in 0..2 {
-            clients.push(Client::start(&lakebase).await);
+            let (port, monitor, serving) = serve(listener(&lakebase)).await;
+            clients.push(Client { pgbench: Pgbench::start(port), monitor, serving });
         }
 
         let cache = lakebase.connector().credentials().await.unwrap().unwrap();
         let mut held = cache.get().await.unwrap();
         for number in 1..=ROTATIONS {
-            emulator.advance(STEP);
-            clock.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+            clock.step(&emulator);
             // A login moves the rotation on, if the background has not seen yet that an hour passed.
             cache.get().await.unwrap();
             held = cache.changed(Some(held.generation())).await;
@@ -286,17 +294,26 @@ struct Client {
     serving: tokio::task::JoinHandle<Drained>,
 }
 
+/// A handle whose clock is ahead, on the runtime of another.
 #[cfg(feature = "tokio")]
-impl Client {
-    async fn start(lakebase: &Lakebase) -> Self {
-        let address = Address::Tcp(([127, 0, 0, 1], 0).into());
-        let listener = Listener::new(address, lakebase.connector().clone());
-        let proxy = Proxy::bind([listener], Limits::default()).await.unwrap();
-        let Address::Tcp(address) = proxy.addresses().unwrap()[0] else { unreachable!() };
-        let monitor = proxy.monitor();
-        let serving = tokio::spawn(proxy.run(std::future::pending()));
-        Self { pgbench: Pgbench::start(address.port()), monitor, serving }
-    }
+fn ahead(emulator: &Emulator, plain: &Lakebase) -> (Lakebase, Arc<Ahead>) {
+    let runtime = plain.connector().runtime().clone();
+    let clock = Ahead::of(&runtime.clock);
+    let runtime = Runtime { clock: clock.clone(), ..runtime };
+    (Setup::m2m(emulator).builder().build_with(runtime).unwrap(), clock)
+}
+
+#[cfg(feature = "tokio")]
+fn listener(lakebase: &Lakebase) -> Listener {
+    Listener::new(Address::Tcp(([127, 0, 0, 1], 0).into()), lakebase.connector().clone())
+}
+
+/// A proxy that runs, and its port.
+#[cfg(feature = "tokio")]
+async fn serve(listener: Listener) -> (u16, Monitor, tokio::task::JoinHandle<Drained>) {
+    let proxy = Proxy::bind([listener], Limits::default()).await.unwrap();
+    let Address::Tcp(address) = proxy.addresses().unwrap()[0] else { unreachable!() };
+    (address.port(), proxy.monitor(), tokio::spawn(proxy.run(std::future::pending())))
 }
 
 /// `pgbench -C` with one client, killed on drop.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use lakebase_core::{Error, ErrorKind, Runtime, Secret, Spawn};
-use lakebase_testkit::{FakeSpawn, FakeTime, fake_runtime};
+use lakebase_core::{Error, ErrorKind, Runtime, Secret};
+use lakebase_testkit::{FakeSpawn, FakeTime, fake_executor};
 
 use super::{Handles, IDLE, MAX};
 
@@ -13,14 +13,12 @@ struct World {
     handles: Arc<Handles<Arc<String>>>,
     runtime: Runtime,
     time: FakeTime,
-    spawn: Arc<FakeSpawn>,
+    spawn: FakeSpawn,
 }
 
 impl World {
     fn new() -> Self {
-        let time = FakeTime::new();
-        let spawn = Arc::new(FakeSpawn::new(&time));
-        let runtime = fake_runtime(&time, Some(Arc::clone(&spawn) as Arc<dyn Spawn>));
+        let (time, spawn, runtime) = fake_executor();
         Self { handles: Arc::default(), runtime, time, spawn }
     }
 

@@ -1,15 +1,12 @@
 //! pgbench logs in anew for every transaction through the pool of a proxy, while tokens rotate, computes are suspended and
 //! sessions are killed. A statement may be cut with its session; a login never fails.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lakebase::core::Runtime;
 use lakebase_emulator::Emulator;
-use lakebase_proxy::{Address, Limits, Listener, PoolOptions, Proxy};
+use lakebase_proxy::PoolOptions;
 
-use super::{Ahead, Pgbench, ROTATIONS, STEP};
+use super::{Pgbench, ROTATIONS, ahead, listener, serve};
 use crate::support::{Setup, until};
 
 /// How long a compute takes to wake.
@@ -21,27 +18,18 @@ fn a_thousand_rotations_suspends_and_kills_behind_a_pool() {
         let emulator = Emulator::builder().wake_delay(WAKE).start().unwrap();
         let endpoint = emulator.description().endpoint.clone();
         let plain = Setup::m2m(&emulator).build();
-        let runtime = plain.connector().runtime().clone();
-        let clock = Arc::new(Ahead { clock: runtime.clock.clone(), seconds: AtomicU64::new(0) });
-        let runtime = Runtime { clock: clock.clone(), ..runtime };
-        let lakebase = Setup::m2m(&emulator).builder().build_with(runtime).unwrap();
-        let address = Address::Tcp(([127, 0, 0, 1], 0).into());
-        let listener = Listener::new(address, lakebase.connector().clone());
-        let listener = listener.pool(PoolOptions { size: 3, ..PoolOptions::default() });
-        let proxy = Proxy::bind([listener], Limits::default()).await.unwrap();
-        let Address::Tcp(address) = proxy.addresses().unwrap()[0] else { unreachable!() };
-        let monitor = proxy.monitor();
-        let serving = tokio::spawn(proxy.run(std::future::pending()));
+        let (lakebase, clock) = ahead(&emulator, &plain);
+        let options = PoolOptions { size: 3, ..PoolOptions::default() };
+        let (port, monitor, serving) = serve(listener(&lakebase).pool(options)).await;
         let cache = lakebase.connector().credentials().await.unwrap().unwrap();
         let mut held = cache.get().await.unwrap();
-        let start = || Pgbench::start(address.port());
+        let start = || Pgbench::start(port);
         let mut clients = [start(), start()];
         let mut cut = 0;
         for number in 1..=ROTATIONS {
             match number % 3 {
                 0 => {
-                    emulator.advance(STEP);
-                    clock.seconds.fetch_add(STEP.as_secs(), Ordering::SeqCst);
+                    clock.step(&emulator);
                     // Moves the rotation on, if the background has not seen yet that an hour passed.
                     cache.get().await.unwrap();
                     held = cache.changed(Some(held.generation())).await;

@@ -26,10 +26,8 @@ fn query_prints_every_type_as_postgres_writes_it() {
     let sql = "select 1.50::numeric a, '2026-01-31 12:00+00'::timestamptz at time zone 'UTC' a, \
                '{\"x\": 1}'::jsonb j, interval '90 s' i, null::int n, true b";
     let run = Run::with(&emulator, &["query", "--json", sql]);
-    assert_eq!(
-        run.success(),
-        "[{\"a\":\"1.50\",\"a_2\":\"2026-01-31 12:00:00\",\"j\":\"{\\\"x\\\": 1}\",\"i\":\"00:01:30\",\"n\":null,\"b\":\"t\"}]\n"
-    );
+    let said = "[{\"a\":\"1.50\",\"a_2\":\"2026-01-31 12:00:00\",\"j\":\"{\\\"x\\\": 1}\",\"i\":\"00:01:30\",\"n\":null,\"b\":\"t\"}]\n";
+    assert_eq!(run.success(), said);
 }
 
 #[test]
@@ -130,14 +128,11 @@ fn endpoints_shows_all_and_marks_the_chosen_one() {
     let lines: Vec<Vec<&str>> =
         table.lines().skip(2).map(|line| line.split_whitespace().collect()).collect();
     let replica = emulator.endpoint_host(&service.read_only_endpoint, false).unwrap();
-    assert_eq!(
-        lines,
-        [
-            vec![&service.read_only_endpoint, "read-only", "active", &replica],
-            vec!["*", &service.endpoint, "read-write", "active", &service.pg_host],
-        ],
-        "{table}"
-    );
+    let expected = [
+        vec![&service.read_only_endpoint, "read-only", "active", &replica],
+        vec!["*", &service.endpoint, "read-write", "active", &service.pg_host],
+    ];
+    assert_eq!(lines, expected, "{table}");
 
     let run = Run::with(&emulator, &["endpoints", "--json", "--read-only"]);
     let list = json(&run.success());

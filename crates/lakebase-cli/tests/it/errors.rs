@@ -116,10 +116,8 @@ fn without_any_setting_the_error_lists_the_ways() {
 fn a_statement_that_fails_says_why_on_one_line() {
     let emulator = emulator();
     let line = Run::with(&emulator, &["query", "selec 1"]).failure();
-    assert_eq!(
-        line,
-        "lakebase: the query failed: syntax error at or near \"selec\" (SQLSTATE 42601)"
-    );
+    let said = "lakebase: the query failed: syntax error at or near \"selec\" (SQLSTATE 42601)";
+    assert_eq!(line, said);
     let line = Run::with(&emulator, &["query", "select now(1)"]).failure();
     assert!(line.contains("(SQLSTATE 42883); "), "the hint of Postgres: {line}");
 }

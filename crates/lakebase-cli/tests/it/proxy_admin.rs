@@ -14,6 +14,19 @@ use crate::support::{Run, configured, emulator, json};
 
 const ADMIN: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
+/// Asks until the answer is `good`.
+#[expect(clippy::disallowed_methods, reason = "another process, with clocks of its own")]
+fn asked<T: std::fmt::Debug>(ask: impl Fn() -> T, good: impl Fn(&T) -> bool) -> T {
+    for _ in 0..1_200 {
+        let answer = ask();
+        if good(&answer) {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("not within a minute: {:?}", ask());
+}
+
 impl Running {
     /// The status and body of an answer to this request line.
     fn ask(&self, request: &str) -> (u16, String) {
@@ -25,39 +38,23 @@ impl Running {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    fn ready_z(&self) -> (u16, Value) {
-        let (status, body) = self.ask("GET /readyz");
-        (status, json(&body))
-    }
-
     /// Asks until the proxy says that it is in this state; the status of that answer.
-    #[expect(clippy::disallowed_methods, reason = "another process, with clocks of its own")]
     fn until(&self, state: &str) -> (u16, Value) {
-        for _ in 0..1_200 {
-            let (status, body) = self.ready_z();
-            if body["status"] == state {
-                return (status, body);
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("not {state} within a minute: {:?}", self.ready_z());
+        let ready_z = || {
+            let (status, body) = self.ask("GET /readyz");
+            (status, json(&body))
+        };
+        asked(ready_z, |(_, body)| body["status"] == state)
     }
 
     /// Waits until the first metric whose name begins so has this value.
-    #[expect(clippy::disallowed_methods, reason = "another process, with clocks of its own")]
     fn until_metric(&self, name: &str, goal: f64) {
         let read = || {
             let (_, text) = self.ask("GET /metrics");
             let line = text.lines().find(|line| line.starts_with(name))?;
             line.rsplit(' ').next()?.parse::<f64>().ok()
         };
-        for _ in 0..1_200 {
-            if read().is_some_and(|value| (value - goal).abs() < 0.1) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("{name} is not {goal} within a minute: {:?}", read());
+        asked(read, |value| value.is_some_and(|value| (value - goal).abs() < 0.1));
     }
 
     /// The value of a metric, labels included in its name.
@@ -124,25 +121,13 @@ fn pools_are_shown_to_people_probes_and_monitoring() {
     }
     let (_, body) = proxy.until("fresh");
     let pool = &body["targets"][0]["pool"];
-    assert_eq!(
-        (&pool["size"], &pool["opened"], &pool["reused"]),
-        (&3.into(), &1.into(), &1.into())
-    );
+    assert_eq!([&pool["size"], &pool["opened"], &pool["reused"]], [3, 1, 1]);
     let (status, table) = proxy.ask("GET /pools");
     assert_eq!(status, 200);
     let rows: Vec<Vec<_>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
     assert_eq!(rows.len(), 2, "{table}");
-    let shown: Vec<_> = rows[0].iter().zip(&rows[1]).skip(2).collect();
-    assert_eq!(
-        shown[..5],
-        [
-            (&"access", &"read_write"),
-            (&"size", &"3"),
-            (&"active", &"0"),
-            (&"idle", &"1"),
-            (&"waiting", &"0"),
-        ]
-    );
+    assert_eq!(rows[0][2..7], ["access", "size", "active", "idle", "waiting"]);
+    assert_eq!(rows[1][2..7], ["read_write", "3", "0", "1", "0"]);
     let (_, text) = proxy.ask("GET /metrics");
     for part in [
         "# TYPE lakebase_proxy_pool_wait_seconds histogram",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::query::{Filter, Test, parse};
 use super::statement::{Action, build};
-use super::{plan, url};
+use super::{Decision, decide, plan, url};
 use crate::fault::Operation;
 use crate::request::Request;
 use crate::state::State;
@@ -58,14 +58,12 @@ fn reads_become_one_statement_with_bound_values() {
         "",
     );
     let t = "\"public\".\"notes\"";
-    assert_eq!(
-        text,
-        format!(
-            "select {t}.\"id\" as \"id\", {t}.\"author\" as \"who\" from {t} where {t}.\"id\" >= $1 and {t}.\"body\" like $2 \
-             and {t}.\"tag\" = any ($3) and {t}.\"done\" is not null and not ({t}.\"id\" = $4) \
-             order by {t}.\"id\" desc nulls last, {t}.\"body\" limit 3 offset 1"
-        )
+    let said = format!(
+        "select {t}.\"id\" as \"id\", {t}.\"author\" as \"who\" from {t} where {t}.\"id\" >= $1 and {t}.\"body\" like $2 \
+         and {t}.\"tag\" = any ($3) and {t}.\"done\" is not null and not ({t}.\"id\" = $4) \
+         order by {t}.\"id\" desc nulls last, {t}.\"body\" limit 3 offset 1"
     );
+    assert_eq!(text, said);
     assert_eq!(values, ["2", "%a%", "{\"x\",\"y,z\"}", "5"]);
     assert_eq!(sql("GET", "/public/notes", "").0, format!("select {t}.* from {t}"));
 }
@@ -181,11 +179,8 @@ fn the_host_names_the_endpoint_and_a_request_wakes_it() {
     let refused = refused(&mut state, Duration::ZERO, &disabled);
     assert_eq!(refused, (503, "PGRST000".to_owned()));
     let plan = plan(&mut state, Duration::ZERO, &sleepy).ok().unwrap();
-    assert!(matches!(
-        super::decide(&mut state, Duration::ZERO, &plan.route),
-        super::Decision::Wait(_)
-    ));
-    assert!(matches!(super::decide(&mut state, HOUR, &plan.route), super::Decision::Accept));
+    assert!(matches!(decide(&mut state, Duration::ZERO, &plan.route), Decision::Wait(_)));
+    assert!(matches!(decide(&mut state, HOUR, &plan.route), Decision::Accept));
     let endpoint = state.world.endpoint(&plan.route.endpoint).unwrap();
     assert_eq!(endpoint.compute, Compute::Active);
     assert_eq!(endpoint.last_active, state.clock.now(HOUR));

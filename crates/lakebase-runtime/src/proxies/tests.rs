@@ -258,13 +258,11 @@ fn settings_and_debug_show_no_user_and_no_password() {
         .into_iter()
         .map(|(name, Setting { value, origin })| format!("{name}={value} from {origin}"))
         .collect();
-    assert_eq!(
-        shown,
-        [
-            "https_proxy=http://p.example:1 from ALL_PROXY (environment variable)",
-            "no_proxy=a.example,10.0.0.0/8 from no_proxy (environment variable)",
-        ]
-    );
+    let expected = [
+        "https_proxy=http://p.example:1 from ALL_PROXY (environment variable)",
+        "no_proxy=a.example,10.0.0.0/8 from no_proxy (environment variable)",
+    ];
+    assert_eq!(shown, expected);
     let proxy = proxies.proxy(&"https://w.example".parse().unwrap()).unwrap().unwrap();
     for text in [format!("{proxies:?} {proxies:#?}"), format!("{proxy:?} {proxy:#?} {proxy}")] {
         assert!(text.contains("http://p.example:1") && !text.contains("canary"), "{text}");

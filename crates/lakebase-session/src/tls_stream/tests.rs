@@ -247,18 +247,16 @@ fn a_handshake_that_fails_gives_its_reason_and_the_socket_back() {
     let (error, _socket) = far.unwrap_err();
     assert!(error.to_string().contains("alert"), "{error}");
 
-    let ((mut near, far), (_, server)) = (Socket::wide(), configs());
-    block_on(async {
-        near.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        let (error, _socket) = TlsStream::accept(far, server).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    });
-    let ((mut near, far), (_, server)) = (Socket::wide(), configs());
-    block_on(async {
-        near.close().await.unwrap();
-        let (error, _socket) = TlsStream::accept(far, server).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    });
+    let (invalid, early) = (io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof);
+    for (sent, kind) in [(&b"GET / HTTP/1.1\r\n\r\n"[..], invalid), (b"", early)] {
+        let ((mut near, far), (_, server)) = (Socket::wide(), configs());
+        block_on(async {
+            near.write_all(sent).await.unwrap();
+            near.close().await.unwrap();
+            let (error, _socket) = TlsStream::accept(far, server).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{sent:?}");
+        });
+    }
 }
 
 proptest! {

@@ -105,11 +105,8 @@ fn every_form_of_body_is_read() {
         (599, "\u{fffd}", Unavailable, "(unreadable body)"),
     ] {
         let error = judge(&reply(status, &[], body.as_bytes()));
-        assert_eq!(
-            error.to_string(),
-            format!("https://w.example answered {status} {said}"),
-            "{body}"
-        );
+        let words = format!("https://w.example answered {status} {said}");
+        assert_eq!(error.to_string(), words, "{body}");
         assert_eq!(error.kind(), kind, "{status} {body}");
         assert_eq!(error.status(), Some(status));
     }
@@ -120,16 +117,12 @@ fn redirects_are_explained_and_not_followed() {
     let login = "/login.html?error=private-link-validation-error&next=hunter22";
     let error = judge(&reply(303, &[("location", login)], b""));
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    assert_eq!(
-        error.to_string(),
-        "https://w.example accepts connections through its private link only; connect from its network"
-    );
+    let said = "https://w.example accepts connections through its private link only; connect from its network";
+    assert_eq!(error.to_string(), said);
     let error = judge(&reply(302, &[("location", "https://other.example/hunter22")], b""));
     assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert_eq!(
-        error.to_string(),
-        "https://w.example answered 302 with a redirect, which is not followed; is the address that of a Databricks workspace?"
-    );
+    let said = "https://w.example answered 302 with a redirect, which is not followed; is the address that of a Databricks workspace?";
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]
@@ -157,10 +150,9 @@ fn retry_after_is_a_number_of_seconds_or_a_date() {
 fn secrets_are_not_echoed() {
     let body = r#"{"error_code":"hunter22","message":"got hunter22 and eyJhbGciOiJub25lIn0.e30.x\n and dapi0123456789"}"#;
     let error = judge(&reply(400, &[], body.as_bytes()));
-    assert_eq!(
-        error.to_string(),
-        "https://w.example answered 400 [redacted]: got [redacted] and [redacted] and [redacted]"
-    );
+    let said =
+        "https://w.example answered 400 [redacted]: got [redacted] and [redacted] and [redacted]";
+    assert_eq!(error.to_string(), said);
 }
 
 proptest! {

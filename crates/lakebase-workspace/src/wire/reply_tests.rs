@@ -57,22 +57,12 @@ fn a_bare_name_and_new_values_are_fine() {
         one(r#","status":{"endpoint_type":"ENDPOINT_TYPE_SHARD","current_state":"MOVING"}"#);
     assert_eq!(found.endpoint_type, EndpointType::Unknown("SHARD".into()));
     assert_eq!(found.state, EndpointState::Unknown("MOVING".into()));
-    for (text, state) in [
-        ("INIT", EndpointState::Init),
-        ("IDLE", EndpointState::Idle),
-        ("DEGRADED", EndpointState::Degraded),
-    ] {
+    use EndpointState::{Degraded, Idle, Init};
+    for (text, state) in [("INIT", Init), ("IDLE", Idle), ("DEGRADED", Degraded)] {
         assert_eq!(one(&format!(r#","status":{{"current_state":"{text}"}}"#)).state, state);
     }
-    for odd in [
-        "300",
-        "\"300\"",
-        "\"-1s\"",
-        "\"infs\"",
-        "\"1e9s\"",
-        "\"s\"",
-        "\"99999999999999999999999s\"",
-    ] {
+    let strings = ["300", "-1s", "infs", "1e9s", "s", "99999999999999999999999s"];
+    for odd in ["300".to_owned()].into_iter().chain(strings.map(|text| format!("\"{text}\""))) {
         let found = one(&format!(r#","status":{{"suspend_timeout_duration":{odd}}}"#));
         assert_eq!(found.suspend_timeout, None, "{odd}");
     }
@@ -84,11 +74,7 @@ fn pages_end_with_a_missing_or_empty_token() {
         ("{}", 0, None),
         (r#"{"endpoints":null,"next_page_token":""}"#, 0, None),
         (r#"{"endpoints":[],"next_page_token":"x"}"#, 0, Some("x")),
-        (
-            r#"{"endpoints":[{"name":"projects/p/branches/b/endpoints/e"}],"next_page_token":null}"#,
-            1,
-            None,
-        ),
+        (&format!(r#"{{"endpoints":[{{"name":"{NAME}"}}],"next_page_token":null}}"#), 1, None),
     ] {
         let page = endpoint_page(body.as_bytes()).unwrap();
         assert_eq!(page.items.len(), endpoints, "{body}");
@@ -104,23 +90,18 @@ fn refused<T: std::fmt::Debug>(result: Result<T>, message: &str) {
 
 #[test]
 fn endpoints_that_make_no_sense_are_refused() {
-    refused(endpoint(b"{}"), "an endpoint has no `name`");
-    refused(
-        endpoint(br#"{"name":"projects/p"}"#),
-        "an endpoint has a `name` that is not projects/\u{2026}/branches/\u{2026}/endpoints/\u{2026}",
-    );
-    refused(
-        endpoint_page(br#"{"endpoints":{}}"#),
-        "the list of endpoints: `endpoints` is not a list",
-    );
-    refused(endpoint_page(br#"{"endpoints":["x"]}"#), "an endpoint has no `name`");
+    let one = |body: &[u8], message: &str| refused(endpoint(body), message);
+    one(b"{}", "an endpoint has no `name`");
+    let form = "projects/\u{2026}/branches/\u{2026}/endpoints/\u{2026}";
+    let message = format!("an endpoint has a `name` that is not {form}");
+    one(br#"{"name":"projects/p"}"#, &message);
     let body = format!(r#"{{"name":"{NAME}","status":{{"hosts":{{"host":"a b"}}}}}}"#);
-    refused(
-        endpoint(body.as_bytes()),
-        "projects/p/branches/b/endpoints/e: `status.hosts.host` is not a host name",
-    );
-    refused(endpoint(b" \n"), "the endpoint is empty");
-    refused(endpoint(b"\xff\xfe"), "the endpoint is not JSON");
+    one(body.as_bytes(), &format!("{NAME}: `status.hosts.host` is not a host name"));
+    one(b" \n", "the endpoint is empty");
+    one(b"\xff\xfe", "the endpoint is not JSON");
+    let page = |body: &[u8], message: &str| refused(endpoint_page(body), message);
+    page(br#"{"endpoints":{}}"#, "the list of endpoints: `endpoints` is not a list");
+    page(br#"{"endpoints":["x"]}"#, "an endpoint has no `name`");
 }
 
 #[test]
@@ -137,30 +118,29 @@ fn oauth_tokens_count_from_the_servers_clock() {
         assert_eq!(token.token.expose(), "secret");
     }
     let read = |body: &str| oauth_token(body.as_bytes(), asked, None);
-    refused(read(r#"{"expires_in":1}"#), "the OAuth token has no `access_token`");
-    refused(read(r#"{"access_token":"secret"}"#), "the OAuth token has no `expires_in`");
-    refused(
-        read(r#"{"access_token":"secret","expires_in":-1}"#),
-        "the OAuth token has no `expires_in`",
-    );
-    refused(
-        read(r#"{"access_token":"secret","token_type":"mac","expires_in":1}"#),
-        "the OAuth token has a `token_type` other than Bearer",
-    );
+    for (body, problem) in [
+        (r#"{"expires_in":1}"#, "no `access_token`"),
+        (r#"{"access_token":"secret"}"#, "no `expires_in`"),
+        (r#"{"access_token":"secret","expires_in":-1}"#, "no `expires_in`"),
+        (
+            r#"{"access_token":"secret","token_type":"mac","expires_in":1}"#,
+            "a `token_type` other than Bearer",
+        ),
+    ] {
+        refused(read(body), &format!("the OAuth token has {problem}"));
+    }
     assert!(read(r#"{"access_token":"s","token_type":"bearer","expires_in":1e300}"#).is_err());
 }
 
 #[test]
 fn the_commands_output_carries_nanoseconds_and_an_offset() {
     let read = |text: &str| cli_token(&Secret::new(text));
-    let token = read(
-        r#"{"access_token":"s","token_type":"Bearer","expiry":"2026-01-01T02:00:00.123456789+01:00"}"#,
-    );
-    assert_eq!(token.unwrap().expires_at.unwrap().to_string(), "2026-01-01T01:00:00.123Z");
-    refused(
-        read(r#"{"access_token":"s"}"#),
-        "the output of `databricks auth token` has no `expiry`",
-    );
+    let expiry = "2026-01-01T02:00:00.123456789+01:00";
+    let body = format!(r#"{{"access_token":"s","token_type":"Bearer","expiry":"{expiry}"}}"#);
+    let token = read(&body).unwrap();
+    assert_eq!(token.expires_at.unwrap().to_string(), "2026-01-01T01:00:00.123Z");
+    let said = "the output of `databricks auth token` has no `expiry`";
+    refused(read(r#"{"access_token":"s"}"#), said);
     refused(read("s"), "the output of `databricks auth token` is not JSON");
 }
 
@@ -171,15 +151,11 @@ fn discovery_fills_in_the_account() {
     assert_eq!(oidc_endpoint(body, None).unwrap(), "https://w.example/oidc/accounts/a-1");
     assert_eq!(oidc_endpoint(body, Some("a-2")).unwrap(), "https://w.example/oidc/accounts/a-2");
     let body = br#"{"oidc_endpoint":"https://w.example/oidc/{account_id}","account_id":"../x"}"#;
-    refused(
-        oidc_endpoint(body, None),
-        "the workspace's discovery document needs an account id; set account_id (DATABRICKS_ACCOUNT_ID)",
-    );
+    let said = "the workspace's discovery document needs an account id; set account_id (DATABRICKS_ACCOUNT_ID)";
+    refused(oidc_endpoint(body, None), said);
     refused(token_endpoint(b"{}"), "the OAuth metadata has no `token_endpoint`");
-    refused(
-        token_endpoint(br#"{"token_endpoint":"no url"}"#),
-        "the OAuth metadata has a `token_endpoint` that is not a URL",
-    );
+    let said = "the OAuth metadata has a `token_endpoint` that is not a URL";
+    refused(token_endpoint(br#"{"token_endpoint":"no url"}"#), said);
     refused(user_name(br#"{"userName":""}"#), "the current user has no `userName`");
 }
 
@@ -207,7 +183,7 @@ proptest! {
         ];
         for error in errors.into_iter().flatten() {
             let printed = format!("{error:?}");
-        prop_assert!(!printed.contains("canary"));
+            prop_assert!(!printed.contains("canary"));
         }
     }
 }

@@ -47,17 +47,15 @@ fn discovery_follows_a_404_and_is_remembered() {
         assert_eq!(fetch(&client).unwrap(), "t3");
         run(client.current_user()).unwrap_err();
         let issuer = if with_config { "other" } else { "oidc" };
-        assert_eq!(
-            http.lines()[..6],
-            [
-                "POST https://w.example/oidc/v1/token".to_owned(),
-                "GET https://w.example/.well-known/databricks-config".to_owned(),
-                format!("GET https://w.example/{issuer}/.well-known/oauth-authorization-server"),
-                "POST https://w.example/other/token".to_owned(),
-                "GET https://w.example/api/2.0/preview/scim/v2/Me".to_owned(),
-                "POST https://w.example/other/token".to_owned(),
-            ]
-        );
+        let expected = [
+            "POST https://w.example/oidc/v1/token".to_owned(),
+            "GET https://w.example/.well-known/databricks-config".to_owned(),
+            format!("GET https://w.example/{issuer}/.well-known/oauth-authorization-server"),
+            "POST https://w.example/other/token".to_owned(),
+            "GET https://w.example/api/2.0/preview/scim/v2/Me".to_owned(),
+            "POST https://w.example/other/token".to_owned(),
+        ];
+        assert_eq!(http.lines()[..6], expected);
     }
 }
 
@@ -73,10 +71,9 @@ fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
         _ => reply(404, ""),
     });
     let error = fetch(&client(M2M, &http)).unwrap_err();
-    assert_eq!(
-        error.report(),
-        "getting an OAuth token: https://w.example refers to evil.example, which is sent nothing"
-    );
+    let said =
+        "getting an OAuth token: https://w.example refers to evil.example, which is sent nothing";
+    assert_eq!(error.report(), said);
     let sent = http.seen();
     assert_eq!(sent.len(), 3);
     assert!(sent[1..].iter().all(|seen| seen.header("authorization").is_none()));
@@ -92,10 +89,8 @@ fn a_wrong_secret_names_both_settings() {
     });
     let error = run(client(M2M, &http).current_user()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    assert_eq!(
-        error.report(),
-        "asking the workspace for the current user: the workspace refused client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable) with the secret from DATABRICKS_CLIENT_SECRET (environment variable): https://w.example answered 401 invalid_client: no [redacted] [redacted]"
-    );
+    let said = "asking the workspace for the current user: the workspace refused client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable) with the secret from DATABRICKS_CLIENT_SECRET (environment variable): https://w.example answered 401 invalid_client: no [redacted] [redacted]";
+    assert_eq!(error.report(), said);
     assert_eq!(http.seen().len(), 1);
 }
 
@@ -167,15 +162,13 @@ fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
     for _ in 0..2 {
         run(client.current_user()).unwrap_err();
     }
-    assert_eq!(
-        *calls.lock().unwrap(),
-        [
-            "/opt/dbx auth token --host https://w.example",
-            "/opt/dbx auth token --host https://w.example --force-refresh",
-            "/opt/dbx auth token --host https://w.example",
-            "/opt/dbx auth token --host https://w.example",
-        ]
-    );
+    let expected = [
+        "/opt/dbx auth token --host https://w.example",
+        "/opt/dbx auth token --host https://w.example --force-refresh",
+        "/opt/dbx auth token --host https://w.example",
+        "/opt/dbx auth token --host https://w.example",
+    ];
+    assert_eq!(*calls.lock().unwrap(), expected);
 }
 
 #[test]
@@ -231,16 +224,12 @@ fn a_missing_command_names_its_setting() {
     let http = FakeHttp::new(|_| None);
     let error = fetch(&client(&[], &http)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(
-        error.report(),
-        "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and the Databricks CLI \"databricks\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): databricks is not on the path"
-    );
+    let said = "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and the Databricks CLI \"databricks\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): databricks is not on the path";
+    assert_eq!(error.report(), said);
     let pairs = [("DATABRICKS_AUTH_TYPE", "databricks-cli"), ("DATABRICKS_CLI_PATH", "/none")];
     let error = fetch(&client(&pairs, &http)).unwrap_err();
-    assert_eq!(
-        error.report(),
-        "the Databricks CLI \"/none\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): /none is not on the path"
-    );
+    let said = "the Databricks CLI \"/none\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): /none is not on the path";
+    assert_eq!(error.report(), said);
 }
 
 #[test]
@@ -310,10 +299,8 @@ fn an_own_source_is_named_in_the_user_agent() {
 fn a_host_without_oauth_is_questioned() {
     let http = FakeHttp::new(|_| reply(404, "<html>"));
     let error = fetch(&client(M2M, &http)).unwrap_err();
-    assert_eq!(
-        error.report(),
-        "getting an OAuth token: https://w.example has no token end point; is it a Databricks workspace?: https://w.example answered 404 Not Found (HTML body)"
-    );
+    let said = "getting an OAuth token: https://w.example has no token end point; is it a Databricks workspace?: https://w.example answered 404 Not Found (HTML body)";
+    assert_eq!(error.report(), said);
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 

@@ -64,22 +64,18 @@ fn a_secret_of_entra_gets_two_tokens_of_the_tenant_that_the_workspace_is_in() {
     let (client, http) = on(&[SECRET[0], SECRET[1], RESOURCE], cloud);
     assert_eq!(client.auth_type(), "azure-client-secret");
     assert_eq!(&*run(client.current_user()).unwrap(), "me");
-    assert_eq!(
-        http.lines(),
-        [
-            "GET https://adb-1.2.azuredatabricks.net/aad/auth",
-            "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
-            "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
-            "GET https://adb-1.2.azuredatabricks.net/api/2.0/preview/scim/v2/Me",
-        ]
-    );
+    let expected = [
+        "GET https://adb-1.2.azuredatabricks.net/aad/auth",
+        "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
+        "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
+        "GET https://adb-1.2.azuredatabricks.net/api/2.0/preview/scim/v2/Me",
+    ];
+    assert_eq!(http.lines(), expected);
     let seen = http.seen();
-    assert_eq!(
-        seen[1].body(),
-        format!(
-            "grant_type=client_credentials&scope=all-apis&resource={DATABRICKS}&client_id=app-1&client_secret=hush-1%2F2"
-        )
+    let said = format!(
+        "grant_type=client_credentials&scope=all-apis&resource={DATABRICKS}&client_id=app-1&client_secret=hush-1%2F2"
     );
+    assert_eq!(seen[1].body(), said);
     assert!(seen[2].body().contains("&resource=https%3A%2F%2Fmanagement.core.windows.net%2F&"));
     let call = &seen[3];
     assert_eq!(call.header("authorization"), Some("Bearer databricks-token"));
@@ -116,10 +112,8 @@ fn the_cloud_follows_from_the_host_or_is_named() {
         assert!(http.seen()[0].body().contains(resource), "{host}");
     }
     let error = config(&[SECRET[0], SECRET[1], ("ARM_ENVIRONMENT", "moon")]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ARM_ENVIRONMENT (environment variable): \"moon\" is not a cloud of Azure; accepted: PUBLIC, USGOVERNMENT, CHINA"
-    );
+    let said = "ARM_ENVIRONMENT (environment variable): \"moon\" is not a cloud of Azure; accepted: PUBLIC, USGOVERNMENT, CHINA";
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]
@@ -146,10 +140,8 @@ fn a_tenant_that_is_not_told_has_to_be_set() {
             reply_with(status, &[("location", location)], "")
         });
         let error = run(client.access_token()).unwrap_err();
-        assert_eq!(
-            error.report(),
-            "getting a token of Entra: https://adb-1.2.azuredatabricks.net does not tell its tenant; set azure_tenant_id (ARM_TENANT_ID)"
-        );
+        let said = "getting a token of Entra: https://adb-1.2.azuredatabricks.net does not tell its tenant; set azure_tenant_id (ARM_TENANT_ID)";
+        assert_eq!(error.report(), said);
         assert_eq!(http.seen().len(), 1, "{status} {location}");
     }
     let (client, _) = on(&SECRET, |_| reply(503, ""));
@@ -175,10 +167,8 @@ fn a_secret_that_entra_refuses_is_named_and_not_quoted() {
     let (client, _) = on(&pairs, move |_| reply(401, refusal));
     let error = run(client.access_token()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    assert_eq!(
-        error.report(),
-        "Entra refused client id \"app-1\" from ARM_CLIENT_ID (environment variable) with the secret from ARM_CLIENT_SECRET (environment variable): Entra answered 401 invalid_client: AADSTS7000215: Invalid client secret [redacted] provided. Trace ID: 1 Correlation"
-    );
+    let said = "Entra refused client id \"app-1\" from ARM_CLIENT_ID (environment variable) with the secret from ARM_CLIENT_SECRET (environment variable): Entra answered 401 invalid_client: AADSTS7000215: Invalid client secret [redacted] provided. Trace ID: 1 Correlation";
+    assert_eq!(error.report(), said);
 }
 
 #[test]
@@ -187,13 +177,11 @@ fn a_managed_identity_is_asked_for_on_the_machines_link() {
     assert_eq!(client.auth_type(), "azure-msi");
     run(client.current_user()).unwrap();
     const SERVICE: &str = "GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=";
-    assert_eq!(
-        http.lines()[..2],
-        [
-            format!("{SERVICE}{DATABRICKS}&client_id=app-1"),
-            format!("{SERVICE}https%3A%2F%2Fmanagement.core.windows.net%2F&client_id=app-1"),
-        ]
-    );
+    let expected = [
+        format!("{SERVICE}{DATABRICKS}&client_id=app-1"),
+        format!("{SERVICE}https%3A%2F%2Fmanagement.core.windows.net%2F&client_id=app-1"),
+    ];
+    assert_eq!(http.lines()[..2], expected);
     let seen = http.seen();
     assert_eq!(seen[0].header("metadata"), Some("true"));
     assert_eq!(seen[2].header("authorization"), Some("Bearer databricks-token"));
@@ -208,10 +196,8 @@ fn whether_a_managed_identity_is_wanted_is_a_truth_value() {
         assert_eq!(config(&[("ARM_USE_MSI", value)]).unwrap().auth_type(), auth_type, "{value}");
     }
     let error = config(&[("ARM_USE_MSI", "maybe")]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ARM_USE_MSI (environment variable): is not a truth value; accepted: true, false"
-    );
+    let said = "ARM_USE_MSI (environment variable): is not a truth value; accepted: true, false";
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]
@@ -219,10 +205,8 @@ fn a_machine_without_an_identity_is_questioned() {
     let (client, _) = on(&[("ARM_USE_MSI", "true")], |_| {
         reply(400, r#"{"error":"invalid_request","error_description":"Identity not found"}"#)
     });
-    assert_eq!(
-        run(client.access_token()).unwrap_err().report(),
-        "getting a token of the managed identity; has this machine one?: the metadata service of this machine (IMDS) answered 400 invalid_request: Identity not found"
-    );
+    let said = "getting a token of the managed identity; has this machine one?: the metadata service of this machine (IMDS) answered 400 invalid_request: Identity not found";
+    assert_eq!(run(client.access_token()).unwrap_err().report(), said);
 }
 
 #[test]
@@ -238,21 +222,17 @@ fn an_id_token_of_github_takes_the_place_of_the_secret() {
     });
     assert_eq!(client.auth_type(), "github-oidc-azure");
     run(client.current_user()).unwrap();
-    assert_eq!(
-        http.lines()[..3],
-        [
-            "GET https://actions.example/token?v=1&audience=api://AzureADTokenExchange",
-            "GET https://adb-1.2.azuredatabricks.net/aad/auth",
-            "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
-        ]
-    );
+    let expected = [
+        "GET https://actions.example/token?v=1&audience=api://AzureADTokenExchange",
+        "GET https://adb-1.2.azuredatabricks.net/aad/auth",
+        "POST https://login.microsoftonline.com/tenant-1/oauth2/token",
+    ];
+    assert_eq!(http.lines()[..3], expected);
     let seen = http.seen();
-    assert_eq!(
-        seen[2].body(),
-        format!(
-            "grant_type=client_credentials&scope=all-apis&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&resource={DATABRICKS}&client_assertion=id-github&client_id=app-1"
-        )
+    let said = format!(
+        "grant_type=client_credentials&scope=all-apis&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&resource={DATABRICKS}&client_assertion=id-github&client_id=app-1"
     );
+    assert_eq!(seen[2].body(), said);
     assert_eq!(seen[3].header("authorization"), Some("Bearer databricks-token"));
     assert_eq!(seen[3].header("x-databricks-azure-sp-management-token"), None);
     // With a secret, the secret; without an id at Entra, another kind.
@@ -282,15 +262,11 @@ fn the_azure_cli_is_asked_for_a_person() {
     let held = run(client.access_token()).unwrap();
     assert_eq!(held.token.expose(), HUMAN);
     assert_eq!(held.expires_at.unwrap().to_string(), "2026-01-01T01:00:00Z");
-    assert_eq!(
-        *calls.lock().unwrap(),
-        [
-            "az account show --output json".to_owned(),
-            format!(
-                "az account get-access-token --resource {DATABRICKS} --output json --tenant t-1"
-            ),
-        ]
-    );
+    let expected = [
+        "az account show --output json".to_owned(),
+        format!("az account get-access-token --resource {DATABRICKS} --output json --tenant t-1"),
+    ];
+    assert_eq!(*calls.lock().unwrap(), expected);
     run(client.current_user()).unwrap();
     assert_eq!(http.seen()[0].header("x-databricks-azure-sp-management-token"), None);
 }
@@ -303,12 +279,14 @@ fn the_azure_cli_is_asked_twice_for_a_service_principal() {
         Some((true, if line.contains("show") { user.to_owned() } else { printed(SERVICE) }, ""))
     });
     run(client.current_user()).unwrap();
+    let expected = [
+        format!("az account get-access-token --resource {DATABRICKS} --output json"),
+        "az account get-access-token --resource https://management.core.windows.net/ --output json"
+            .to_owned(),
+    ];
     assert_eq!(
         calls.lock().unwrap()[1..],
-        [
-            format!("az account get-access-token --resource {DATABRICKS} --output json"),
-            "az account get-access-token --resource https://management.core.windows.net/ --output json".to_owned(),
-        ],
+        expected,
         "a managed identity is asked without a tenant"
     );
     assert_eq!(http.lines()[0], "GET https://adb-1.2.azuredatabricks.net/aad/auth");

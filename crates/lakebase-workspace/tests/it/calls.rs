@@ -56,14 +56,12 @@ fn a_credential_costs_one_token_and_one_request() {
         assert_eq!(credential.expires_at.to_string(), "2026-01-01T01:00:00Z");
         assert_eq!(credential.served_at.unwrap().to_string(), "2026-01-01T00:00:01Z");
     }
-    assert_eq!(
-        http.lines(),
-        [
-            "POST https://w.example/oidc/v1/token",
-            "POST https://w.example/api/2.0/postgres/credentials",
-            "POST https://w.example/api/2.0/postgres/credentials",
-        ]
-    );
+    let expected = [
+        "POST https://w.example/oidc/v1/token",
+        "POST https://w.example/api/2.0/postgres/credentials",
+        "POST https://w.example/api/2.0/postgres/credentials",
+    ];
+    assert_eq!(http.lines(), expected);
     let seen = http.seen();
     assert_eq!(seen[1].header("authorization"), Some("Bearer t0"));
     assert_eq!(seen[1].header("accept"), Some("application/json"));
@@ -135,10 +133,8 @@ fn a_page_token_that_repeats_is_an_error() {
     let (client, http) = scripted(PAT, |_| reply(200, page("replica", "READ_ONLY", "again")));
     let error = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert_eq!(
-        error.report(),
-        "listing the endpoints of projects/p/branches/b: the list of endpoints has no end: `next_page_token` repeats or goes on for ever"
-    );
+    let said = "listing the endpoints of projects/p/branches/b: the list of endpoints has no end: `next_page_token` repeats or goes on for ever";
+    assert_eq!(error.report(), said);
     assert_eq!(http.seen().len(), 2);
 }
 
@@ -278,10 +274,8 @@ fn an_expired_personal_token_is_named_and_not_tried_again() {
         reply(401, r#"{"error_code":"401","message":"bad dapi-0123456789abcdef"}"#)
     });
     let error = run(client.generate_credential(&request())).unwrap_err();
-    assert_eq!(
-        error.report(),
-        "getting a database credential for projects/p/branches/b/endpoints/e: the workspace refused the personal access token from DATABRICKS_TOKEN (environment variable); it may have expired or been revoked: https://w.example answered 401 401: bad [redacted]"
-    );
+    let said = "getting a database credential for projects/p/branches/b/endpoints/e: the workspace refused the personal access token from DATABRICKS_TOKEN (environment variable); it may have expired or been revoked: https://w.example answered 401 401: bad [redacted]";
+    assert_eq!(error.report(), said);
     assert_eq!(http.seen().len(), 1);
     assert_eq!(error.status(), Some(401));
 }

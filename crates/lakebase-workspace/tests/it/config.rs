@@ -56,14 +56,12 @@ fn the_default_profile_is_used_when_nothing_is_set() {
     let config = build(&[]).unwrap();
     assert_eq!(config.host().value.as_str(), "https://default.example");
     assert_eq!(config.auth_type(), "pat");
-    assert_eq!(
-        shown(&config),
-        [
-            "profile = DEFAULT from profile (profile DEFAULT in /home/me/.databrickscfg)",
-            "host = default.example from host (profile DEFAULT in /home/me/.databrickscfg)",
-            "token = *** from token (profile DEFAULT in /home/me/.databrickscfg)",
-        ]
-    );
+    let expected = [
+        "profile = DEFAULT from profile (profile DEFAULT in /home/me/.databrickscfg)",
+        "host = default.example from host (profile DEFAULT in /home/me/.databrickscfg)",
+        "token = *** from token (profile DEFAULT in /home/me/.databrickscfg)",
+    ];
+    assert_eq!(shown(&config), expected);
 }
 
 #[test]
@@ -73,15 +71,13 @@ fn a_named_profile_inherits_nothing_and_yields_to_variables() {
     let config = config.unwrap();
     assert_eq!(config.auth_type(), "oauth-m2m");
     assert_eq!(config.workspace_id().unwrap().value, "42");
-    assert_eq!(
-        shown(&config),
-        [
-            "profile = dev from DATABRICKS_CONFIG_PROFILE (environment variable)",
-            "host = https://dev.example/?o=42 from host (profile dev in /home/me/.databrickscfg)",
-            "client_id = app-env from DATABRICKS_CLIENT_ID (environment variable)",
-            "client_secret = *** from client_secret (profile dev in /home/me/.databrickscfg)",
-        ]
-    );
+    let expected = [
+        "profile = dev from DATABRICKS_CONFIG_PROFILE (environment variable)",
+        "host = https://dev.example/?o=42 from host (profile dev in /home/me/.databrickscfg)",
+        "client_id = app-env from DATABRICKS_CLIENT_ID (environment variable)",
+        "client_secret = *** from client_secret (profile dev in /home/me/.databrickscfg)",
+    ];
+    assert_eq!(shown(&config), expected);
     assert!(!format!("{config:?}").contains("dose-dev"));
 }
 
@@ -104,10 +100,8 @@ fn the_program_comes_before_variables_and_profile() {
     let config = config.build(&with_file(&[], FILE)).unwrap();
     assert_eq!(shown(&config)[0], "profile = dev from --profile (command line)");
     let error = WorkspaceConfig::builder().setting("profil", flag).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "--profile (command line): there is no workspace setting \"profil\""
-    );
+    let said = "--profile (command line): there is no workspace setting \"profil\"";
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]
@@ -139,10 +133,8 @@ fn the_files_own_default_profile_counts() {
     assert_eq!(config.host().value.as_str(), "https://a.example");
     let missing = "[__settings__]\ndefault_profile = b\n";
     let error = WorkspaceConfig::from_environment(&with_file(&[], missing)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "default_profile (profile __settings__ in /home/me/.databrickscfg): /home/me/.databrickscfg has no profile \"b\"; there: none"
-    );
+    let said = "default_profile (profile __settings__ in /home/me/.databrickscfg): /home/me/.databrickscfg has no profile \"b\"; there: none";
+    assert_eq!(error.to_string(), said);
 }
 
 #[test]
@@ -310,14 +302,10 @@ fn the_command_is_asked_by_profile_where_it_sees_the_same_one() {
     let new = WorkspaceConfig::builder;
     assert_eq!(command(new().profile("cli"), &[]), "/opt/dbx auth token --profile cli");
     let host = [("DATABRICKS_HOST", "other.example")];
-    assert_eq!(
-        command(new().profile("cli"), &host),
-        "/opt/dbx auth token --host https://other.example"
-    );
-    assert_eq!(
-        command(new().profile("cli").config_file("/etc/dbx"), &[]),
-        "/opt/dbx auth token --host https://cli.example"
-    );
+    let said = "/opt/dbx auth token --host https://other.example";
+    assert_eq!(command(new().profile("cli"), &host), said);
+    let said = "/opt/dbx auth token --host https://cli.example";
+    assert_eq!(command(new().profile("cli").config_file("/etc/dbx"), &[]), said);
     assert_eq!(command(new(), &host), "databricks auth token --host https://other.example");
 }
 

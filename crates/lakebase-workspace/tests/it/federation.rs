@@ -130,12 +130,10 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         let (client, entries) = federated(&[FILE], "", &http);
         change(&entries, FILE.1, file);
         let error = fetch(&client).unwrap_err();
-        assert_eq!(
-            error.report(),
-            format!(
-                "the token file /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable) {said}"
-            )
+        let words = format!(
+            "the token file /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable) {said}"
         );
+        assert_eq!(error.report(), words);
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(http.seen().is_empty());
         assert!(!format!("{error:?}").contains("hush"));
@@ -216,15 +214,11 @@ fn a_workspace_that_is_down_is_said_to_be() {
 #[test]
 fn several_methods_are_ambiguous_as_in_the_sdks() {
     let error = build(&[FILE, CLIENT], "id").0.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "more than one authorization method configured: file-oidc and oauth; set by DATABRICKS_CLIENT_ID (environment variable), DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)"
-    );
+    let said = "more than one authorization method configured: file-oidc and oauth; set by DATABRICKS_CLIENT_ID (environment variable), DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)";
+    assert_eq!(error.to_string(), said);
     let error = config(&[BY_FILE]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "DATABRICKS_AUTH_TYPE (environment variable): file-oidc needs oidc_token_filepath (DATABRICKS_OIDC_TOKEN_FILEPATH), which is not set"
-    );
+    let said = "DATABRICKS_AUTH_TYPE (environment variable): file-oidc needs oidc_token_filepath (DATABRICKS_OIDC_TOKEN_FILEPATH), which is not set";
+    assert_eq!(error.to_string(), said);
     // The variable with the token is no setting, so a client id beside it is no second method.
     let config = config(&[("DATABRICKS_OIDC_TOKEN", "id"), CLIENT]).unwrap();
     assert_eq!(config.auth_type(), "env-oidc");

@@ -54,22 +54,18 @@ fn a_machine_stands_for_the_service_account() {
     assert_eq!(client.auth_type(), "google-id");
     run(client.current_user()).unwrap();
     const IAM: &str = "POST https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/app@project.iam.gserviceaccount.com";
-    assert_eq!(
-        http.lines(),
-        [
-            "GET http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token".to_owned(),
-            format!("{IAM}:generateIdToken"),
-            format!("{IAM}:generateAccessToken"),
-            format!("GET {HOST}/api/2.0/preview/scim/v2/Me"),
-        ]
-    );
+    let expected = [
+        "GET http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token".to_owned(),
+        format!("{IAM}:generateIdToken"),
+        format!("{IAM}:generateAccessToken"),
+        format!("GET {HOST}/api/2.0/preview/scim/v2/Me"),
+    ];
+    assert_eq!(http.lines(), expected);
     let seen = http.seen();
     assert_eq!(seen[0].header("metadata-flavor"), Some("Google"));
     assert_eq!(seen[1].header("authorization"), Some("Bearer own-token"));
-    assert_eq!(
-        &seen[1].request.body()[..],
-        br#"{"audience":"https://w.example","delegates":null,"includeEmail":true}"#
-    );
+    let expected = br#"{"audience":"https://w.example","delegates":null,"includeEmail":true}"#;
+    assert_eq!(&seen[1].request.body()[..], expected);
     assert_eq!(seen[3].header("authorization"), Some(&*format!("Bearer {ID_TOKEN}")));
     assert_eq!(seen[3].header("x-databricks-gcp-sa-access-token"), Some("access-1"));
 }
@@ -86,10 +82,8 @@ fn a_user_of_gcloud_stands_for_it_too() {
         run(client.access_token()).unwrap();
         let seen = &http.seen()[0];
         assert_eq!(seen.line(), "POST https://oauth2.googleapis.com/token");
-        assert_eq!(
-            &seen.request.body()[..],
-            b"grant_type=refresh_token&client_id=gcloud&client_secret=hush-secret&refresh_token=hush-refresh"
-        );
+        let expected = b"grant_type=refresh_token&client_id=gcloud&client_secret=hush-secret&refresh_token=hush-refresh";
+        assert_eq!(&seen.request.body()[..], expected);
     }
 }
 
@@ -115,10 +109,8 @@ fn a_refusal_of_google_is_quoted() {
     };
     let (client, _) = with_files(&[ACCOUNT], &[], handler).unwrap();
     let error = run(client.access_token()).unwrap_err();
-    assert_eq!(
-        error.report(),
-        "getting an id token of the service account app@project.iam.gserviceaccount.com from DATABRICKS_GOOGLE_SERVICE_ACCOUNT (environment variable): Google's service for service accounts answered 403 PERMISSION_DENIED: Permission denied for [redacted]"
-    );
+    let said = "getting an id token of the service account app@project.iam.gserviceaccount.com from DATABRICKS_GOOGLE_SERVICE_ACCOUNT (environment variable): Google's service for service accounts answered 403 PERMISSION_DENIED: Permission denied for [redacted]";
+    assert_eq!(error.report(), said);
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
 }
 

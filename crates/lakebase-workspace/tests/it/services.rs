@@ -53,15 +53,13 @@ fn github_is_asked_for_a_token_for_the_workspace() {
     let (client, http) = scripted(&GITHUB, services);
     assert_eq!(client.auth_type(), "github-oidc");
     fetch(&client).unwrap();
-    assert_eq!(
-        http.lines(),
-        [
-            "GET https://w.example/.well-known/databricks-config",
-            "GET https://w.example/oidc/.well-known/oauth-authorization-server",
-            "GET https://actions.example/token?api-version=2.0&audience=https://w.example/oidc/v1/token",
-            "POST https://w.example/oidc/v1/token",
-        ]
-    );
+    let expected = [
+        "GET https://w.example/.well-known/databricks-config",
+        "GET https://w.example/oidc/.well-known/oauth-authorization-server",
+        "GET https://actions.example/token?api-version=2.0&audience=https://w.example/oidc/v1/token",
+        "POST https://w.example/oidc/v1/token",
+    ];
+    assert_eq!(http.lines(), expected);
     let seen = http.seen();
     assert_eq!(seen[2].header("authorization"), Some("Bearer hush-request-token"));
     assert_eq!(seen[2].header("x-databricks-workspace-id"), None);
@@ -113,13 +111,11 @@ fn azure_devops_is_asked_at_the_address_of_the_job() {
     let (client, http) = scripted(&DEVOPS, services);
     assert_eq!(client.auth_type(), "azure-devops-oidc");
     fetch(&client).unwrap();
-    assert_eq!(
-        http.lines(),
-        [
-            "POST https://dev.azure.example/org/project/_apis/distributedtask/hubs/build/plans/plan/jobs/job/oidctoken?api-version=7.2-preview.1",
-            "POST https://w.example/oidc/v1/token",
-        ]
-    );
+    let expected = [
+        "POST https://dev.azure.example/org/project/_apis/distributedtask/hubs/build/plans/plan/jobs/job/oidctoken?api-version=7.2-preview.1",
+        "POST https://w.example/oidc/v1/token",
+    ];
+    assert_eq!(http.lines(), expected);
     let seen = http.seen();
     assert_eq!(seen[0].header("authorization"), Some("Bearer hush-request-token"));
     assert_eq!(seen[0].header("content-type"), Some("application/json"));
@@ -155,10 +151,8 @@ fn the_metadata_service_is_told_for_whom() {
     assert_eq!(seen.line(), "GET http://localhost:7/hush-session");
     assert_eq!(seen.header("x-databricks-metadata-version"), Some("1"));
     assert_eq!(seen.header("x-databricks-host"), Some(HOST));
-    assert_eq!(
-        run(client.access_token()).unwrap().expires_at.unwrap().to_string(),
-        "2026-01-01T01:00:00Z"
-    );
+    let said = "2026-01-01T01:00:00Z";
+    assert_eq!(run(client.access_token()).unwrap().expires_at.unwrap().to_string(), said);
     http.time.advance(Duration::from_secs(3601));
     fetch(&client).unwrap_err();
     assert_eq!(http.seen().len(), 2, "a token that is dead on arrival is not kept");
@@ -224,21 +218,15 @@ fn answered(
 fn a_service_that_refuses_is_quoted_without_secrets() {
     let (error, _) =
         answered(&GITHUB, 401, &[], r#"{"message":"Bad credentials hush-request-token"}"#);
-    assert_eq!(
-        error.report(),
-        "getting an id token: GitHub's token service answered 401 Unauthorized: Bad credentials [redacted]"
-    );
+    let said = "getting an id token: GitHub's token service answered 401 Unauthorized: Bad credentials [redacted]";
+    assert_eq!(error.report(), said);
     let (error, _) = answered(&DEVOPS, 403, &[], r#"{"message":"TF400813 hush-request-token"}"#);
-    assert_eq!(
-        error.report(),
-        "getting an id token: Azure DevOps' token service answered 403 Forbidden: TF400813 [redacted]"
-    );
+    let said = "getting an id token: Azure DevOps' token service answered 403 Forbidden: TF400813 [redacted]";
+    assert_eq!(error.report(), said);
     let (error, _) =
         answered(&[METADATA], 404, &[], r#"{"error_code":"NOT_FOUND","message":"no"}"#);
-    assert_eq!(
-        error.report(),
-        "getting a token of the metadata service from DATABRICKS_METADATA_SERVICE_URL (environment variable): the metadata service answered 404 NOT_FOUND: no"
-    );
+    let said = "getting a token of the metadata service from DATABRICKS_METADATA_SERVICE_URL (environment variable): the metadata service answered 404 NOT_FOUND: no";
+    assert_eq!(error.report(), said);
 }
 
 #[test]
