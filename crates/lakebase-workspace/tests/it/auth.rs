@@ -62,12 +62,8 @@ fn discovery_follows_a_404_and_is_remembered() {
 #[test]
 fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
     let http = FakeHttp::new(|seen| match seen.path() {
-        "/.well-known/databricks-config" => {
-            reply(200, r#"{"oidc_endpoint":"https://w.example/oidc"}"#)
-        }
-        "/oidc/.well-known/oauth-authorization-server" => {
-            reply(200, r#"{"token_endpoint":"https://evil.example/token"}"#)
-        }
+        CONFIG_PATH => reply(200, r#"{"oidc_endpoint":"https://w.example/oidc"}"#),
+        METADATA_PATH => metadata("https://evil.example/token"),
         _ => reply(404, ""),
     });
     let error = fetch(&client(M2M, &http)).unwrap_err();
@@ -81,12 +77,8 @@ fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
 
 #[test]
 fn a_wrong_secret_names_both_settings() {
-    let http = FakeHttp::new(|_| {
-        reply(
-            401,
-            r#"{"error":"invalid_client","error_description":"no dose-0123456789abcdef YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"}"#,
-        )
-    });
+    const REFUSAL: &str = r#"{"error":"invalid_client","error_description":"no dose-0123456789abcdef YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"}"#;
+    let http = FakeHttp::new(|_| reply(401, REFUSAL));
     let error = run(client(M2M, &http).current_user()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     let said = "asking the workspace for the current user: the workspace refused client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable) with the secret from DATABRICKS_CLIENT_SECRET (environment variable): https://w.example answered 401 invalid_client: no [redacted] [redacted]";
@@ -173,43 +165,31 @@ fn a_forced_token_is_asked_for_with_the_flag_where_there_is_one() {
 
 #[test]
 fn the_command_says_what_to_do() {
+    use ErrorKind::{Config, Protocol, Unauthenticated, Unavailable};
+    let failed = |why| format!("`databricks auth token --host https://w.example` failed: {why}");
+    let output = |problem| format!("the output of `databricks auth token` {problem}");
     for (stdout, stderr, kind, said) in [
         (
             "",
             "Error: databricks OAuth is not configured for this host",
-            ErrorKind::Unauthenticated,
+            Unauthenticated,
             "no credentials are configured and the Databricks CLI is not logged in; run `databricks auth login --host https://w.example`, or set DATABRICKS_TOKEN",
         ),
         (
             "",
             "Usage: databricks [OPTIONS] COMMAND [ARGS]...\nError: No such command 'auth'.",
-            ErrorKind::Config,
+            Config,
             "\"databricks\" is the legacy Databricks CLI; install version 0.207.1 or later, or set databricks_cli_path (DATABRICKS_CLI_PATH)",
         ),
         (
             "",
             "Error: the refresh token is invalid eyJhbGciOiJub25lIn0.e30.x",
-            ErrorKind::Unauthenticated,
-            "`databricks auth token --host https://w.example` failed: Error: the refresh token is invalid [redacted]",
+            Unauthenticated,
+            &failed("Error: the refresh token is invalid [redacted]"),
         ),
-        (
-            "cli-secret",
-            "dial tcp: cli-secret\n",
-            ErrorKind::Unavailable,
-            "`databricks auth token --host https://w.example` failed: dial tcp: [redacted]",
-        ),
-        (
-            "cli-secret",
-            "",
-            ErrorKind::Protocol,
-            "the output of `databricks auth token` is not JSON",
-        ),
-        (
-            r#"{"access_token":"cli-secret"}"#,
-            "",
-            ErrorKind::Protocol,
-            "the output of `databricks auth token` has no `expiry`",
-        ),
+        ("cli-secret", "dial tcp: cli-secret\n", Unavailable, &failed("dial tcp: [redacted]")),
+        ("cli-secret", "", Protocol, &output("is not JSON")),
+        (r#"{"access_token":"cli-secret"}"#, "", Protocol, &output("has no `expiry`")),
     ] {
         let (runtime, _) = programs(move |_| (stderr.is_empty(), stdout, stderr));
         let error = fetch(&client_on(&runtime, &[])).unwrap_err();
@@ -248,9 +228,7 @@ fn a_known_end_point_that_is_gone_is_found_again() {
     let http = FakeHttp::new(|seen| match seen.path() {
         "/.well-known/databricks-config" => reply(200, ISSUER),
         "/other/.well-known/oauth-authorization-server" if seen.number < 4 => reply(200, METADATA),
-        "/other/.well-known/oauth-authorization-server" => {
-            reply(200, r#"{"token_endpoint":"https://w.example/third"}"#)
-        }
+        "/other/.well-known/oauth-authorization-server" => metadata("https://w.example/third"),
         "/other/token" if seen.number < 4 => token(seen),
         "/third" => token(seen),
         _ => reply(404, ""),

@@ -86,29 +86,21 @@ fn a_secret_of_entra_gets_two_tokens_of_the_tenant_that_the_workspace_is_in() {
 
 #[test]
 fn the_cloud_follows_from_the_host_or_is_named() {
-    for (host, pairs, login, resource) in [
-        (AZURE_HOST, vec![], "login.microsoftonline.com", DATABRICKS),
-        ("adb-1.2.databricks.azure.us", vec![], "login.microsoftonline.us", DATABRICKS),
-        ("adb-1.2.databricks.azure.cn", vec![], "login.chinacloudapi.cn", DATABRICKS),
-        (
-            "adb-1.2.staging.azuredatabricks.net",
-            vec![],
-            "login.microsoftonline.com",
-            "4a67d088-db5c-48f1-9ff2-0aace800ae68",
-        ),
-        ("w.example", vec![], "login.microsoftonline.com", DATABRICKS),
-        ("w.example", vec![("ARM_ENVIRONMENT", "china")], "login.chinacloudapi.cn", DATABRICKS),
-        (
-            "w.example:8443",
-            vec![("ARM_ENVIRONMENT", "AzureUSGovernmentCloud")],
-            "login.microsoftonline.us",
-            DATABRICKS,
-        ),
+    const STAGING: &str = "4a67d088-db5c-48f1-9ff2-0aace800ae68";
+    for (host, environment, login, resource) in [
+        (AZURE_HOST, "", "microsoftonline.com", DATABRICKS),
+        ("adb-1.2.databricks.azure.us", "", "microsoftonline.us", DATABRICKS),
+        ("adb-1.2.databricks.azure.cn", "", "chinacloudapi.cn", DATABRICKS),
+        ("adb-1.2.staging.azuredatabricks.net", "", "microsoftonline.com", STAGING),
+        ("w.example", "", "microsoftonline.com", DATABRICKS),
+        ("w.example", "china", "chinacloudapi.cn", DATABRICKS),
+        ("w.example:8443", "AzureUSGovernmentCloud", "microsoftonline.us", DATABRICKS),
     ] {
-        let further = [("DATABRICKS_HOST", host), ("ARM_TENANT_ID", "t-1")];
-        let (client, http) = scripted(&[&pairs[..], &SECRET, &further].concat(), cloud);
+        let further =
+            [("DATABRICKS_HOST", host), ("ARM_TENANT_ID", "t-1"), ("ARM_ENVIRONMENT", environment)];
+        let (client, http) = scripted(&[&SECRET, &further[..]].concat(), cloud);
         run(client.access_token()).unwrap();
-        assert_eq!(http.lines()[0], format!("POST https://{login}/t-1/oauth2/token"));
+        assert_eq!(http.lines()[0], format!("POST https://login.{login}/t-1/oauth2/token"));
         assert!(http.seen()[0].body().contains(resource), "{host}");
     }
     let error = config(&[SECRET[0], SECRET[1], ("ARM_ENVIRONMENT", "moon")]).unwrap_err();
@@ -284,11 +276,7 @@ fn the_azure_cli_is_asked_twice_for_a_service_principal() {
         "az account get-access-token --resource https://management.core.windows.net/ --output json"
             .to_owned(),
     ];
-    assert_eq!(
-        calls.lock().unwrap()[1..],
-        expected,
-        "a managed identity is asked without a tenant"
-    );
+    assert_eq!(calls.lock().unwrap()[1..], expected, "a managed identity has no tenant here");
     assert_eq!(http.lines()[0], "GET https://adb-1.2.azuredatabricks.net/aad/auth");
     let call = http.seen().last().unwrap().clone();
     assert_eq!(call.header("x-databricks-azure-sp-management-token"), Some(SERVICE));
@@ -331,18 +319,15 @@ fn an_expiry_in_local_time_is_not_believed() {
 
 #[test]
 fn an_azure_cli_that_fails_says_what_to_do() {
+    let failed = |said| Some((false, String::new(), said));
     for (az, kind, said) in [
         (
-            Some((
-                false,
-                String::new(),
-                "ERROR: Please run 'az login' to setup account. eyJhbGciOiJub25lIn0",
-            )),
+            failed("ERROR: Please run 'az login' to setup account. eyJhbGciOiJub25lIn0"),
             ErrorKind::Unauthenticated,
             "`az account get-access-token` failed: run `az login`; it said: ERROR: Please run 'az login' to setup account. [redacted]",
         ),
         (
-            Some((false, String::new(), "ERROR: proxy")),
+            failed("ERROR: proxy"),
             ErrorKind::Unavailable,
             "`az account get-access-token` failed: it said: ERROR: proxy",
         ),

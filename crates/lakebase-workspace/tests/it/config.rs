@@ -153,6 +153,7 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
     const P: &str = "DATABRICKS_CONFIG_PROFILE";
     const F: &str = "DATABRICKS_CONFIG_FILE";
     const A: &str = "DATABRICKS_AUTH_TYPE";
+    const T: &str = "DATABRICKS_TOKEN";
     let check = |kind, rows: &[(Vec<(&str, &str)>, &str)]| {
         for (pairs, message) in rows {
             let error = build(pairs).unwrap_err();
@@ -174,7 +175,7 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
     check(ErrorKind::Unsupported, &not_supported);
     let wrong = [
         (
-            vec![("DATABRICKS_TOKEN", "t")],
+            vec![(T, "t")],
             "no workspace is configured; set host, DATABRICKS_HOST, or a profile in ~/.databrickscfg",
         ),
         (
@@ -190,10 +191,6 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
             "DATABRICKS_HOST (environment variable): is the account console, not a workspace; accepted: the workspace's address, such as https://dbc-1234.cloud.databricks.com",
         ),
         (
-            vec![H, ("DATABRICKS_WORKSPACE_ID", "1\n2")],
-            "DATABRICKS_WORKSPACE_ID (environment variable): is not an id; accepted: letters, digits and -",
-        ),
-        (
             vec![(P, "prod")],
             "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"prod\"; there: DEFAULT, cli, dev, partial",
         ),
@@ -202,27 +199,15 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
             "DATABRICKS_CONFIG_PROFILE (environment variable): /home/me/.databrickscfg has no profile \"__settings__\"; there: DEFAULT, cli, dev, partial",
         ),
         (
-            vec![(F, "/none")],
-            "DATABRICKS_CONFIG_FILE (environment variable): /none cannot be read: entity not found",
-        ),
-        (
-            vec![(F, "/etc/private"), (P, "dev")],
-            "DATABRICKS_CONFIG_FILE (environment variable): /etc/private cannot be read: permission denied",
-        ),
-        (
-            vec![("HOME", "/nobody"), (P, "dev")],
-            "DATABRICKS_CONFIG_PROFILE (environment variable): /nobody/.databrickscfg cannot be read: entity not found",
-        ),
-        (
-            vec![H, ("DATABRICKS_TOKEN", "t"), ("DATABRICKS_CLIENT_ID", "a")],
+            vec![H, (T, "t"), ("DATABRICKS_CLIENT_ID", "a")],
             "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), DATABRICKS_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
-            vec![(P, "dev"), ("DATABRICKS_TOKEN", "t")],
+            vec![(P, "dev"), (T, "t")],
             "more than one authorization method configured: oauth and pat; set by DATABRICKS_TOKEN (environment variable), client_id (profile dev in /home/me/.databrickscfg), client_secret (profile dev in /home/me/.databrickscfg); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
-            vec![H, ("DATABRICKS_TOKEN", "t"), ("ARM_CLIENT_ID", "a")],
+            vec![H, (T, "t"), ("ARM_CLIENT_ID", "a")],
             "more than one authorization method configured: azure and pat; set by DATABRICKS_TOKEN (environment variable), ARM_CLIENT_ID (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)",
         ),
         (
@@ -234,27 +219,37 @@ fn bad_input_names_setting_origin_and_what_is_accepted() {
             "DATABRICKS_CLIENT_SECRET (environment variable): a service principal also needs client_id (DATABRICKS_CLIENT_ID), which is not set",
         ),
         (
-            vec![H, ("DATABRICKS_TOKEN", "hush\n")],
-            "DATABRICKS_TOKEN (environment variable): has a blank, a line break or another character that no token has",
-        ),
-        (
             vec![H, (A, "magic")],
             "DATABRICKS_AUTH_TYPE (environment variable): \"magic\" is not known; accepted: pat, metadata-service, oauth-m2m, env-oidc, file-oidc, github-oidc, azure-msi, azure-client-secret, github-oidc-azure, azure-cli, azure-devops-oidc, databricks-cli, google-credentials, google-id",
         ),
-        (
-            vec![H, (A, "pat")],
-            "DATABRICKS_AUTH_TYPE (environment variable): pat needs token (DATABRICKS_TOKEN), which is not set",
-        ),
-        (
-            vec![H, (A, "oauth-m2m")],
-            "DATABRICKS_AUTH_TYPE (environment variable): oauth-m2m needs client_id (DATABRICKS_CLIENT_ID), which is not set",
-        ),
-        (
-            vec![H, ("DATABRICKS_OIDC_TOKEN_ENV", "X")],
-            "DATABRICKS_OIDC_TOKEN_ENV (environment variable): the variable X is not set or empty",
-        ),
     ];
     check(ErrorKind::Config, &wrong);
+    // Of the last of the settings.
+    for (pairs, problem) in [
+        (
+            vec![H, ("DATABRICKS_WORKSPACE_ID", "1\n2")],
+            "is not an id; accepted: letters, digits and -",
+        ),
+        (vec![(F, "/none")], "/none cannot be read: entity not found"),
+        (vec![(P, "dev"), (F, "/etc/private")], "/etc/private cannot be read: permission denied"),
+        (
+            vec![("HOME", "/nobody"), (P, "dev")],
+            "/nobody/.databrickscfg cannot be read: entity not found",
+        ),
+        (
+            vec![H, (T, "hush\n")],
+            "has a blank, a line break or another character that no token has",
+        ),
+        (vec![H, (A, "pat")], "pat needs token (DATABRICKS_TOKEN), which is not set"),
+        (
+            vec![H, (A, "oauth-m2m")],
+            "oauth-m2m needs client_id (DATABRICKS_CLIENT_ID), which is not set",
+        ),
+        (vec![H, ("DATABRICKS_OIDC_TOKEN_ENV", "X")], "the variable X is not set or empty"),
+    ] {
+        let message = format!("{} (environment variable): {problem}", pairs.last().unwrap().0);
+        check(ErrorKind::Config, &[(pairs, &message)]);
+    }
 }
 
 #[test]

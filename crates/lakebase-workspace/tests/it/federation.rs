@@ -114,15 +114,13 @@ fn the_older_name_of_the_file_variable_counts_unless_the_newer_is_set() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
+    use io::ErrorKind::{InvalidData, IsADirectory, NotFound, Other, PermissionDenied};
     for (file, said) in [
-        (Err(io::ErrorKind::NotFound), "does not exist: entity not found"),
-        (Err(io::ErrorKind::IsADirectory), "is a folder; name the file in it: is a directory"),
-        (
-            Err(io::ErrorKind::PermissionDenied),
-            "may not be read by this process: permission denied",
-        ),
-        (Err(io::ErrorKind::InvalidData), "is not text: invalid data"),
-        (Err(io::ErrorKind::Other), "cannot be read: other error"),
+        (Err(NotFound), "does not exist: entity not found"),
+        (Err(IsADirectory), "is a folder; name the file in it: is a directory"),
+        (Err(PermissionDenied), "may not be read by this process: permission denied"),
+        (Err(InvalidData), "is not text: invalid data"),
+        (Err(Other), "cannot be read: other error"),
         (Ok(" \n"), "is empty"),
         (Ok("hush hush"), "has a blank, a line break or another character that no token has"),
     ] {
@@ -130,10 +128,8 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
         let (client, entries) = federated(&[FILE], "", &http);
         change(&entries, FILE.1, file);
         let error = fetch(&client).unwrap_err();
-        let words = format!(
-            "the token file /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable) {said}"
-        );
-        assert_eq!(error.report(), words);
+        let file = "/run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable)";
+        assert_eq!(error.report(), format!("the token file {file} {said}"));
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(http.seen().is_empty());
         assert!(!format!("{error:?}").contains("hush"));
@@ -142,29 +138,15 @@ fn a_file_that_cannot_be_used_is_named_with_what_is_wrong() {
 
 #[test]
 fn a_refused_id_token_is_explained() {
-    const POLICY: &str = "compare the token's issuer, audience and subject with the";
+    let by_file = "the workspace refused the id token in /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable) for client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable); compare the token's issuer, audience and subject with the service principal's federation policy: https://w.example answered 400 invalid_grant: no e30.[redacted]";
+    let expired = "the workspace refused the id token in /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); it expired 0 s ago by this machine's clock, and needs to be renewed: https://w.example answered 400 invalid_grant: no [redacted]";
+    let by_variable = "the workspace refused the id token in DATABRICKS_OIDC_TOKEN (environment variable); compare the token's issuer, audience and subject with the account's federation policy, or set client_id (DATABRICKS_CLIENT_ID): https://w.example answered 400 invalid_grant: no e30.[redacted]";
     let refusal =
         r#"{"error":"invalid_grant","error_description":"no e30.eyJleHAiOjE3NjcyMjU2MDB9.sig"}"#;
     for (pairs, text, said) in [
-        (
-            vec![FILE, BY_FILE, CLIENT],
-            "id.no.expiry",
-            format!(
-                "the workspace refused the id token in /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable) for client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable); {POLICY} service principal's federation policy: https://w.example answered 400 invalid_grant: no e30.[redacted]"
-            ),
-        ),
-        (
-            vec![FILE],
-            EXPIRED,
-            "the workspace refused the id token in /run/token from DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); it expired 0 s ago by this machine's clock, and needs to be renewed: https://w.example answered 400 invalid_grant: no [redacted]".to_owned(),
-        ),
-        (
-            vec![("DATABRICKS_OIDC_TOKEN", "id")],
-            "",
-            format!(
-                "the workspace refused the id token in DATABRICKS_OIDC_TOKEN (environment variable); {POLICY} account's federation policy, or set client_id (DATABRICKS_CLIENT_ID): https://w.example answered 400 invalid_grant: no e30.[redacted]"
-            ),
-        ),
+        (vec![FILE, BY_FILE, CLIENT], "id.no.expiry", by_file),
+        (vec![FILE], EXPIRED, expired),
+        (vec![("DATABRICKS_OIDC_TOKEN", "id")], "", by_variable),
     ] {
         let http = FakeHttp::new(move |_| reply(400, refusal));
         let (client, _) = federated(&pairs, text, &http);
@@ -190,10 +172,7 @@ fn a_refused_exchange_is_tried_again_later_with_the_file_of_then() {
 #[test]
 fn the_exchange_follows_discovery_where_the_documented_end_point_is_missing() {
     let http = FakeHttp::new(|seen| match seen.path() {
-        "/.well-known/databricks-config" => reply(404, ""),
-        "/oidc/.well-known/oauth-authorization-server" => {
-            reply(200, r#"{"token_endpoint":"https://w.example/elsewhere"}"#)
-        }
+        METADATA_PATH => metadata("https://w.example/elsewhere"),
         "/elsewhere" => token(seen),
         _ => reply(404, ""),
     });

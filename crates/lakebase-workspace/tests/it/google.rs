@@ -29,6 +29,7 @@ fn with_files(
 }
 
 fn google(seen: &Seen) -> Option<Answer> {
+    const REST: &str = r#""expires_in":3599,"token_type":"Bearer""#;
     let path = seen.path();
     if path.ends_with(":generateIdToken") {
         return reply(200, format!(r#"{{"token":"{ID_TOKEN}"}}"#));
@@ -37,14 +38,11 @@ fn google(seen: &Seen) -> Option<Answer> {
         return reply(200, r#"{"accessToken":"access-1","expireTime":"2026-01-01T01:00:00Z"}"#);
     }
     match path {
-        "/token" if seen.body().contains("assertion") => reply(
-            200,
-            format!(
-                r#"{{"id_token":"{ID_TOKEN}","access_token":"access-2","expires_in":3599,"token_type":"Bearer"}}"#
-            ),
-        ),
+        "/token" if seen.body().contains("assertion") => {
+            reply(200, format!(r#"{{"id_token":"{ID_TOKEN}","access_token":"access-2",{REST}}}"#))
+        }
         "/api/2.0/preview/scim/v2/Me" => reply(200, r#"{"userName":"app"}"#),
-        _ => reply(200, r#"{"access_token":"own-token","expires_in":3599,"token_type":"Bearer"}"#),
+        _ => reply(200, format!(r#"{{"access_token":"own-token",{REST}}}"#)),
     }
 }
 
@@ -100,11 +98,9 @@ fn the_second_token_is_not_essential() {
 
 #[test]
 fn a_refusal_of_google_is_quoted() {
+    const REFUSAL: &str = r#"{"error":{"code":403,"message":"Permission denied for own-token","status":"PERMISSION_DENIED"}}"#;
     let handler = |seen: &Seen| match seen.path().ends_with(":generateIdToken") {
-        true => reply(
-            403,
-            r#"{"error":{"code":403,"message":"Permission denied for own-token","status":"PERMISSION_DENIED"}}"#,
-        ),
+        true => reply(403, REFUSAL),
         false => google(seen),
     };
     let (client, _) = with_files(&[ACCOUNT], &[], handler).unwrap();
@@ -116,31 +112,22 @@ fn a_refusal_of_google_is_quoted() {
 
 #[test]
 fn credentials_that_cannot_be_used_are_named() {
-    for (pairs, text, said) in [
-        (vec![("GOOGLE_APPLICATION_CREDENTIALS", "/none")], "", "/none cannot be read"),
+    const HOST: (&str, &str) = ("GCE_METADATA_HOST", "metadata.example");
+    const FILE: (&str, &str) = ("GOOGLE_APPLICATION_CREDENTIALS", "/key");
+    let external = r#"{"type":"external_account"}"#;
+    let user = r#"{"type":"authorized_user","client_id":"hush"}"#;
+    for (pair, text, said) in [
+        ((FILE.0, "/none"), "", "/none cannot be read"),
+        (FILE, "hush", "/key cannot be used: the file of Google's credentials is not JSON"),
         (
-            vec![("GOOGLE_APPLICATION_CREDENTIALS", "/key")],
-            "hush",
-            "/key cannot be used: the file of Google's credentials is not JSON",
-        ),
-        (
-            vec![("GOOGLE_APPLICATION_CREDENTIALS", "/key")],
-            r#"{"type":"external_account"}"#,
+            FILE,
+            external,
             "credentials of Google of the type \"external_account\" are not supported",
         ),
-        (
-            vec![("GOOGLE_APPLICATION_CREDENTIALS", "/key")],
-            r#"{"type":"authorized_user","client_id":"hush"}"#,
-            "the file of Google's credentials has no `client_secret`",
-        ),
-        (
-            vec![("GCE_METADATA_HOST", "metadata.example")],
-            "",
-            "the metadata service of this machine is http://, which would send secrets in the clear",
-        ),
+        (FILE, user, "the file of Google's credentials has no `client_secret`"),
+        (HOST, "", "the metadata service of this machine is http://, which would send secrets"),
     ] {
-        let pairs = [&pairs[..], &[ACCOUNT]].concat();
-        let (client, http) = with_files(&pairs, &[("/key", text)], |_| None).unwrap();
+        let (client, http) = with_files(&[pair, ACCOUNT], &[("/key", text)], |_| None).unwrap();
         let error = run(client.access_token()).unwrap_err();
         assert!(error.report().contains(said), "{}", error.report());
         assert!(!format!("{error:?}").contains("hush"));

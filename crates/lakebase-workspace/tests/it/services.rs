@@ -37,12 +37,10 @@ fn services(seen: &Seen) -> Option<Answer> {
             r#"{"access_token":"from-metadata","token_type":"Bearer","expires_on":1767229200}"#,
         ),
         _ => match seen.path() {
-            "/.well-known/databricks-config" => {
+            CONFIG_PATH => {
                 reply(200, r#"{"oidc_endpoint":"https://w.example/oidc","workspace_id":"1"}"#)
             }
-            "/oidc/.well-known/oauth-authorization-server" => {
-                reply(200, r#"{"token_endpoint":"https://w.example/oidc/v1/token"}"#)
-            }
+            METADATA_PATH => metadata("https://w.example/oidc/v1/token"),
             _ => token(seen),
         },
     }
@@ -82,10 +80,8 @@ fn the_audience_is_the_one_that_was_set_or_that_the_workspace_names() {
         (None, r#"{"account_id":"acc-1","workspace_id":"1"}"#, "https://w.example/found"),
     ] {
         let http = FakeHttp::new(move |seen| match seen.path() {
-            "/.well-known/databricks-config" => reply(200, document),
-            "/oidc/.well-known/oauth-authorization-server" => {
-                reply(200, r#"{"token_endpoint":"https://w.example/found"}"#)
-            }
+            CONFIG_PATH => reply(200, document),
+            METADATA_PATH => metadata("https://w.example/found"),
             _ => services(seen),
         });
         let mut pairs = GITHUB.to_vec();
@@ -151,8 +147,8 @@ fn the_metadata_service_is_told_for_whom() {
     assert_eq!(seen.line(), "GET http://localhost:7/hush-session");
     assert_eq!(seen.header("x-databricks-metadata-version"), Some("1"));
     assert_eq!(seen.header("x-databricks-host"), Some(HOST));
-    let said = "2026-01-01T01:00:00Z";
-    assert_eq!(run(client.access_token()).unwrap().expires_at.unwrap().to_string(), said);
+    let held = run(client.access_token()).unwrap();
+    assert_eq!(held.expires_at.unwrap().to_string(), "2026-01-01T01:00:00Z");
     http.time.advance(Duration::from_secs(3601));
     fetch(&client).unwrap_err();
     assert_eq!(http.seen().len(), 2, "a token that is dead on arrival is not kept");

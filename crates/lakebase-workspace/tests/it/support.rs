@@ -237,6 +237,14 @@ pub(crate) fn reply(status: u16, body: impl Into<Bytes>) -> Option<Answer> {
     Some(Ok(Response::builder().status(status).body(body.into()).unwrap()))
 }
 
+pub(crate) const CONFIG_PATH: &str = "/.well-known/databricks-config";
+pub(crate) const METADATA_PATH: &str = "/oidc/.well-known/oauth-authorization-server";
+
+/// The metadata of OAuth with this token end point.
+pub(crate) fn metadata(token_endpoint: &str) -> Option<Answer> {
+    reply(200, format!(r#"{{"token_endpoint":"{token_endpoint}"}}"#))
+}
+
 pub(crate) fn reply_with(
     status: u16,
     headers: &[(&str, &str)],
