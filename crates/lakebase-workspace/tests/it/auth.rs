@@ -66,10 +66,9 @@ fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
         METADATA_PATH => metadata("https://evil.example/token"),
         _ => reply(404, ""),
     });
-    let error = fetch(&client(M2M, &http)).unwrap_err();
     let said =
         "getting an OAuth token: https://w.example refers to evil.example, which is sent nothing";
-    assert_eq!(error.report(), said);
+    refused(fetch(&client(M2M, &http)), ErrorKind::Protocol, said);
     let sent = http.seen();
     assert_eq!(sent.len(), 3);
     assert!(sent[1..].iter().all(|seen| seen.header("authorization").is_none()));
@@ -79,10 +78,8 @@ fn discovery_documents_carry_no_secret_and_lead_nowhere_else() {
 fn a_wrong_secret_names_both_settings() {
     const REFUSAL: &str = r#"{"error":"invalid_client","error_description":"no dose-0123456789abcdef YXBwLTE6ZG9zZS0wMTIzNDU2Nzg5YWJjZGVm"}"#;
     let http = FakeHttp::new(|_| reply(401, REFUSAL));
-    let error = run(client(M2M, &http).current_user()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     let said = "asking the workspace for the current user: the workspace refused client id \"app-1\" from DATABRICKS_CLIENT_ID (environment variable) with the secret from DATABRICKS_CLIENT_SECRET (environment variable): https://w.example answered 401 invalid_client: no [redacted] [redacted]";
-    assert_eq!(error.report(), said);
+    refused(run(client(M2M, &http).current_user()), ErrorKind::Unauthenticated, said);
     assert_eq!(http.seen().len(), 1);
 }
 
@@ -202,14 +199,11 @@ fn the_command_says_what_to_do() {
 #[test]
 fn a_missing_command_names_its_setting() {
     let http = FakeHttp::new(|_| None);
-    let error = fetch(&client(&[], &http)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
     let said = "no credentials are configured (DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET), and the Databricks CLI \"databricks\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): databricks is not on the path";
-    assert_eq!(error.report(), said);
+    refused(fetch(&client(&[], &http)), ErrorKind::Config, said);
     let pairs = [("DATABRICKS_AUTH_TYPE", "databricks-cli"), ("DATABRICKS_CLI_PATH", "/none")];
-    let error = fetch(&client(&pairs, &http)).unwrap_err();
     let said = "the Databricks CLI \"/none\" could not be started; install it, or set databricks_cli_path (DATABRICKS_CLI_PATH): /none is not on the path";
-    assert_eq!(error.report(), said);
+    refused(fetch(&client(&pairs, &http)), ErrorKind::Config, said);
 }
 
 #[test]
@@ -276,10 +270,8 @@ fn an_own_source_is_named_in_the_user_agent() {
 #[test]
 fn a_host_without_oauth_is_questioned() {
     let http = FakeHttp::new(|_| reply(404, "<html>"));
-    let error = fetch(&client(M2M, &http)).unwrap_err();
     let said = "getting an OAuth token: https://w.example has no token end point; is it a Databricks workspace?: https://w.example answered 404 Not Found (HTML body)";
-    assert_eq!(error.report(), said);
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+    refused(fetch(&client(M2M, &http)), ErrorKind::NotFound, said);
 }
 
 #[test]

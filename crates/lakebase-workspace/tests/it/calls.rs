@@ -131,10 +131,8 @@ fn a_named_endpoint_is_asked_for_by_name_and_returned_as_it_is() {
 #[test]
 fn a_page_token_that_repeats_is_an_error() {
     let (client, http) = scripted(PAT, |_| reply(200, page("replica", "READ_ONLY", "again")));
-    let error = run(client.list_endpoints(&BRANCH.parse().unwrap())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Protocol);
     let said = "listing the endpoints of projects/p/branches/b: the list of endpoints has no end: `next_page_token` repeats or goes on for ever";
-    assert_eq!(error.report(), said);
+    refused(run(client.list_endpoints(&BRANCH.parse().unwrap())), ErrorKind::Protocol, said);
     assert_eq!(http.seen().len(), 2);
 }
 
@@ -248,9 +246,7 @@ fn what_is_not_there_is_named() {
         ),
     ] {
         let (client, _) = scripted(PAT, move |_| reply(status, body));
-        let error = resolve(&client, BRANCH).unwrap_err();
-        assert_eq!(error.report(), report);
-        assert_eq!(error.kind(), kind);
+        refused(resolve(&client, BRANCH), kind, report);
     }
     let (client, _) = scripted(PAT, move |_| reply(404, absent));
     for (error, report) in [

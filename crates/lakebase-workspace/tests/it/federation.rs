@@ -150,9 +150,7 @@ fn a_refused_id_token_is_explained() {
     ] {
         let http = FakeHttp::new(move |_| reply(400, refusal));
         let (client, _) = federated(&pairs, text, &http);
-        let error = fetch(&client).unwrap_err();
-        assert_eq!(error.report(), said);
-        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        refused(fetch(&client), ErrorKind::Unauthenticated, said);
     }
 }
 
@@ -192,12 +190,10 @@ fn a_workspace_that_is_down_is_said_to_be() {
 
 #[test]
 fn several_methods_are_ambiguous_as_in_the_sdks() {
-    let error = build(&[FILE, CLIENT], "id").0.unwrap_err();
     let said = "more than one authorization method configured: file-oidc and oauth; set by DATABRICKS_CLIENT_ID (environment variable), DATABRICKS_OIDC_TOKEN_FILEPATH (environment variable); remove one, or set auth_type (DATABRICKS_AUTH_TYPE)";
-    assert_eq!(error.to_string(), said);
-    let error = config(&[BY_FILE]).unwrap_err();
+    refused(build(&[FILE, CLIENT], "id").0, ErrorKind::Config, said);
     let said = "DATABRICKS_AUTH_TYPE (environment variable): file-oidc needs oidc_token_filepath (DATABRICKS_OIDC_TOKEN_FILEPATH), which is not set";
-    assert_eq!(error.to_string(), said);
+    refused(config(&[BY_FILE]), ErrorKind::Config, said);
     // The variable with the token is no setting, so a client id beside it is no second method.
     let config = config(&[("DATABRICKS_OIDC_TOKEN", "id"), CLIENT]).unwrap();
     assert_eq!(config.auth_type(), "env-oidc");

@@ -104,10 +104,8 @@ fn a_refusal_of_google_is_quoted() {
         false => google(seen),
     };
     let (client, _) = with_files(&[ACCOUNT], &[], handler).unwrap();
-    let error = run(client.access_token()).unwrap_err();
     let said = "getting an id token of the service account app@project.iam.gserviceaccount.com from DATABRICKS_GOOGLE_SERVICE_ACCOUNT (environment variable): Google's service for service accounts answered 403 PERMISSION_DENIED: Permission denied for [redacted]";
-    assert_eq!(error.report(), said);
-    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    refused(run(client.access_token()), ErrorKind::PermissionDenied, said);
 }
 
 #[test]

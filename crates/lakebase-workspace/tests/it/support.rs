@@ -237,6 +237,12 @@ pub(crate) fn reply(status: u16, body: impl Into<Bytes>) -> Option<Answer> {
     Some(Ok(Response::builder().status(status).body(body.into()).unwrap()))
 }
 
+/// Checks that it failed so, with exactly this report.
+pub(crate) fn refused<T: fmt::Debug>(result: Result<T>, kind: ErrorKind, report: &str) {
+    let error = result.unwrap_err();
+    assert_eq!((error.kind(), &*error.report()), (kind, report));
+}
+
 pub(crate) const CONFIG_PATH: &str = "/.well-known/databricks-config";
 pub(crate) const METADATA_PATH: &str = "/oidc/.well-known/oauth-authorization-server";
 
