@@ -104,10 +104,8 @@ async fn password_file() {
     let error = Lakebase::builder().environment(environment).build().unwrap_err().to_string();
     let problem =
         "password file /home/me/.pgpass has mode 0644, so others may read it; set it to 0600";
-    assert!(
-        error.starts_with("PGHOST (environment variable): ") && error.ends_with(problem),
-        "{error}"
-    );
+    assert!(error.starts_with("PGHOST (environment variable): "), "{error}");
+    assert!(error.ends_with(problem), "{error}");
     // A token is what an endpoint is logged in to with, whatever the file says.
     let token = home(Setup::m2m(shared()).set("PGUSER", &it.client_id));
     assert_eq!(who(&token).await, it.client_id);

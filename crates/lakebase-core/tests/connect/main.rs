@@ -290,10 +290,8 @@ fn a_server_that_never_answers_ends_with_the_budget() {
     assert!((4..=5).contains(&passwords.len()), "{passwords:?}");
     assert!(took <= seconds(60), "{took:?}");
     let report = error.report();
-    assert!(
-        report.contains("within 60s (") && report.contains("the server did not answer within"),
-        "{report}"
-    );
+    assert!(report.contains("within 60s ("), "{report}");
+    assert!(report.contains("the server did not answer within"), "{report}");
 }
 
 #[test]
