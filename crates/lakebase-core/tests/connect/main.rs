@@ -133,9 +133,7 @@ impl ConnectionFactory for Driver {
         let password = params.password.as_ref().map_or("", Secret::expose).to_owned();
         self.passwords.lock().unwrap().push(password);
         let step = self.script.lock().unwrap().pop_front();
-        let Some(step) = step else {
-            return Ok(format!("{}@{}", params.user, params.host));
-        };
+        let Some(step) = step else { return Ok(format!("{}@{}", params.user, params.host)) };
         if matches!(step, Server::RefusesLate | Server::MisdirectedLate) {
             self.time.sleep(seconds(5)).await;
         }
@@ -272,9 +270,8 @@ fn one_token_may_be_refused_while_the_compute_wakes() {
 
 #[test]
 fn permanent_failures_are_reported_at_once() {
-    for kind in
-        [ErrorKind::NotFound, ErrorKind::Disabled, ErrorKind::Tls, ErrorKind::PermissionDenied]
-    {
+    use ErrorKind::{Disabled, NotFound, PermissionDenied, Tls};
+    for kind in [NotFound, Disabled, Tls, PermissionDenied] {
         let (outcome, passwords, took) = check(config(), &[Server::Fails(kind)]);
         let error = outcome.unwrap_err();
         assert_eq!((error.kind(), passwords.len(), took), (kind, 1, Duration::ZERO));
@@ -379,28 +376,16 @@ fn a_disabled_endpoint_is_asked_for_again_next_time() {
 fn what_is_missing_is_said_at_construction() {
     let time = FakeTime::new();
     let runtime = fake_runtime(&time, None);
+    let no_target = ConnectorConfig { target: None, ..config() };
+    let pooled = ConnectorConfig { pooled: true, ..config() };
+    let no_auth = || ConnectorConfig { auth: Auth::Nothing, ..config() };
+    let no_user = ConnectorConfig { host: Some("h".into()), ..no_auth() };
     for (config, sources, part) in [
         (config(), Sources::default(), "needs a workspace to mint it"),
-        (
-            ConnectorConfig { target: None, ..config() },
-            sources(&time),
-            "needs an endpoint, or a project and branch",
-        ),
-        (
-            ConnectorConfig { pooled: true, ..config() },
-            sources(&time),
-            "pooled hosts take native passwords only",
-        ),
-        (
-            ConnectorConfig { auth: Auth::Nothing, ..config() },
-            Sources::default(),
-            "neither a host nor a workspace",
-        ),
-        (
-            ConnectorConfig { auth: Auth::Nothing, host: Some("h".into()), ..config() },
-            Sources::default(),
-            "neither a user nor a workspace",
-        ),
+        (no_target, sources(&time), "needs an endpoint, or a project and branch"),
+        (pooled, sources(&time), "pooled hosts take native passwords only"),
+        (no_auth(), Sources::default(), "neither a host nor a workspace"),
+        (no_user, Sources::default(), "neither a user nor a workspace"),
     ] {
         let error = Connector::new(config, sources, &runtime).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);

@@ -163,22 +163,16 @@ async fn a_session_of_another_kind_makes_room() {
 async fn sessions_in_which_something_is_open_are_not_used_again() {
     let proxy = pooled_by(1).await;
     let parse = message(b'P', b"\0select 1\0\0\0");
+    let copy = query("create temp table t (x int); copy t from stdin");
+    let much = query("select repeat('x', 1000) from generate_series(1, 100000)");
     let mut closed = 0;
     for (what, said, last) in [
         ("the middle of a message", vec![b'Q', 0, 0, 0, 100, b's'], None),
-        ("COPY", query("create temp table t (x int); copy t from stdin"), None),
-        (
-            "COPY that the server has begun",
-            query("create temp table t (x int); copy t from stdin"),
-            Some(b'G'),
-        ),
-        ("a pipeline without Sync", parse.clone(), None),
+        ("COPY", copy.clone(), None),
+        ("COPY that the server has begun", copy, Some(b'G')),
+        ("a pipeline without Sync", parse, None),
         ("a statement that runs", query("select pg_sleep(600)"), None),
-        (
-            "large results",
-            query("select repeat('x', 1000) from generate_series(1, 100000)"),
-            Some(b'D'),
-        ),
+        ("large results", much, Some(b'D')),
     ] {
         for terminate in [true, false] {
             let (mut raw, _) = Raw::session(&proxy, 0).await;
