@@ -65,8 +65,8 @@ async fn environment_of_an_app() {
     let error = Setup::m2m(&emulator).set("PGSSLMODE", "disable").refused().await;
     assert_error(&error, ErrorKind::Config, &["PGSSLMODE (environment variable): sslmode disable"]);
     let elsewhere = Setup::m2m(&emulator).set("PGHOST", "elsewhere.example.com").refused().await;
-    let report = elsewhere.report();
-    assert!(report.contains("elsewhere.example.com is not a host of projects/"), "{report}");
+    let part = "elsewhere.example.com is not a host of projects/";
+    assert_error(&elsewhere, ErrorKind::Config, &[part]);
 }
 
 async fn host_alone() {
@@ -222,18 +222,12 @@ async fn last_resort() {
 
 async fn identity_is_missing() {
     let error = Setup::empty().set("PGHOST", "ep-1.example.com").refused().await;
-    let report = error.report();
-    for part in [
-        "PGHOST (environment variable): without a password",
-        "PGPASSWORD",
-        "no workspace is configured",
-    ] {
-        assert!(report.contains(part), "{part}: {report}");
-    }
+    let without = "PGHOST (environment variable): without a password";
+    let parts = [without, "PGPASSWORD", "no workspace is configured"];
+    assert_error(&error, ErrorKind::Config, &parts);
     // A list that does not answer is reported as such, and no credential was asked for.
     let emulator = Emulator::builder().start().unwrap();
-    let refused = Effect::reply(403);
-    emulator.inject(Fault::new(Operation::ProjectList, refused));
+    emulator.inject(Fault::new(Operation::ProjectList, Effect::reply(403)));
     let error = identity(&emulator).set("PGHOST", "ep-1.example.com").refused().await;
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{}", error.report());
     assert!(!asked(&emulator).iter().any(|path| path == "credentials"));

@@ -79,11 +79,8 @@ async fn a_refused_token_harms_nobody_else() {
     let good = service.on_behalf_of(token(&emulator)).unwrap();
     let bad = service.on_behalf_of("hush-expired-token").unwrap();
     let error = bad.connect().await.map(drop).unwrap_err();
-    assert_error(
-        &error,
-        ErrorKind::Unauthenticated,
-        &["the token that the user's request brought"],
-    );
+    let part = "the token that the user's request brought";
+    assert_error(&error, ErrorKind::Unauthenticated, &[part]);
     assert!(!format!("{error:?}").contains("hush"));
     assert_eq!(who(&good).await, emulator.description().user);
     assert_eq!(who(&service).await, emulator.description().client_id);

@@ -102,8 +102,7 @@ async fn canary() {
         conn.close().await.unwrap();
         // A connection that ends without a word, and logins that fail.
         drop(lakebase.connect().await.unwrap());
-        let refused = Effect::refuse("28P01", "no");
-        shared().inject(Fault::new(Operation::Login, refused).only(host));
+        shared().inject(Fault::new(Operation::Login, Effect::refuse("28P01", "no")).only(host));
         printed.error(&lakebase.connect().await.map(drop).unwrap_err());
         printed.debug(&pool.close().await);
     }

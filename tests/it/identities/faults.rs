@@ -75,8 +75,7 @@ async fn a_service_that_is_down_harms_no_living_token() {
         let lakebase = row(&emulator, auth_type).build(&emulator);
         let workspace = lakebase.workspace().unwrap();
         let before = workspace.access_token().await.unwrap().generation();
-        let down = Effect::reply(503);
-        emulator.inject(Fault::new(Operation::TokenService, down));
+        emulator.inject(Fault::new(Operation::TokenService, Effect::reply(503)));
         workspace.current_user().await.unwrap();
         assert_eq!(workspace.access_token().await.unwrap().generation(), before, "{auth_type}");
         // A token that was refused is not used again, and what is wrong with the new one is said.
@@ -120,8 +119,7 @@ async fn a_redirect_leads_nowhere() {
     for auth_type in ["github-oidc", "azure-devops-oidc", "azure-msi", "metadata-service"] {
         emulator.clear();
         let location = format!("{}/github/id-token", emulator.description().host);
-        let redirect = Effect::Redirect { location };
-        emulator.inject(Fault::new(Operation::TokenService, redirect));
+        emulator.inject(Fault::new(Operation::TokenService, Effect::Redirect { location }));
         emulator.clear_requests();
         let lakebase = row(&emulator, auth_type).build(&emulator);
         let error = lakebase.connect().await.map(drop).unwrap_err();

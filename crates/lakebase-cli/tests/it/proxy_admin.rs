@@ -76,8 +76,7 @@ fn readiness_follows_the_token_through_an_outage() {
     assert_eq!(status, 200);
     assert_eq!(body["targets"][0]["listener"], format!("127.0.0.1:{}", proxy.listeners[0]["port"]));
     assert!(body["good_until"].is_string(), "{body}");
-    let down = Effect::reply(503);
-    emulator.inject(Fault::new(Operation::Credentials, down));
+    emulator.inject(Fault::new(Operation::Credentials, Effect::reply(503)));
     let (status, body) = proxy.until("degraded");
     assert_eq!((status, &body["targets"][0]["error"]), (200, &"unavailable".into()), "{body}");
     let (status, body) = proxy.until("dead");
