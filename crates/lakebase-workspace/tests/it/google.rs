@@ -123,7 +123,11 @@ fn credentials_that_cannot_be_used_are_named() {
             "credentials of Google of the type \"external_account\" are not supported",
         ),
         (FILE, user, "the file of Google's credentials has no `client_secret`"),
-        (HOST, "", "the metadata service of this machine is http://, which would send secrets"),
+        (
+            HOST,
+            "",
+            "the metadata service of this machine is http://, which would send secrets in the clear",
+        ),
     ] {
         let (client, http) = with_files(&[pair, ACCOUNT], &[("/key", text)], |_| None).unwrap();
         let error = run(client.access_token()).unwrap_err();

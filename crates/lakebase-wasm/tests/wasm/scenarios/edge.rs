@@ -57,8 +57,8 @@ impl Edge {
         let mut settings = Settings::new(host, identity, target);
         settings.pg_host = Some("ep-1.database.example".into());
         // As `Settings::timeout` says: a flight is taken over when two attempts and the pause between them took a second too long.
-        let lease = settings.timeout * 2 + Duration::from_millis(1250);
-        let service = Service::new(time, replies, lease);
+        let lost_after = settings.timeout * 2 + Duration::from_millis(1250);
+        let service = Service::new(time, replies, lost_after);
         let effects = Effects {
             http: Arc::new(service.clone()),
             clock: Arc::new(time.clone()),

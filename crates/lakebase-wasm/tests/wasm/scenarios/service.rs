@@ -20,7 +20,7 @@ const LAST: Timestamp = Timestamp::from_unix_millis(253_402_300_799_000);
 pub(crate) struct Service {
     time: FakeTime,
     origin: ScriptedOrigin,
-    lease: Duration,
+    lost_after: Duration,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -34,10 +34,10 @@ struct Seen {
 }
 
 impl Service {
-    /// A mint may begin beside another one that began `lease` ago or earlier: its caller is taken for lost.
-    pub(crate) fn new(time: &FakeTime, replies: Vec<Scripted>, lease: Duration) -> Self {
+    /// A mint may begin beside another one that began `lost_after` ago or earlier: its caller is taken for lost.
+    pub(crate) fn new(time: &FakeTime, replies: Vec<Scripted>, lost_after: Duration) -> Self {
         let origin = ScriptedOrigin::new(time, replies);
-        Self { time: time.clone(), origin, lease, seen: Arc::default() }
+        Self { time: time.clone(), origin, lost_after, seen: Arc::default() }
     }
 
     pub(crate) fn follow(&self, replies: Vec<Scripted>) {
@@ -66,7 +66,8 @@ impl Service {
         let mut seen = self.lock();
         seen.mints += 1;
         let number = seen.mints;
-        if let Some((other, _)) = seen.open.iter().find(|(_, at)| now.since(*at) < self.lease) {
+        if let Some((other, _)) = seen.open.iter().find(|(_, at)| now.since(*at) < self.lost_after)
+        {
             let text = format!("mint {number} began beside mint {other}");
             seen.overlap.get_or_insert(text);
         }
