@@ -6,7 +6,6 @@ use bytes::Bytes;
 use futures::executor::block_on;
 use lakebase_core::{ErrorKind, Runtime};
 use lakebase_testkit::conformance::http_server::HttpServer;
-use lakebase_testkit::conformance::within;
 
 use crate::proxies;
 use crate::suites::on_tokio;
@@ -44,6 +43,8 @@ fn a_runtime_that_stands_still_does_not_hold_up_another() {
 #[cfg(unix)]
 #[test]
 fn a_socket_outlives_its_runtime_and_is_served_by_the_next() {
+    use lakebase_testkit::conformance::within;
+
     let runtime = lakebase_runtime::tokio();
     let socket = runtime.listen.open_unix().unwrap();
     let lakebase_core::effect::LocalAddress::Unix { directory, port } = socket.address() else {
