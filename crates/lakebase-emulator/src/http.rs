@@ -17,10 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::accept::accept;
 use crate::api::{self, Ending, Taken};
 use crate::data_api;
 use crate::request::Request;
-use crate::servers::accept;
 use crate::shared::Shared;
 
 /// Paths of the emulator's own interface.

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -188,27 +188,6 @@ async fn keep_time(shared: Arc<Shared>) {
         interval.tick().await;
         shared.note_traffic();
         shared.with(|state, real| state.sweep(real));
-    }
-}
-
-/// Serves each connection by a task of its own until dropped, which ends all of them.
-pub(crate) async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    // A client that is gone already is noticed later.
-                    let _ = stream.set_nodelay(true);
-                    connections.spawn(serve(stream));
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

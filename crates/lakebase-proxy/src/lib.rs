@@ -42,6 +42,7 @@ mod proxy;
 mod rejected;
 mod routes;
 mod session;
+mod shared;
 mod stats;
 mod stream;
 mod tunnel;

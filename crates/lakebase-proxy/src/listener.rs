@@ -19,7 +19,8 @@ use crate::access::Access;
 use crate::client_tls::ClientTls;
 use crate::pool::PoolOptions;
 use crate::routes::{Route, Routes};
-use crate::session::{self, Acceptor, Phase, Shared};
+use crate::session::{self, Acceptor};
+use crate::shared::{Phase, Shared};
 use crate::stream::{Stream, tune};
 #[cfg(unix)]
 use crate::unix_socket::UnixSocket;

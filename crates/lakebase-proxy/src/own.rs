@@ -14,7 +14,7 @@ use crate::cancels::{Cancellable, vanished};
 use crate::observe;
 use crate::rejected::{closing, reject, send_closing};
 use crate::routes::Server;
-use crate::session::{Phase, Shared, until};
+use crate::shared::{Phase, Shared, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::cancels::{Cancellable, vanished};
 use crate::pool::{CheckedOut, Checkout, Denied, Pool, Wanted};
 use crate::rejected::{closing, fatal, reject, send_closing};
-use crate::session::{Phase, Shared, until};
+use crate::shared::{Phase, Shared, until};
 use crate::stats::one_more;
 use crate::stream::Stream;
 use crate::{observe, own};

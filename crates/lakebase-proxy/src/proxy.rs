@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::listener::{Address, Bound, Listener};
 use crate::pool::{Pool, PoolStats};
-use crate::session::{Phase, Shared};
+use crate::shared::{Phase, Shared};
 use crate::stats::Stats;
 
 /// How long the last sessions may take to end once they were told to.

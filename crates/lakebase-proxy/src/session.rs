@@ -1,58 +1,19 @@
 //! One client, from its first byte to its last.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use lakebase_session::startup::{CancelKey, Startup};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::access::{Access, Requested};
-use crate::cancels::Cancels;
-use crate::pending::Pending;
 use crate::pool::Wanted;
 use crate::rejected::{NotAccepted, fatal, reject};
 use crate::routes::Routes;
-use crate::stats::{Counters, one_more};
+use crate::shared::{Phase, Shared, until};
+use crate::stats::one_more;
 use crate::stream::Stream;
 use crate::{observe, own, pooled};
-
-/// The least limit on connections that start up at once. With few sessions allowed, clients that come together would
-/// otherwise end each other.
-const MIN_PENDING: usize = 64;
-
-/// How a proxy is doing, as its sessions see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Clients are welcome.
-    Serving,
-    /// Sessions go on; new clients are rejected.
-    Draining,
-    /// Sessions end now.
-    Closing,
-}
-
-/// State that the sessions of a proxy share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) counters: Counters,
-    pub(crate) pending: Arc<Pending>,
-    pub(crate) places: Arc<Semaphore>,
-    pub(crate) startup_timeout: Duration,
-    pub(crate) cancels: Cancels,
-}
-
-impl Shared {
-    pub(crate) fn new(max_connections: usize, startup_timeout: Duration) -> Self {
-        Self {
-            counters: Counters::default(),
-            pending: Arc::new(Pending::new(max_connections.max(MIN_PENDING))),
-            places: Arc::new(Semaphore::new(max_connections)),
-            startup_timeout,
-            cancels: Cancels::default(),
-        }
-    }
-}
 
 /// Settings that the sessions of a listener share.
 pub(crate) struct Acceptor {
@@ -102,11 +63,6 @@ async fn open(
         observe::took_too_long(limit, received);
     }
     opened.ok()
-}
-
-/// Completes once the proxy is at least at `goal`, or gone.
-pub(crate) async fn until(phase: &mut watch::Receiver<Phase>, goal: Phase) {
-    let _ = phase.wait_for(|phase| *phase as u8 >= goal as u8).await;
 }
 
 async fn session(

@@ -45,6 +45,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
+#[cfg(feature = "_runtime")]
+mod assemble;
 #[cfg(feature = "_async-io")]
 mod async_io;
 #[cfg(feature = "async-std")]

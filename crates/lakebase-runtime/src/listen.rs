@@ -15,7 +15,7 @@ use lakebase_core::{Error, ErrorKind, Listen, Result};
 use crate::Options;
 #[cfg(unix)]
 use crate::folder::PrivateFolder;
-use crate::net::Net;
+use crate::net::{Net, StdListener};
 #[cfg(unix)]
 use crate::platform::SOCKET_PATH_LIMIT;
 
@@ -44,24 +44,6 @@ impl<N: Net> Listen for SocketListen<N> {
 
     fn open_tcp(&self) -> Result<Arc<dyn LocalSocket>> {
         Ok(Arc::new(Served::new(self.net.clone(), Bound::tcp()?)))
-    }
-}
-
-/// A socket that is bound to no runtime.
-pub(crate) enum StdListener {
-    Tcp(std::net::TcpListener),
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener),
-}
-
-impl StdListener {
-    /// Another handle of the same socket.
-    fn try_clone(&self) -> io::Result<Self> {
-        match self {
-            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
-            #[cfg(unix)]
-            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
-        }
     }
 }
 

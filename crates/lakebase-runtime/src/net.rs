@@ -2,18 +2,30 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
+use lakebase_core::Spawn;
 use lakebase_core::effect::ByteStream;
-use lakebase_core::{HttpClient, Runtime, Spawn};
 
-use crate::dial::{Connect, Dialer};
-use crate::dns::DirectResolver;
-use crate::http::HyperClient;
-use crate::listen::{SocketListen, StdListener};
-use crate::process::ThreadProcess;
-use crate::{Options, SystemClock};
+use crate::dial::Connect;
+
+/// A socket that is bound to no runtime.
+pub(crate) enum StdListener {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl StdListener {
+    /// Another handle of the same socket.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
+            #[cfg(unix)]
+            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+}
 
 /// Sockets, timers and tasks of one runtime.
 pub(crate) trait Net: Connect + Spawn + Clone {
@@ -49,29 +61,6 @@ pub(crate) trait Net: Connect + Spawn + Clone {
         &self,
         listener: &Self::Listener,
     ) -> impl Future<Output = io::Result<Box<dyn ByteStream>>> + Send;
-}
-
-/// All effects over `net`; HTTP by hyper unless another client is given.
-pub(crate) fn assemble<N: Net>(
-    net: N,
-    options: &Options,
-    http: Option<Arc<dyn HttpClient>>,
-) -> Runtime {
-    let clock = Arc::new(SystemClock);
-    let dialer = Arc::new(Dialer::new(net.clone(), clock.clone(), options.proxies.clone()));
-    let dns = DirectResolver::new(net.clone(), Arc::clone(&dialer), clock.clone(), options);
-    let hyper = || Arc::new(HyperClient::new(net.clone(), Arc::clone(&dialer), options));
-    Runtime {
-        clock,
-        timer: Arc::new(net.clone()),
-        spawn: Some(Arc::new(net.clone())),
-        http: http.unwrap_or_else(|| hyper()),
-        hosts: Arc::clone(&dialer) as _,
-        fallback_hosts: Some(Arc::new(dns)),
-        process: Arc::new(ThreadProcess),
-        listen: Arc::new(SocketListen::new(net, options)),
-        dial: dialer,
-    }
 }
 
 /// The local address that reaches `peer`: any address of its family, any port.

@@ -8,7 +8,6 @@ mod table;
 use lakebase_core::{Environment, Error, Setting};
 
 pub(crate) use self::table::PARAMETERS;
-use crate::url::UrlParts;
 
 /// A parameter of a connection string.
 pub(crate) struct Parameter {
@@ -100,13 +99,16 @@ pub(crate) fn honoured() -> impl Iterator<Item = &'static str> {
 }
 
 /// Refuses what the URL or, where that is silent, the environment demands and cannot be given.
-pub(crate) fn check(url: &UrlParts, environment: &Environment) -> Result<(), Error> {
+pub(crate) fn check(
+    in_url: impl Fn(&str) -> Option<Setting<String>>,
+    environment: &Environment,
+) -> Result<(), Error> {
     for parameter in &PARAMETERS {
         let variable = match parameter.variable {
             Read(name) => environment.var(name),
             Unread(_) | NoVariable => None,
         };
-        if let Some(setting) = url.get(parameter.key()).or(variable) {
+        if let Some(setting) = in_url(parameter.key()).or(variable) {
             parameter.check(&setting)?;
         }
     }

@@ -70,7 +70,7 @@ impl<'a> Settings<'a> {
             settings.url = UrlParts::parse(&url)?;
             settings.url_source = Some(url);
         }
-        parameters::check(&settings.url, environment)?;
+        parameters::check(|key| settings.url.get(key), environment)?;
         settings.check_server()?;
         Ok(settings)
     }

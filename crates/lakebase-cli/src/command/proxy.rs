@@ -3,6 +3,7 @@
 mod admin;
 mod health;
 mod pools;
+mod served;
 mod systemd;
 
 use std::fs;
@@ -21,7 +22,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use self::admin::{Admin, Watched};
-use self::health::Served;
+use self::served::Served;
 use crate::cli::{Global, Proxy as Arguments};
 use crate::output::{note, print_json};
 use crate::settings::{lakebase, lakebase_at};

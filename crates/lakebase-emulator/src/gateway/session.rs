@@ -17,9 +17,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::login::{self, Decision, Refusal, Route};
 use super::wire::{self, First, MAX_STARTUP, Startup};
+use crate::accept::accept;
 use crate::fault::Effect;
 use crate::postgres::read_message;
-use crate::servers::accept;
 use crate::shared::{Open, Shared};
 
 /// Time a client has from the first byte to the password.

@@ -14,7 +14,7 @@ use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
 pub(crate) use self::net::AsyncIoNet;
 use crate::Options;
-use crate::net::assemble;
+use crate::assemble::assemble;
 
 /// All effects, with tasks started by `spawn`.
 pub(crate) fn runtime(options: &Options, spawn: SpawnFn) -> Result<Runtime> {

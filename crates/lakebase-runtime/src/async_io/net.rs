@@ -14,8 +14,7 @@ use lakebase_core::effect::ByteStream;
 
 use super::SpawnFn;
 use crate::dial::{Connect, tune};
-use crate::listen::StdListener;
-use crate::net::{Net, unspecified};
+use crate::net::{Net, StdListener, unspecified};
 
 /// async-io's sockets, and tasks wherever `spawn` starts them.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use ::tokio::runtime::Handle;
 use lakebase_core::{BoxFuture, Result, Runtime, Spawn, Timer};
 
 pub(crate) use self::net::TokioNet;
-use crate::net::assemble;
+use crate::assemble::assemble;
 use crate::{Options, failure};
 
 /// Effects on whatever tokio runtime is current at each call, with default [`Options`].

@@ -14,8 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 
 use crate::dial::{Connect, tune};
-use crate::listen::StdListener;
-use crate::net::{Net, unspecified};
+use crate::net::{Net, StdListener, unspecified};
 use crate::tokio_io::TokioIo;
 
 /// The sockets of the current tokio runtime.

@@ -6,7 +6,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use lakebase::core::causes;
 use lakebase_runtime::{ProxyError, ProxyProblem};
+use rustls::CertificateError;
 use serde::Serialize;
 
 /// The cause of a failed step. Its name in `--json` is stable.
@@ -173,5 +175,42 @@ impl Fault {
             ProxyProblem::Refused => Self::ProxyRefused,
             _ => Self::ProxyUnreachable,
         })
+    }
+}
+
+/// The fault of a certificate, if that is the cause of `error`.
+pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
+    causes(error).find_map(|cause| match cause.downcast_ref()? {
+        rustls::Error::InvalidCertificate(problem) => Some(match problem {
+            CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => Fault::CertificateExpired,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Fault::CertificateNameMismatch
+            }
+            _ => Fault::TlsFailed,
+        }),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use lakebase::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_bad_certificate_is_found_below_other_errors() {
+        let inner = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let io = io::Error::new(io::ErrorKind::InvalidData, inner);
+        let error = Error::new(ErrorKind::Tls, "could not set up TLS").with_source(io);
+        let error = error.context("asking");
+        assert_eq!(certificate_fault(&error), Some(Fault::CertificateAuthorityUnknown));
+        assert_eq!(certificate_fault(&Error::new(ErrorKind::Tls, "no")), None);
     }
 }

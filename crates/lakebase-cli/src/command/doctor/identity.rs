@@ -7,8 +7,8 @@ use lakebase::workspace::WorkspaceClient;
 use lakebase::{Error, ErrorKind, Lakebase};
 
 use super::fault::Fault;
+use super::question::{finding, within};
 use super::report::{Examined, ShownSetting};
-use super::workspace::{finding, within};
 
 pub(super) async fn examine(
     workspace: &WorkspaceClient,

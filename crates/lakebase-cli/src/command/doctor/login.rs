@@ -6,8 +6,7 @@ use lakebase::sqlx::{self, Connection as _, PgConnection, Row as _};
 use lakebase::{Error, ErrorKind, Lakebase};
 use lakebase_session::refusal;
 
-use super::fault::Fault;
-use super::network::certificate_fault;
+use super::fault::{Fault, certificate_fault};
 use super::report::{Examined, Finding, Report};
 use crate::cli::Global;
 use crate::{failure, progress};

@@ -5,6 +5,7 @@ mod fault;
 mod identity;
 mod login;
 mod network;
+mod question;
 mod report;
 mod tls;
 mod workspace;

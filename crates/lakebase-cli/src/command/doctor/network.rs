@@ -1,16 +1,14 @@
 //! The way to the server: its addresses by both resolvers, its port, its certificate.
 
-use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use lakebase::core::connect::{Connector, ConnectorConfig};
 use lakebase::core::effect::{ByteStream, DialTarget, Route};
-use lakebase::core::{HostResolver, Tls, causes};
+use lakebase::core::{HostResolver, Tls};
 use lakebase::{Lakebase, SslMode};
 use lakebase_runtime::TokioIo;
-use rustls::CertificateError;
 use tokio::net::TcpStream;
 
 use super::fault::Fault;
@@ -203,38 +201,4 @@ async fn handshake(connector: &Connector, stream: Stream, host: &str) -> Examine
         let detail = format!("the server did not answer within {} s", tls::LIMIT.as_secs());
         Err(Finding::new(Fault::TlsFailed, detail))
     })
-}
-
-/// The fault of a certificate, if that is the cause of `error`.
-pub(super) fn certificate_fault(error: &(dyn StdError + 'static)) -> Option<Fault> {
-    causes(error).find_map(|cause| match cause.downcast_ref()? {
-        rustls::Error::InvalidCertificate(problem) => Some(match problem {
-            CertificateError::UnknownIssuer => Fault::CertificateAuthorityUnknown,
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. } => Fault::CertificateExpired,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                Fault::CertificateNameMismatch
-            }
-            _ => Fault::TlsFailed,
-        }),
-        _ => None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use lakebase::{Error, ErrorKind};
-
-    #[test]
-    fn a_bad_certificate_is_found_below_other_errors() {
-        let inner = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let io = io::Error::new(io::ErrorKind::InvalidData, inner);
-        let error = Error::new(ErrorKind::Tls, "could not set up TLS").with_source(io);
-        let error = error.context("asking");
-        assert_eq!(certificate_fault(&error), Some(Fault::CertificateAuthorityUnknown));
-        assert_eq!(certificate_fault(&Error::new(ErrorKind::Tls, "no")), None);
-    }
 }

@@ -17,8 +17,7 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::fault::Fault;
-use super::network::certificate_fault;
+use super::fault::{Fault, certificate_fault};
 use super::report::{Examined, Finding};
 
 /// The longest that the handshake is waited for.

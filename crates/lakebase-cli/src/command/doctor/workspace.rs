@@ -8,13 +8,10 @@ use lakebase::core::{Endpoint, EndpointState, Timestamp};
 use lakebase::workspace::WorkspaceClient;
 use lakebase::{Error, ErrorKind, Lakebase};
 
-use super::fault::Fault;
+use super::fault::{Fault, certificate_fault};
 use super::identity;
-use super::network::certificate_fault;
+use super::question::{finding, within};
 use super::report::{Examined, Finding, Report, ShownSetting};
-
-/// The longest that one question is waited for.
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// How far the clocks may be apart. Issuers of tokens commonly allow five minutes.
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -115,11 +112,6 @@ fn compare(local: Timestamp, server: Timestamp) -> Examined<()> {
     if skew > MAX_SKEW { Err(Finding::new(Fault::ClockSkew, detail)) } else { Ok(((), detail)) }
 }
 
-/// The fault is a proxy's if the error comes from one.
-pub(super) fn finding(error: &Error, otherwise: impl FnOnce() -> Fault) -> Finding {
-    Finding::new(Fault::at_proxy(error).unwrap_or_else(otherwise), error.report())
-}
-
 /// The endpoint that logins go to; `None` if the host is configured and no endpoint is.
 async fn endpoint(lakebase: &Lakebase) -> Examined<Option<Endpoint>> {
     let connector = lakebase.connector();
@@ -151,16 +143,6 @@ async fn credential(lakebase: &Lakebase) -> Examined<()> {
             _ => Fault::CredentialRefused,
         })),
     }
-}
-
-pub(super) async fn within<T>(
-    connector: &Connector,
-    work: impl Future<Output = lakebase::Result<T>>,
-) -> lakebase::Result<T> {
-    connector.within(LIMIT, work).await.unwrap_or_else(|| {
-        let message = format!("no answer within {} s", LIMIT.as_secs());
-        Err(Error::new(ErrorKind::TimedOut, message))
-    })
 }
 
 /// The host to connect to, if it is known by now.

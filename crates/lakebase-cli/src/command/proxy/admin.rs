@@ -22,8 +22,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::health::{Health, Served, good_until};
+use super::health::{Health, good_until};
 use super::pools;
+use super::served::Served;
 
 /// Requests at once; more wait in the system's queue.
 const REQUESTS: usize = 32;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use lakebase_proxy::PoolStats;
 
-use super::health::Served;
+use super::served::Served;
 use crate::output::Table;
 
 /// A number of a pool: its name, its description, and how to read it.
