@@ -168,8 +168,7 @@ impl Fault {
 
     /// The fault of a proxy, if that is the cause of `error`.
     pub(super) fn at_proxy(error: &(dyn StdError + 'static)) -> Option<Self> {
-        let error =
-            anyhow::Chain::new(error).find_map(|cause| cause.downcast_ref::<ProxyError>())?;
+        let error = causes(error).find_map(|cause| cause.downcast_ref::<ProxyError>())?;
         Some(match error.problem() {
             ProxyProblem::AuthenticationRequired => Self::ProxyAuthenticationRequired,
             ProxyProblem::Refused => Self::ProxyRefused,
